@@ -1,0 +1,25 @@
+"""Removes old AMIs and their snapshots, and leaves alone what is in use.
+
+As a library: `clean(Config(...))` does a whole run and hands back a `Result`.  Importing the package loads nothing else.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .config import Config
+    from .result import Result
+    from .run import clean
+
+__version__ = "1.0.0"
+__all__ = ["Config", "Result", "__version__", "clean"]
+
+_HOMES = {"Config": "config", "Result": "result", "clean": "run"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,0 +1,237 @@
+"""Every call to AWS goes through `Api`: one place that pages, tries again, and turns AWS's errors into ours.
+
+botocore's own retries are off (`session.py`): they sleep by themselves, and what is throttled must be seen here, where
+time is passed in.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from threading import Event
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
+
+from ..clock import SYSTEM_CLOCK, Clock
+from ..errors import AwsError, CredentialsError, NotOfferedError, ThrottledError, TransientError
+from ..models import CallRecord, Target
+from .operations import OPERATIONS, Operation
+
+# The union of what AWS's services answer to a client that is too fast (botocore.retries.standard lists the same).
+THROTTLES = frozenset(
+    "BandwidthLimitExceeded EC2ThrottledException LimitExceededException PriorRequestNotComplete "
+    "ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled RequestThrottledException SlowDown "
+    "ThrottledException Throttling ThrottlingException TooManyRequestsException TransactionInProgressException".split()
+)
+TRANSIENT = frozenset(
+    "InternalError InternalFailure RequestTimeout RequestTimeoutException ServiceUnavailable Unavailable".split()
+)
+DENIED = frozenset("AccessDenied AccessDeniedException UnauthorizedOperation UnauthorizedAccess".split())
+BAD_CREDENTIALS = frozenset(
+    "AuthFailure ExpiredToken ExpiredTokenException IncompleteSignature InvalidClientTokenId InvalidToken "
+    "MissingAuthenticationToken RequestExpired SignatureDoesNotMatch UnrecognizedClientException".split()
+)
+NOT_OFFERED = frozenset({"InvalidAction", "UnknownOperationException"})
+
+# The DNS suffixes of AWS's partitions and of its dual-stack names (botocore's partitions.json).  A VPC endpoint is AWS's too.
+AWS_SUFFIXES = (
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".amazonaws.eu",
+    ".api.aws",
+    ".api.amazonwebservices.com.cn",
+    ".api.amazonwebservices.eu",
+    ".c2s.ic.gov",
+    ".sc2s.sgov.gov",
+    ".cloud.adc-e.uk",
+    ".csp.hci.ic.gov",
+    ".api.aws.ic.gov",
+    ".api.aws.scloud",
+    ".api.cloud-aws.adc-e.uk",
+    ".api.aws.hci.ic.gov",
+)
+
+MAX_WAIT = 20.0
+"""Seconds: the longest pause between two tries."""
+
+
+class Api:
+    """The calls to one Region of one account.  Safe to use from several threads."""
+
+    def __init__(
+        self,
+        target: Target,
+        client: Callable[[str], Any],
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        attempts: int = 8,
+        stop: Event | None = None,
+        observe: Callable[[CallRecord], None] | None = None,
+    ) -> None:
+        """`client` makes (and keeps) the boto3 client of a service; `attempts` counts the first try too; `stop`, once
+        set, lets no further try begin."""
+        self.target = target
+        self.clock = clock
+        self._client = client
+        self._attempts = attempts
+        self._stop = stop or Event()
+        self._observe = observe
+        self._answered: set[str] = set()
+
+    def call(self, action: str, *, attempts: int | None = None, **parameters: Any) -> dict[str, Any]:
+        """One call (`DescribeImages`), tried again while its fault may pass, at most `attempts` times.
+
+        Raises an `AwsError`, or one of its kinds: `ThrottledError`, `TransientError`, `NotOfferedError`, `CredentialsError`.
+        """
+        operation = OPERATIONS[action]
+        limit = attempts or self._attempts
+        tried = 0
+        while True:
+            tried += 1
+            started = self.clock.monotonic()
+            try:
+                client = self._client(operation.service)
+            except boto.BotoCoreError as exception:
+                raise self._translate(action, operation, exception) from exception
+            except ValueError as exception:
+                raise self.error(action, type(exception).__name__, str(exception)) from exception
+            try:
+                answer: dict[str, Any] = getattr(client, operation.method)(**parameters)
+            except Exception as exception:
+                error = self._translate(action, operation, exception)
+                self._record(operation, action, started, error.code)
+                # What has answered before, a further page too, is there, and broken now.
+                lacks = action not in self._answered and _lacks(operation, error, client.meta.endpoint_url)
+                if not isinstance(error, ThrottledError | TransientError) or tried >= _tries(error, limit, lacks):
+                    raise (_not_offered(error) if lacks else error) from exception
+                if self._stop.is_set():
+                    raise error from exception
+                self.clock.sleep(min(MAX_WAIT, 0.25 * 2 ** min(tried - 1, 10)) * random.uniform(0.5, 1.0))
+            else:
+                self._answered.add(action)
+                self._record(operation, action, started, "ok")
+                return answer
+
+    def pages(self, action: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        """The items of all pages of a call.  An answer without its list, or a token that comes twice, is an `AwsError`:
+        an answer cut short must never look like a short answer."""
+        operation = OPERATIONS[action]
+        if operation.size:
+            parameters[operation.size_member] = operation.size
+        tokens: set[str] = set()
+        while True:
+            answer = self.call(action, **parameters)
+            if not isinstance(answer.get(operation.items), list):
+                raise self.error(action, "MalformedResponse", f"the answer has no {operation.items}")
+            yield from answer[operation.items]
+            token = answer.get("NextToken")
+            del answer
+            if not token:
+                return
+            if token in tokens:
+                raise self.error(action, "MalformedResponse", "the answer repeats a page")
+            tokens.add(token)
+            parameters["NextToken"] = token
+
+    def error(self, action: str, code: str, message: str) -> AwsError:
+        """An `AwsError` of this account and Region for an answer that came but can't be trusted."""
+        return AwsError(
+            f"{OPERATIONS[action].service}:{action}", code, message, account=self.target.account, region=self.target.region
+        )
+
+    def _record(self, operation: Operation, action: str, started: float, outcome: str) -> None:
+        if self._observe:
+            seconds = self.clock.monotonic() - started
+            self._observe(CallRecord(f"{operation.service}:{action}", self.target, seconds, outcome))
+
+    def _translate(self, action: str, operation: Operation, exception: Exception) -> AwsError:
+        name = f"{operation.service}:{action}"
+        if isinstance(exception, boto.ClientError) and exception.operation_name.startswith("AssumeRole"):
+            # A role's credentials are made, and renewed, inside whichever call needs them; this is what was refused.
+            name = f"sts:{exception.operation_name}"
+        kind, code, message, hint, acted = _classify(name, exception)
+        status = _status_of(exception)
+        return kind(
+            name,
+            code,
+            message,
+            account=self.target.account,
+            region=self.target.region,
+            hint=hint,
+            acted=acted,
+            status=status,
+        )
+
+
+def _lacks(operation: Operation, error: AwsError, endpoint: str) -> bool:
+    """Whether this is how an emulator answers to a read that it does not have: 500, 501, or nothing that parses."""
+    if not isinstance(error, TransientError) or operation.changes or _is_aws(endpoint):
+        return False
+    return error.status in {500, 501} or error.code == "ResponseParserError"
+
+
+def _not_offered(error: AwsError) -> NotOfferedError:
+    return NotOfferedError(error.action, error.code, error.message, account=error.account, region=error.region)
+
+
+def _tries(error: AwsError, limit: int, lacks: bool) -> int:
+    """A person waits: a host that nobody answers for is given up early, and an emulator that answers nonsense."""
+    if error.code in {"EndpointConnectionError", "ConnectTimeoutError"}:
+        return min(limit, 3)
+    return min(limit, 4) if lacks and error.code == "ResponseParserError" else limit
+
+
+def _is_aws(endpoint: str) -> bool:
+    return (urlsplit(endpoint).hostname or "").lower().endswith(AWS_SUFFIXES)
+
+
+def _status_of(exception: Exception) -> int:
+    answer = exception.response if isinstance(exception, boto.ClientError) else {}
+    return int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
+
+
+def _classify(action: str, exception: Exception) -> tuple[type[AwsError], str, str, str, bool]:
+    """The kind of error, AWS's code and message, what helps, and whether AWS may have acted all the same."""
+    name = type(exception).__name__
+    if isinstance(exception, boto.ClientError):
+        answer = exception.response
+        code = str(answer.get("Error", {}).get("Code") or "Unknown")
+        message = str(answer.get("Error", {}).get("Message") or exception)
+        status = _status_of(exception)
+        if code in THROTTLES or status == 429:
+            return ThrottledError, code, message, "AWS limits how often this call may be made: try again later.", False
+        # EC2 says AuthFailure too of an AMI that somebody else owns; that is no reason to distrust the credentials.
+        if code in BAD_CREDENTIALS and not message.startswith("Not authorized for"):
+            return CredentialsError, code, message, "Renew your AWS credentials, then run the command again.", False
+        if code in NOT_OFFERED:
+            return NotOfferedError, code, message, "", False
+        if code in DENIED:
+            return AwsError, code, message, f"Grant the IAM action {action}.", False
+        if code in TRANSIENT or status >= 500:
+            return TransientError, code, message, "", True
+        return AwsError, code, message, "", False
+    if isinstance(exception, NotImplementedError):
+        return NotOfferedError, name, str(exception) or "the simulation does not have this call", "", False
+    if isinstance(exception, boto.NoCredentialsError | boto.PartialCredentialsError | boto.CredentialRetrievalError) or (
+        isinstance(exception, boto.TokenRetrievalError | boto.UnauthorizedSSOTokenError | boto.SSOTokenLoadError)
+    ):
+        return (
+            CredentialsError,
+            name,
+            str(exception),
+            "Give AWS credentials: a profile, environment variables or a role.",
+            False,
+        )
+    if isinstance(exception, boto.EndpointConnectionError | boto.ConnectTimeoutError | boto.ProxyConnectionError):
+        return TransientError, name, str(exception), "Check the network, the Region and the endpoint.", False
+    if isinstance(exception, boto.HTTPClientError | boto.ConnectionError):
+        return TransientError, name, str(exception), "", True
+    if isinstance(exception, boto.BotoCoreError):
+        return AwsError, name, str(exception), "", False
+    if isinstance(exception, ResponseParserError | ValueError | KeyError | TypeError | AttributeError):
+        # Where an answer makes no sense (a date that is none, a missing member) botocore's parsers raise plain exceptions.
+        return TransientError, "ResponseParserError", (str(exception).splitlines() or [name])[0], "", True
+    raise exception

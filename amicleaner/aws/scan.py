@@ -1,0 +1,120 @@
+"""One look at every account and Region of a run: what is there, and what is in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+
+from ..models import Snapshot, Target, Use
+from ..plan import Inventory
+from . import usage
+from .fetcher import fetch_amis, fetch_recycle_bin, fetch_shared_with, fetch_snapshots
+from .targets import Place
+from .usage import UsageOptions, UsageReading
+from .usage.side_by_side import side_by_side
+
+Answer = tuple[Mapping[str, tuple[Use, ...]], tuple[str, ...]]
+"""AMI id to its users, and warnings."""
+
+CALLS_AT_ONCE = 32
+"""Calls under way at once in the whole run, at most; so many connections, too."""
+
+PLACES_AT_ONCE = 24
+"""Regions (of all accounts) that are read at once, at most; each holds its clients only while it is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What was read of one place.  `inventory` is empty, and nothing of an orphan is known, where it is only read."""
+
+    place: Place
+    inventory: Inventory
+    reading: UsageReading
+    snapshots: tuple[Snapshot, ...] = ()
+    recycle_bin: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
+
+
+class Scanner:
+    """Reads places side by side.  Every method raises the `AwsError` of the first place, in their order, that has one."""
+
+    def __init__(self, options: UsageOptions, *, orphans: bool) -> None:
+        """`orphans`: read too what tells orphan snapshots."""
+        self._options = options
+        self._orphans = orphans
+        self._calls = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="call")
+        self._places = ThreadPoolExecutor(PLACES_AT_ONCE, thread_name_prefix="place")
+
+    def close(self) -> None:
+        """Lets nothing new begin, and waits for nothing."""
+        self._places.shutdown(wait=False, cancel_futures=True)
+        self._calls.shutdown(wait=False, cancel_futures=True)
+
+    def scan(self, places: Sequence[Place]) -> list[Scan]:
+        """A scan of each place.  Where the account was not known, what it owns says who it is."""
+        return side_by_side(self._places, [partial(self._scan, place) for place in places])
+
+    def read(self, place: Place) -> UsageReading:
+        """What is in use in one place."""
+        reading = usage.read_usage(place.api, self._options, self._calls)
+        return replace(reading, uses=with_account(reading.uses, place.api.target.account))
+
+    def references(self, place: Place, ids: Sequence[str]) -> Answer:
+        """What AWS says refers to these AMIs."""
+        uses, warnings = usage.read_references(place.api, ids, self._options, self._calls)
+        return with_account(uses, place.api.target.account), warnings
+
+    def refreshes(self, place: Place, reading: UsageReading, groups: Iterable[str]) -> Answer:
+        """What the instance refreshes of these groups are on their way to."""
+        uses, warnings = usage.read_refreshes(place.api, reading, groups, self._options, self._calls)
+        return with_account(uses, place.api.target.account), warnings
+
+    def late(self, scans: Sequence[Scan], asked: Mapping[str, Sequence[str]]) -> list[tuple[Scan, Answer]]:
+        """What is asked only once something would go: `asked` are AMIs by Region, whichever account they are in."""
+        concerned = [scan for scan in scans if asked.get(scan.place.api.target.region)]
+        answers = side_by_side(self._places, [partial(self._late, scan, asked) for scan in concerned])
+        return list(zip(concerned, answers, strict=True))
+
+    def shared(
+        self, asked: Sequence[tuple[Place, str]], inside: frozenset[str]
+    ) -> dict[tuple[Target, str], tuple[str, ...]]:
+        """To whom outside the run each of these AMIs is shared."""
+        calls = [partial(fetch_shared_with, place.api, id, inside) for place, id in asked]
+        answers = side_by_side(self._calls, calls)
+        return {(place.api.target, id): answer for (place, id), answer in zip(asked, answers, strict=True)}
+
+    def _scan(self, place: Place) -> Scan:
+        api = place.api
+        if place.read_only:
+            return Scan(place, Inventory(api.target, ()), self.read(place))
+        amis = self._calls.submit(fetch_amis, api)
+        snapshots = self._calls.submit(fetch_snapshots, api) if self._orphans else None
+        bin = self._calls.submit(fetch_recycle_bin, api) if self._orphans else None
+        try:
+            reading = self.read(place)
+        finally:
+            # The AMIs are the first thing that a person expects to be told about: their error comes first.
+            inventory = amis.result()
+        if not api.target.account and inventory:
+            api.target = Target(inventory[0].owner, api.target.region)
+        recycled, warnings = bin.result() if bin else (frozenset(), ())
+        return Scan(
+            place,
+            Inventory(api.target, inventory),
+            replace(reading, uses=with_account(reading.uses, api.target.account)),
+            snapshots.result() if snapshots else (),
+            recycled,
+            (*reading.warnings, *warnings),
+        )
+
+    def _late(self, scan: Scan, asked: Mapping[str, Sequence[str]]) -> Answer:
+        refreshes, first = self.refreshes(scan.place, scan.reading, scan.reading.groups)
+        references, second = self.references(scan.place, asked[scan.place.api.target.region])
+        return usage.merge_uses([refreshes, references]), (*first, *second)
+
+
+def with_account(uses: Mapping[str, tuple[Use, ...]], account: str) -> dict[str, tuple[Use, ...]]:
+    """The same uses, with the account's id where it was not known while they were read."""
+    return {id: tuple(use if use.account else replace(use, account=account) for use in found) for id, found in uses.items()}

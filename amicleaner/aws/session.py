@@ -1,0 +1,52 @@
+"""The one seam that makes boto3 sessions and clients."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import Any
+
+import boto3
+from botocore.config import Config as BotoConfig
+
+CONNECTIONS = 16
+"""Open connections to one service in one Region of one account, at most."""
+
+
+# Making a client from a session is not safe in threads (boto3's guide on sessions), and the Regions of an account share
+# one; using a client is.
+_making = Lock()
+
+
+class Clients:
+    """The clients of one account and Region, made when they are first asked for."""
+
+    def __init__(
+        self, session: boto3.Session, region: str, *, connect_timeout: float = 10.0, read_timeout: float = 60.0
+    ) -> None:
+        """Time limits are in seconds."""
+        self._session = session
+        self._region = region
+        # botocore's own retries are off: they sleep by themselves, and hide the throttles that must slow us down.
+        self._config = BotoConfig(
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            max_pool_connections=CONNECTIONS,
+            retries={"mode": "standard", "total_max_attempts": 1},
+            user_agent_extra="amicleaner",
+        )
+        self._clients: dict[str, Any] = {}
+
+    def __call__(self, service: str) -> Any:
+        """The client of a service (`ec2`)."""
+        with _making:
+            if service not in self._clients:
+                client = self._session.client(service, region_name=self._region, config=self._config)
+                self._clients[service] = client
+            return self._clients[service]
+
+    def drop(self) -> None:
+        """Closes all connections and forgets the clients; they are made anew when they are asked for again."""
+        with _making:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()

@@ -1,0 +1,234 @@
+"""Which accounts and Regions a run works in: profiles, roles, an organization, patterns over Regions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import boto3
+from botocore import exceptions as boto
+from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.session import Session as BotocoreSession
+
+from ..config import ROLE_ARN, Config
+from ..errors import AmicleanerError, UsageError
+from ..models import Target
+from .api import Api
+from .session import Clients
+
+FALLBACK_REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+"""By partition, where the enabled Regions are asked for when nothing names one that exists."""
+
+SessionMaker = Callable[[str | None], boto3.Session]
+"""Makes a session for a profile's name, or for None from the environment."""
+
+ApiMaker = Callable[[Target, Clients], Api]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account of the run.  `id` is empty where it is not known; what a `read_only` one uses protects, and no more."""
+
+    id: str
+    session: boto3.Session
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One Region of one account of the run, with its calls."""
+
+    api: Api
+    clients: Clients
+    read_only: bool
+
+
+def make_session(profile: str | None) -> boto3.Session:
+    """A boto3 session; raises UsageError for a profile that does not exist or a broken AWS configuration."""
+    try:
+        return boto3.Session(profile_name=profile)
+    except boto.ProfileNotFound as error:
+        known = ", ".join(sorted(BotocoreSession().available_profiles)) or "none"
+        kind = UsageError if profile is not None else AmicleanerError
+        raise kind(f"{error}. Profiles that exist: {known}.") from error
+    except (boto.BotoCoreError, UnicodeDecodeError, OSError) as error:
+        raise AmicleanerError(f"The AWS configuration can't be read: {error}") from error
+
+
+def find_places(config: Config, sessions: SessionMaker, make_api: ApiMaker, *, name_account: bool = False) -> list[Place]:
+    """Every (account, Region) of the run, targets first, sorted; `name_account` asks for the account's id even where one
+    account alone takes part (a plan needs it; some networks have no STS, so nothing else asks)."""
+    accounts = _Finder(config, sessions, make_api).accounts(name_account)
+    clients = {
+        "connect_timeout": config.connect_timeout,
+        "read_timeout": config.read_timeout,
+    }
+    places: list[Place] = []
+    wanted: set[str] = set()
+    for account in accounts:
+        for region in _regions(account, config, make_api, wanted if account.read_only else None):
+            if not account.read_only:
+                wanted.add(region)
+            made = Clients(account.session, region, **clients)
+            places.append(Place(make_api(Target(account.id, region), made), made, account.read_only))
+    if not wanted:
+        raise UsageError("No Region is left: --exclude-region leaves out all of them.")
+    return sorted(places, key=lambda place: (place.read_only, place.api.target))
+
+
+@dataclass(frozen=True, slots=True)
+class _Finder:
+    config: Config
+    sessions: SessionMaker
+    make_api: ApiMaker
+
+    def accounts(self, name_account: bool) -> list[Account]:
+        """Targets first, then the accounts that are only read; one that is both is a target."""
+        config = self.config
+        base = self.sessions(config.profile[0] if config.profile else None)
+        several = len(config.profile) > 1 or config.used_by_profile or config.used_by_role_arn
+        if config.organization_role:
+            found = self._organization(base)
+        elif config.role_arn:
+            found = [Account(_account_of(arn), self._assume(base, arn)) for arn in config.role_arn]
+        else:
+            profiles = [base, *(self.sessions(profile) for profile in config.profile[1:])]
+            found = [Account(self._identity(s)[0] if several or name_account else "", s) for s in profiles]
+        for profile in config.used_by_profile:
+            session = self.sessions(profile)
+            found.append(Account(self._identity(session)[0], session, read_only=True))
+        for arn in config.used_by_role_arn:
+            found.append(Account(_account_of(arn), self._assume(base, arn), read_only=True))
+        unique: dict[str, Account] = {}
+        for account in found:
+            unique.setdefault(account.id, account)
+        return list(unique.values())
+
+    def _organization(self, base: boto3.Session) -> list[Account]:
+        config = self.config
+        own, partition = self._identity(base)
+        api = self._api(base, own)
+        # `State` replaces `Status`, which AWS no longer promises after September 2026 (Organizations' `Account`).
+        states = {str(account["Id"]): account.get("State") or account.get("Status") for account in api.pages("ListAccounts")}
+        unknown = set(config.exclude_account) - states.keys() - {own}
+        if unknown:
+            raise AmicleanerError(f"--exclude-account: {', '.join(sorted(unknown))} is no account of this organization.")
+        found = []
+        for id in sorted(states.keys() | {own}):
+            if id not in config.exclude_account and (id == own or states[id] == "ACTIVE"):
+                arn = f"arn:{partition}:iam::{id}:role/{config.organization_role}"
+                found.append(Account(id, base if id == own else self._assume(base, arn)))
+        if not found:
+            raise UsageError("No account is left: --exclude-account leaves out all of them.")
+        return found
+
+    def _api(self, session: boto3.Session, account: str = "") -> Api:
+        region = _first_region(session, self.config)
+        clients = Clients(
+            session, region, connect_timeout=self.config.connect_timeout, read_timeout=self.config.read_timeout
+        )
+        return self.make_api(Target(account, region), clients)
+
+    def _identity(self, session: boto3.Session) -> tuple[str, str]:
+        """(account id, partition) of whoever the session's credentials belong to."""
+        api = self._api(session)
+        answer = api.call("GetCallerIdentity")
+        if not answer.get("Account"):
+            raise api.error("GetCallerIdentity", "MalformedResponse", "the answer has no Account")
+        arn = str(answer.get("Arn") or "").split(":")
+        return str(answer["Account"]), arn[1] if len(arn) > 1 and arn[1] else "aws"
+
+    def _assume(self, base: boto3.Session, arn: str) -> boto3.Session:
+        """A session whose credentials come from assuming a role, and renew themselves before they expire."""
+        extra: dict[str, Any] = {"RoleSessionName": "amicleaner"}
+        if self.config.external_id is not None:
+            extra["ExternalId"] = self.config.external_id
+        try:
+            source = base.get_credentials()
+        except boto.BotoCoreError as error:
+            raise AmicleanerError(f"There are no AWS credentials to assume {arn} with: {error}") from error
+        if source is None:
+            raise AmicleanerError(
+                f"No AWS credentials were found to assume {arn} with.\n"
+                "Give AWS credentials: a profile, environment variables or a role."
+            )
+        fetcher = AssumeRoleCredentialFetcher(
+            client_creator=_client_creator(base, _first_region(base, self.config)),
+            source_credentials=source,
+            role_arn=arn,
+            extra_args=extra,
+        )
+        # The profile's other settings (endpoints, certificates) hold for its roles too.
+        session = BotocoreSession(profile=self.config.profile[0] if self.config.profile else None)
+        # botocore has no public way to hand a session renewing credentials; this is the member that it sets itself.
+        session._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")  # type: ignore[attr-defined]
+        return boto3.Session(botocore_session=session, region_name=base.region_name)
+
+
+def _client_creator(base: boto3.Session, region: str) -> Callable[..., Any]:
+    def create(service: str, **arguments: Any) -> Any:
+        return base.client(service, region_name=region, **arguments)
+
+    return create
+
+
+def _account_of(arn: str) -> str:
+    match = ROLE_ARN.fullmatch(arn)
+    assert match, arn  # noqa: S101 - a `Config` holds no other
+    return match[1]
+
+
+def _first_region(session: boto3.Session, config: Config) -> str:
+    """Where to ask what is not a Region's own matter.  A mistyped Region is nobody's host: it is not asked there."""
+    literals = [name for name in config.region if not _is_pattern(name)]
+    for name in literals:
+        if name in session.get_available_regions("ec2", _partition_of(session, name)):
+            return name
+    named = next((_partition_of(session, name) for name in config.region), "aws")
+    return session.region_name or FALLBACK_REGIONS.get(named, FALLBACK_REGIONS["aws"])
+
+
+def _partition_of(session: boto3.Session, region: str) -> str:
+    try:
+        return str(session.get_partition_for_region(region.replace("*", "east") + ("" if region[-1:].isdigit() else "-1")))
+    except boto.BotoCoreError:
+        return "aws"
+
+
+def _is_pattern(name: str) -> bool:
+    return any(character in name for character in "*?[")
+
+
+def _regions(account: Account, config: Config, make_api: ApiMaker, wanted: Iterable[str] | None) -> Sequence[str]:
+    """The Regions of one account.  `wanted`: those that the targets are in, for an account that is only read."""
+    if wanted is not None:
+        return sorted(wanted)
+    if not config.region and not config.exclude_region:
+        if not account.session.region_name:
+            raise AmicleanerError("No Region: give --region, set AWS_DEFAULT_REGION, or set a region in the profile.")
+        return [account.session.region_name]
+    enabled = _enabled_regions(account, config, make_api)
+    chosen = select_regions(config.region or (account.session.region_name or "*",), config.exclude_region, enabled)
+    return chosen
+
+
+def _enabled_regions(account: Account, config: Config, make_api: ApiMaker) -> list[str]:
+    region = _first_region(account.session, config)
+    clients = Clients(account.session, region, connect_timeout=config.connect_timeout, read_timeout=config.read_timeout)
+    answer = make_api(Target(account.id, region), clients).pages("DescribeRegions")
+    return sorted(item["RegionName"] for item in answer if item.get("OptInStatus") != "not-opted-in")
+
+
+def select_regions(wanted: Sequence[str], excluded: Sequence[str], enabled: Sequence[str]) -> list[str]:
+    """The enabled Regions that match one of `wanted` and none of `excluded`, sorted.  Raises AmicleanerError for a name
+    or a pattern that matches none."""
+    for name in (*wanted, *excluded):
+        if not any(fnmatchcase(region, name) for region in enabled):
+            raise AmicleanerError(f"Region {name!r} is none of the account's enabled Regions: {', '.join(enabled)}.")
+    return [
+        region
+        for region in enabled
+        if any(fnmatchcase(region, name) for name in wanted) and not any(fnmatchcase(region, name) for name in excluded)
+    ]

@@ -1,0 +1,211 @@
+"""Where an AMI can be in use: the registry of places, and the three ways in which it is asked.
+
+`read_usage` reads everything that can be read as a whole.  Instance refreshes (one group a call) and AWS's own references
+(10 AMIs a call) cost calls that grow with the account, so they are asked only about what it comes down to.
+
+A further place is one module with its `PLACE`, a line in the registry, and its test; `--iam-policy`, `--skip-check` and the
+documentation follow from the registry.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+
+from ...models import Use
+from ..api import Api
+from . import (
+    aliases,
+    auto_scaling_groups,
+    fleets,
+    image_references,
+    instance_refreshes,
+    instances,
+    launch_configurations,
+    launch_templates,
+    pins,
+    spot_fleets,
+    spot_requests,
+)
+from .findings import Findings, Mention, TemplateVersion
+from .place import AnyPlace, AskedPlace, Place, guarded
+from .side_by_side import side_by_side
+
+__all__ = [
+    "ASKED",
+    "FOLLOWED",
+    "PLACES",
+    "AnyPlace",
+    "AskedPlace",
+    "Place",
+    "UsageOptions",
+    "UsageReading",
+    "merge_uses",
+    "read_references",
+    "read_refreshes",
+    "read_usage",
+]
+
+PLACES: tuple[Place, ...] = (
+    instances.PLACE,
+    launch_configurations.PLACE,
+    launch_templates.PLACE,
+    auto_scaling_groups.PLACE,
+    spot_fleets.PLACE,
+    spot_requests.PLACE,
+    fleets.PLACE,
+)
+"""Read at each reading, in the order in which their errors and warnings are reported."""
+
+ASKED: tuple[AskedPlace, ...] = (instance_refreshes.PLACE, image_references.PLACE)
+"""Asked about given groups or AMIs."""
+
+FOLLOWED: tuple[AnyPlace, ...] = (aliases.PLACE,)
+"""Read where another place leads there."""
+
+TEMPLATES = launch_templates.PLACE
+"""Pins and aliases are read under its check; its required calls are theirs."""
+
+Uses = dict[str, tuple[Use, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class UsageOptions:
+    """`skip` holds names of checks that are left out on the user's own word."""
+
+    skip: frozenset[str] = frozenset()
+    all_template_versions: bool = False
+
+
+@dataclass(slots=True)
+class UsageReading:
+    """One reading of one account's Region.
+
+    `uses` has each AMI's users, sorted; `snapshots` those that block devices of templates, launch configurations and fleets
+    name; `groups` each Auto Scaling group's digest; `versions` the launch template versions, for pins that come later;
+    `started` and `finished` are the monotonic clock's seconds.
+    """
+
+    uses: Uses
+    snapshots: frozenset[str]
+    groups: dict[str, str]
+    versions: tuple[TemplateVersion, ...]
+    warnings: tuple[str, ...]
+    started: float
+    finished: float
+
+
+def read_usage(api: Api, options: UsageOptions, pool: Executor) -> UsageReading:
+    """Reads every place that is not skipped, side by side in `pool`, in which the caller itself must not run.
+
+    Raises `AwsError`: the error of the first place in the registry that has one.
+    """
+    started = api.clock.monotonic()
+    found = Findings()
+    places = [place for place in PLACES if place.check not in options.skip]
+    for part in side_by_side(pool, [partial(guarded, place, partial(place.read, api)) for place in places]):
+        found.add(part)
+    if options.all_template_versions:
+        templates = sorted({version.template for version in found.versions})
+        reads = [partial(launch_templates.read_all_versions, api, template) for template in templates]
+        for part in side_by_side(pool, [partial(guarded, TEMPLATES, read) for read in reads]):
+            found.add(part)
+    followed = _follow(api, found, found.versions, options, pool)
+    return UsageReading(
+        uses=_uses(api, followed.mentions),
+        snapshots=frozenset(found.snapshots | followed.snapshots),
+        groups=found.groups,
+        versions=(*found.versions, *followed.versions),
+        warnings=_once(found.warnings + followed.warnings),
+        started=started,
+        finished=api.clock.monotonic(),
+    )
+
+
+def read_refreshes(
+    api: Api, reading: UsageReading, groups: Iterable[str], options: UsageOptions, pool: Executor
+) -> tuple[Uses, tuple[str, ...]]:
+    """What the instance refreshes of `groups` are on their way to, and warnings: a call a group.  Raises `AwsError`."""
+    return _ask("groups", api, sorted(set(groups)), reading.versions, options, pool)
+
+
+def read_references(api: Api, ami_ids: Sequence[str], options: UsageOptions, pool: Executor) -> tuple[Uses, tuple[str, ...]]:
+    """What AWS itself says refers to `ami_ids`, and warnings: a call for every 10.  Raises `AwsError`."""
+    return _ask("images", api, sorted(set(ami_ids)), (), options, pool)
+
+
+def merge_uses(parts: Iterable[Mapping[str, Iterable[Use]]]) -> Uses:
+    """Several answers as one: each AMI's users once and sorted.  Of one thing that two answers name (an instance, also as
+    AWS's reference) only the fuller label stays."""
+    users: dict[str, set[Use]] = defaultdict(set)
+    for part in parts:
+        for image, uses in part.items():
+            users[image].update(uses)
+    return {image: _fullest(uses) for image, uses in sorted(users.items()) if uses}
+
+
+def _fullest(uses: set[Use]) -> tuple[Use, ...]:
+    """Of labels that go on where another one ends, the longest."""
+    kept: list[Use] = []
+    for use in sorted(uses):
+        if kept and use.label.startswith((f"{kept[-1].label} ", f"{kept[-1].label}, ")) and _thing(kept[-1]) == _thing(use):
+            kept.pop()
+        kept.append(use)
+    return tuple(kept)
+
+
+def _thing(use: Use) -> tuple[str, str, str, str]:
+    return use.kind, use.id, use.account, use.region
+
+
+def _ask(
+    of: str,
+    api: Api,
+    subjects: list[str],
+    versions: Sequence[TemplateVersion],
+    options: UsageOptions,
+    pool: Executor,
+) -> tuple[Uses, tuple[str, ...]]:
+    found = Findings()
+    for place in ASKED:
+        if place.of != of or place.check in options.skip:
+            continue
+        batches = [subjects[start : start + place.at_once] for start in range(0, len(subjects), place.at_once)]
+        calls = [partial(guarded, place, partial(place.ask, api, batch)) for batch in batches]
+        # The first one alone: where the call is denied or does not exist, hundreds more would only find out the same.
+        first = side_by_side(pool, calls[:1])
+        asked = first if any(part.not_offered for part in first) else first + side_by_side(pool, calls[1:])
+        for part in asked:
+            found.add(part)
+    followed = _follow(api, found, versions, options, pool)
+    return _uses(api, followed.mentions), _once(found.warnings + followed.warnings)
+
+
+def _follow(
+    api: Api, found: Findings, versions: Sequence[TemplateVersion], options: UsageOptions, pool: Executor
+) -> Findings:
+    """The mentions of `found` with those behind pins and aliases.  Both belong to the check of the launch templates."""
+    if TEMPLATES.check in options.skip:
+        return Findings(mentions=[mention for mention in found.mentions if not aliases.is_alias(mention)])
+    pinned = guarded(TEMPLATES, partial(pins.resolve, api, found.pins, versions, pool))
+    mentions = [*found.mentions, *pinned.mentions]
+    named = [mention for mention in mentions if aliases.is_alias(mention)]
+    resolved = guarded(aliases.PLACE, partial(aliases.resolve, api, named, pool))
+    pinned.mentions = [mention for mention in mentions if not aliases.is_alias(mention)]
+    pinned.add(resolved)
+    return pinned
+
+
+def _uses(api: Api, mentions: Iterable[Mention]) -> Uses:
+    target = api.target
+    return merge_uses(
+        {mention.image: [Use(mention.user.kind, mention.user.id, target.account, target.region, mention.user.label)]}
+        for mention in mentions
+    )
+
+
+def _once(warnings: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(warnings))

@@ -1,0 +1,100 @@
+"""Launch templates: the default and the latest version of each, and on demand every version.
+
+CloudFormation makes new versions without ever moving the default, so both count.  Without a template in the request,
+`Versions=["$Latest", "$Default"]` answers for all templates in one paged call (service model of
+DescribeLaunchTemplateVersions); everything else needs a call a template.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from ...errors import AwsError
+from ..api import Api
+from .findings import Findings, TemplateVersion, User, snapshots_of
+from .place import Place, member
+
+CALL = "DescribeLaunchTemplateVersions"
+VERSION_GONE = "InvalidLaunchTemplateId.VersionNotFound"
+TEMPLATE_GONE = frozenset(
+    {
+        "InvalidLaunchTemplateId.NotFound",
+        "InvalidLaunchTemplateId.NotFoundException",
+        "InvalidLaunchTemplateName.NotFound",
+        "InvalidLaunchTemplateName.NotFoundException",
+    }
+)
+"""EC2's documented codes, and the same with the suffix that it uses for its sibling."""
+
+
+def read(api: Api) -> Findings:
+    """The default and latest versions of all templates, hidden managed ones included."""
+    items = api.pages(CALL, Versions=["$Latest", "$Default"], IncludeManagedResources=True)
+    return _report(marked(api, items))
+
+
+def read_all_versions(api: Api, template: str) -> Findings:
+    """Every version of one template; one that was deleted meanwhile protects nothing and gives a warning."""
+    try:
+        return _report(marked(api, api.pages(CALL, LaunchTemplateId=template, IncludeManagedResources=True)))
+    except AwsError as error:
+        if error.code not in TEMPLATE_GONE:
+            raise
+        return Findings(warnings=[f"launch template {template} was deleted while it was read: it protects nothing"])
+
+
+def marked(api: Api, items: Iterable[dict[str, Any]]) -> list[TemplateVersion]:
+    """The versions in a listing that has at least the default and the latest of each template in it, once each."""
+    versions = {}
+    default: dict[str, int] = {}
+    latest: dict[str, int] = defaultdict(int)
+    for item in items:
+        version = from_aws(api, item)
+        versions[version.template, version.number] = version
+        latest[version.template] = max(latest[version.template], version.number)
+        if item.get("DefaultVersion"):
+            default[version.template] = version.number
+    marks = (("default", default), ("latest", latest))
+    return [
+        replace(version, marks=tuple(word for word, numbers in marks if numbers.get(version.template) == version.number))
+        for version in versions.values()
+    ]
+
+
+def from_aws(api: Api, item: dict[str, Any]) -> TemplateVersion:
+    """Takes one of `LaunchTemplateVersions`.  A version may name no image; without its data it is a malformed answer."""
+    id = str(member(api, CALL, item, "LaunchTemplateId", "a launch template version"))
+    number = int(member(api, CALL, item, "VersionNumber", f"a version of launch template {id}"))
+    data = member(api, CALL, item, "LaunchTemplateData", f"launch template {id} version {number}")
+    return TemplateVersion(
+        id,
+        str(item.get("LaunchTemplateName") or ""),
+        number,
+        str(data.get("ImageId") or ""),
+        frozenset(snapshots_of(data.get("BlockDeviceMappings"))),
+    )
+
+
+def _report(versions: list[TemplateVersion]) -> Findings:
+    found = Findings(versions=versions)
+    for version in versions:
+        found.mention(version.image, User("launch-template", version.template, version.label))
+        found.snapshots |= version.snapshots
+    return found
+
+
+PLACE = Place(
+    name="launch-templates",
+    check="launch-templates",
+    actions=("ec2:DescribeLaunchTemplateVersions",),
+    things="launch templates",
+    words=(
+        "launch templates: the default and the latest version, versions that something else here names, on demand every "
+        "version"
+    ),
+    required=True,
+    read=read,
+)

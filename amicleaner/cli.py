@@ -1,0 +1,204 @@
+"""The command: parses, calls, prints.  The only module that knows click."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from . import __version__
+from .clock import SYSTEM_CLOCK
+from .config import NOT_WITH_FROM_IDS, WITH_APPLY_PLAN, Config, check_together
+from .errors import AmicleanerError, UsageError
+from .interrupts import Interrupts
+from .options import OPTIONS, SECTIONS, Option
+from .settings import from_environment, from_file
+
+_BY_FLAG: dict[str, Option] = {flag: option for option in OPTIONS for flag in (option.flag, option.short) if flag}
+
+INTRODUCTION = """Remove old Amazon Machine Images (AMIs) and their snapshots.
+
+AMIs are grouped by tags or by name. In each group the newest unused ones stay, the older ones go; whatever is in use
+stays in any case. The plan is shown first, and nothing is removed without a yes."""
+
+
+class Command(click.Command):
+    """A command whose options take several values behind one flag: `--mapping-values environment role`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Rewrites `--flag A B` to `--flag=A --flag=B` before click parses; wrong use raises click's UsageError."""
+        return super().parse_args(ctx, list(_one_value_a_flag(args, ctx)))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options in their sections; those that are click's own (help, version) last."""
+        records = {parameter.name: parameter.get_help_record(ctx) for parameter in self.get_params(ctx)}
+        for section in SECTIONS:
+            rows = [records.pop(option.name) for option in OPTIONS if option.section == section]
+            if section == SECTIONS[-1]:
+                rows += records.values()
+            with formatter.section(section):
+                formatter.write_dl([row for row in rows if row], col_max=26)
+
+
+def _one_value_a_flag(args: Sequence[str], ctx: click.Context) -> Iterator[str]:
+    words = list(args)
+    position = 0
+    while position < len(words):
+        word = words[position]
+        position += 1
+        option = _BY_FLAG.get(word)
+        if word == "--" or option is None or option.kind == "flag":
+            yield word
+            continue
+        if option.kind in ("integer", "number"):
+            # -1 is a value here, and click takes the next word whatever it is: a flag must not be swallowed.
+            if position == len(words) or words[position].startswith("--"):
+                raise click.UsageError(f"Option '{word}' needs a number.", ctx)
+            yield f"{word}={words[position]}"
+            position += 1
+            continue
+        values = []
+        while position < len(words) and not words[position].startswith("-"):
+            values.append(words[position])
+            position += 1
+            if option.kind == "text":
+                break
+        if not values:
+            hint = f" (for a value that starts with a dash write {word}={words[position]})" if position < len(words) else ""
+            raise click.UsageError(f"Option '{word}' needs a value{hint}.", ctx)
+        yield from (f"{word}={value}" for value in values)
+
+
+def _parameter(option: Option) -> click.Option:
+    """click's form of one option.  Files and the environment come in through `settings`, as a default map."""
+    declarations = [option.flag, option.name, *([option.short] if option.short else [])]
+    if option.kind == "flag":
+        return click.Option(declarations, is_flag=True, default=False, help=option.help)
+    shown = option.shown or str(option.default)
+    types = {"integer": click.INT, "number": click.FLOAT}
+    return click.Option(
+        declarations,
+        type=click.Choice(option.choices) if option.choices else types.get(option.kind, click.STRING),
+        multiple=option.kind == "texts",
+        default=option.default,
+        metavar=f"{option.metavar} ..." if option.kind == "texts" else option.metavar or None,
+        help=f"{option.help}  [default: {shown}]",
+        is_eager=option.name == "config",
+        callback=_load_settings if option.name == "config" else None,
+    )
+
+
+def _load_settings(ctx: click.Context, parameter: click.Parameter, path: str | None) -> str | None:
+    """Puts the file and the environment behind the command line."""
+    if ctx.resilient_parsing:
+        return path
+    environment = from_environment(os.environ)
+    path = path or environment.get("config")
+    ctx.default_map = {**(from_file(path) if path else {}), **environment}
+    return path
+
+
+def _config(ctx: click.Context, values: dict[str, Any]) -> Config:
+    """The `Config` of what was said.  With `--from-ids` and `--apply-plan` a file's or the environment's choices of AMIs
+    count for nothing; on the command line they are a misunderstanding, and an error."""
+    given = {name for name in values if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    if "mapping_key" in given and "mapping_values" not in (ctx.default_map or {}) and "mapping_values" not in given:
+        raise UsageError("--mapping-key needs --mapping-values beside it: the tag keys, or the parts of names.")
+    if values["from_ids"]:
+        values = {name: value for name, value in values.items() if name in given or name not in NOT_WITH_FROM_IDS}
+    if values.get("apply_plan") is not None:
+        values = {name: value for name, value in values.items() if name in given or name in WITH_APPLY_PLAN}
+    config = Config(**values)
+    check_together(config, given)
+    return config
+
+
+def _run(**values: Any) -> None:
+    ctx = click.get_current_context()
+    config = _config(ctx, values)
+    if config.iam_policy:
+        click.echo(json.dumps(_policy(config), indent=2))
+        return
+    # Loading boto3 takes longer than all the rest: --help and --version do without.
+    from .report.console import Console
+    from .run import clean
+
+    console = Console(
+        config,
+        stdout=sys.stdout,
+        stderr=sys.stderr,
+        stdin=sys.stdin,
+        environ=os.environ,
+        clock=SYSTEM_CLOCK,
+        version=__version__,
+    )
+    interrupts = Interrupts()
+    with interrupts.signals():
+        result = clean(config, view=console, interrupts=interrupts)
+    ctx.exit(result.exit_status)
+
+
+def _policy(config: Config) -> dict[str, Any]:
+    from .aws.iam import policy
+
+    return policy(
+        skip=config.skip_check,
+        deletes=not (config.dry_run or config.save_plan),
+        include_shared=config.include_shared,
+        check_orphans=config.check_orphans,
+        regions=bool(config.region or config.exclude_region),
+        roles=(*config.role_arn, *config.used_by_role_arn),
+        organization_role=config.organization_role or "",
+    )
+
+
+command = Command(
+    "amicleaner",
+    callback=_run,
+    params=[_parameter(option) for option in OPTIONS],
+    help=INTRODUCTION,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
+click.version_option(__version__, "-v", "--version", message="%(version)s", help="Print the version and exit.")(command)
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """The command `amicleaner`; ends in SystemExit with the exit status of the contract."""
+    sys.exit(_status(args))
+
+
+def _status(args: Sequence[str] | None) -> int:
+    try:
+        status = command.main(args=args, prog_name="amicleaner", standalone_mode=False)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except AmicleanerError as error:
+        _say(f"Error: {error}")
+        return error.exit_status
+    except (KeyboardInterrupt, click.Abort):
+        _say("Interrupted.")
+        return 130
+    except BrokenPipeError:
+        # Nobody reads standard output any longer; Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except Exception as error:
+        # A fault of this program.  Whatever it is, it ends the run, and a traceback helps nobody who cleans AMIs.
+        if "--debug" in (sys.argv[1:] if args is None else args):
+            raise
+        _say(f"Error: {type(error).__name__}: {error}\nThis is a fault of amicleaner: --debug shows where; please report it.")
+        return 1
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)

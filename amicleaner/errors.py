@@ -1,0 +1,74 @@
+"""The errors that a run may end with.  `str(error)` says what happened and what helps; nothing else is needed to print it."""
+
+from __future__ import annotations
+
+
+class AmicleanerError(Exception):
+    """Something that was expected to be possible stopped the run.  `exit_status` is the command's."""
+
+    exit_status = 1
+
+
+class UsageError(AmicleanerError):
+    """The command line, the configuration, a plan or a file is wrong: found out before AWS is called."""
+
+    exit_status = 2
+
+
+class InputEnded(AmicleanerError):
+    """The input ended at a question, which counts as a no."""
+
+
+class AwsError(AmicleanerError):
+    """A call that AWS refused, that broke, or whose answer can't be trusted.
+
+    `action` is the IAM form of the call (`ec2:DescribeImages`), `code` and `message` are AWS's own,
+    `account` is twelve digits or empty where it is not known.
+    """
+
+    def __init__(
+        self,
+        action: str,
+        code: str,
+        message: str,
+        *,
+        account: str = "",
+        region: str = "",
+        hint: str = "",
+        acted: bool = False,
+        status: int = 0,
+    ) -> None:
+        super().__init__(action, code, message)
+        self.action = action
+        self.code = code
+        self.message = message
+        self.account = account
+        self.region = region
+        self.hint = hint
+        self.acted = acted
+        """True where AWS may have acted although no answer came (a connection that was cut, a time-out)."""
+        self.status = status
+        """HTTP's, 0 where there was no answer."""
+
+    def __str__(self) -> str:
+        where = " ".join(
+            part for part in (self.account and f"account {self.account}", self.region and f"Region {self.region}") if part
+        )
+        text = f"{self.action} failed{f' in {where}' if where else ''}: {self.code}: {self.message}".rstrip(": ")
+        return f"{text}\n{self.hint}" if self.hint else text
+
+
+class ThrottledError(AwsError):
+    """AWS asks for fewer calls; the call was not carried out."""
+
+
+class TransientError(AwsError):
+    """A fault that may pass: a server error, a cut connection, a time-out."""
+
+
+class NotOfferedError(AwsError):
+    """The endpoint does not have this call at all (an emulator, mostly)."""
+
+
+class CredentialsError(AwsError):
+    """There are no credentials, or they are no longer valid: every further call would fail in the same way."""

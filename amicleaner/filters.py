@@ -1,0 +1,186 @@
+"""Filter: why an AMI must stay for itself, before its group is counted.  Pure.
+
+Each rule answers with one sentence for people, or None.  The order of `RULES` is the order of the reasons: the first that
+holds is the one that is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from .config import Config
+from .mapper import UNTAGGED, Group
+from .models import Ami, Use
+from .reducer import FAILED_STATES
+
+Reason = Literal[
+    "in-use", "state", "protected", "managed", "public", "shared", "keep-tag", "excluded", "recently-launched",
+    "not-selected", "no-tags", "no-match", "too-young", "kept-previous", "old", "named",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """All that the rules may look at: one AMI, what uses it, its groups, and who it is shared with as far as it was asked."""
+
+    ami: Ami
+    uses: Sequence[Use]
+    groups: Sequence[Group]
+    shared_with: Sequence[str]
+    config: Config
+    now: datetime
+
+
+def in_use(it: Circumstances) -> str | None:
+    """Something names it."""
+    if not it.uses:
+        return None
+    more = f" and {len(it.uses) - 1} more" if len(it.uses) > 1 else ""
+    return f"It is used by {it.uses[0].label}{more}."
+
+
+def state(it: Circumstances) -> str | None:
+    """Neither available nor failed: pending, disabled, or a state that this tool does not know."""
+    if it.ami.state != "available" and it.ami.state not in FAILED_STATES:
+        return f"Its state is {it.ami.state or 'unknown'}."
+    return None
+
+
+def undated(it: Circumstances) -> str | None:
+    """Without a creation date nobody can say what is old."""
+    return "Its creation date is missing or unreadable, so its age is unknown." if it.ami.created is None else None
+
+
+def protected(it: Circumstances) -> str | None:
+    """`DeregistrationProtection` is a free text (EC2's `Image`): absent or `disabled` means none, all else protects."""
+    if it.ami.protection in ("", "disabled"):
+        return None
+    return f"It has deregistration protection ({it.ami.protection})."
+
+
+def managed(it: Circumstances) -> str | None:
+    """AWS Backup and Data Lifecycle Manager remove their AMIs themselves; their tags say so."""
+    for key, _ in it.ami.tags:
+        if key.startswith("aws:backup:"):
+            return "AWS Backup manages it."
+        if key.startswith("aws:dlm:") or key == "dlm:managed":
+            return "Data Lifecycle Manager manages it."
+    return "AWS Backup manages it." if it.ami.name.startswith("AwsBackup_") else None
+
+
+def public(it: Circumstances) -> str | None:
+    """Everybody may launch it."""
+    return "It is public." if it.ami.public and not it.config.include_shared else None
+
+
+def shared(it: Circumstances) -> str | None:
+    """Somebody outside the run may launch it."""
+    if not it.shared_with or it.config.include_shared:
+        return None
+    return f"It is shared with {', '.join(it.shared_with)}."
+
+
+def keep_tag(it: Circumstances) -> str | None:
+    """`KEY` or `KEY=VALUE`: a key may hold a `=` of its own, so both readings count."""
+    for key, value in it.ami.tags:
+        for wanted in it.config.keep_tag:
+            if wanted in (key, f"{key}={value}"):
+                return f"It has the tag {wanted} of --keep-tag."
+    return None
+
+
+def excluded(it: Circumstances) -> str | None:
+    """One of the excluded values is part of a grouped tag's value, or by name of the name."""
+    if it.config.mapping_key == "name":
+        texts = [it.ami.name]
+    else:
+        values = sorted(value for group in it.groups for _, value in group)
+        texts = [*values, ".".join(values)]
+    for wanted in it.config.excluded_mapping_values:
+        if any(wanted in text for text in texts):
+            return f"--excluded-mapping-values excludes {wanted}."
+    return None
+
+
+def recently_launched(it: Circumstances) -> str | None:
+    """`LastLaunchedTime` may be a day late (EC2's guide on AMIs), never early."""
+    days, launched = it.config.unused_days, it.ami.last_launched
+    if days is None or launched is None or _days(it.now, launched) > days:
+        return None
+    return f"It was launched on {launched:%Y-%m-%d}, within {days} days."
+
+
+def not_selected(it: Circumstances) -> str | None:
+    """Outside `--only-tag` (all of them) or `--only-name` (one of them)."""
+    pairs = {f"{key}={value}" for key, value in it.ami.tags}
+    if not pairs.issuperset(it.config.only_tag):
+        return "It does not have the tags of --only-tag."
+    if it.config.only_name and not any(fnmatchcase(it.ami.name, glob) for glob in it.config.only_name):
+        return "Its name matches none of --only-name."
+    return None
+
+
+def no_tags(it: Circumstances) -> str | None:
+    """By tags, without a value for any of the keys."""
+    if it.config.mapping_key == "tags" and UNTAGGED in it.groups and not it.config.include_untagged:
+        return f"It has none of the tags {', '.join(it.config.mapping_values)}."
+    return None
+
+
+def no_match(it: Circumstances) -> str | None:
+    """By name, in no group."""
+    if it.groups:
+        return None
+    return f"Its name contains none of {', '.join(it.config.mapping_values)}."
+
+
+def too_young(it: Circumstances) -> str | None:
+    """Younger than `--ami-min-days` whole days."""
+    days, created = it.config.ami_min_days, it.ami.created
+    if days < 0 or created is None or (it.now - created).days >= days:
+        return None
+    return f"It was created on {created:%Y-%m-%d}, less than {days} whole days ago."
+
+
+def _days(now: datetime, then: datetime) -> float:
+    return (now - then).total_seconds() / 86_400
+
+
+Rule = Callable[[Circumstances], str | None]
+
+NAMED_RULES: tuple[tuple[Reason, Rule], ...] = (
+    ("in-use", in_use),
+    ("state", state),
+    ("protected", protected),
+    ("managed", managed),
+    ("public", public),
+    ("shared", shared),
+    ("keep-tag", keep_tag),
+)
+"""What protects also an AMI that a person names by its id."""
+
+RULES: tuple[tuple[Reason, Rule], ...] = (
+    *NAMED_RULES[:2],
+    ("state", undated),
+    *NAMED_RULES[2:],
+    ("excluded", excluded),
+    ("recently-launched", recently_launched),
+    ("not-selected", not_selected),
+    ("no-tags", no_tags),
+    ("no-match", no_match),
+    ("too-young", too_young),
+)
+"""What protects an AMI when groups are cleaned, in the order of the reasons."""
+
+
+def why_it_stays(it: Circumstances, rules: Sequence[tuple[Reason, Rule]] = RULES) -> tuple[Reason, str] | None:
+    """The first reason that holds with its sentence, or None where the AMI may go."""
+    for reason, rule in rules:
+        sentence = rule(it)
+        if sentence is not None:
+            return reason, sentence
+    return None

@@ -1,0 +1,183 @@
+"""The plain data that flows from the readers through the pipeline to the report: frozen, slotted, no AWS in it.
+
+`from_aws` takes one member of boto3's answer of the call named in its docstring; times are parsed once, to aware UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from sys import intern
+from typing import Any, Literal
+
+UseKind = Literal[
+    "instance",
+    "launch-configuration",
+    "launch-template",
+    "auto-scaling-group",
+    "instance-refresh",
+    "spot-fleet",
+    "spot-request",
+    "fleet",
+    "ssm-parameter",
+    "image-recipe",
+    "container-recipe",
+]
+
+Outcome = Literal["removed", "failed", "kept"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Target:
+    """One Region of one account.  `account` is empty where it is not known (one account, nothing owned, no STS)."""
+
+    account: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Use:
+    """One thing that names an AMI.  `label` is for people: `instance i-… (stopped)`."""
+
+    kind: UseKind
+    id: str
+    account: str
+    region: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One try of one call to AWS: `action` in IAM's form, `seconds` it took, `outcome` `ok` or AWS's code."""
+
+    action: str
+    target: Target
+    seconds: float
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSnapshot:
+    """A snapshot behind one of an AMI's block devices; `size_gib` is the volume's size: an upper bound of what it takes."""
+
+    id: str
+    size_gib: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ami:
+    """An AMI as `DescribeImages` tells it.  `created` is None where AWS's `CreationDate` is missing or unreadable."""
+
+    id: str
+    name: str
+    created: datetime | None
+    created_text: str
+    state: str
+    tags: tuple[tuple[str, str], ...] = ()
+    snapshots: tuple[BlockSnapshot, ...] = ()
+    public: bool = False
+    protection: str = ""
+    last_launched: datetime | None = None
+    owner: str = ""
+
+    @classmethod
+    def from_aws(cls, image: Mapping[str, Any]) -> Ami:
+        """Takes one of `Images`.  A snapshot that stands behind two devices counts once.  Raises KeyError without an id."""
+        snapshots: dict[str, int] = {}
+        for mapping in image.get("BlockDeviceMappings") or ():
+            ebs = mapping.get("Ebs") or {}
+            if ebs.get("SnapshotId"):
+                snapshots[ebs["SnapshotId"]] = max(int(ebs.get("VolumeSize") or 0), snapshots.get(ebs["SnapshotId"], 0))
+        created = str(image.get("CreationDate") or "")
+        return cls(
+            id=image["ImageId"],
+            name=str(image.get("Name") or ""),
+            created=parse_time(created),
+            created_text=created,
+            state=intern(str(image.get("State") or "")),
+            tags=tags_from_aws(image.get("Tags")),
+            snapshots=tuple(BlockSnapshot(id, size) for id, size in snapshots.items()),
+            public=bool(image.get("Public")),
+            protection=intern(str(image.get("DeregistrationProtection") or "")),
+            last_launched=parse_time(image.get("LastLaunchedTime")),
+            owner=intern(str(image.get("OwnerId") or "")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An EBS snapshot as `DescribeSnapshots` tells it; `size_gib` is its volume's size."""
+
+    id: str
+    description: str
+    started: datetime | None
+    state: str
+    size_gib: int
+    tags: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def from_aws(cls, snapshot: Mapping[str, Any]) -> Snapshot:
+        """Takes one of `Snapshots`.  Raises KeyError without an id."""
+        return cls(
+            id=snapshot["SnapshotId"],
+            description=str(snapshot.get("Description") or ""),
+            started=parse_time(snapshot.get("StartTime")),
+            state=intern(str(snapshot.get("State") or "")),
+            size_gib=int(snapshot.get("VolumeSize") or 0),
+            tags=tags_from_aws(snapshot.get("Tags")),
+        )
+
+
+def tags_from_aws(tags: Any) -> tuple[tuple[str, str], ...]:
+    """`[{"Key": …, "Value": …}]` as sorted pairs; strings that thousands of AMIs share are kept once."""
+    return tuple(
+        sorted((intern(str(tag["Key"])), intern(str(tag.get("Value") or ""))) for tag in tags or () if tag.get("Key"))
+    )
+
+
+def parse_time(value: Any) -> datetime | None:
+    """AWS's time, as text (`2017-06-15T09:55:42.000Z`) or as boto3's datetime, in aware UTC; None for anything else."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if not isinstance(value, datetime):
+        return None
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except (OverflowError, ValueError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why something was not done: AWS's own code and message."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotResult:
+    """What became of one snapshot: `removed` (deleted now, or gone already), `kept` (another AMI uses it), `failed`."""
+
+    target: Target
+    id: str
+    outcome: Outcome
+    error: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AmiResult:
+    """What became of one AMI that the plan removes.  `kept` ones came into use (`used_by`) or turned out to be shared
+    (`shared_with`) meanwhile, which is no failure."""
+
+    target: Target
+    id: str
+    outcome: Outcome
+    error: Failure | None = None
+    snapshots: tuple[SnapshotResult, ...] = ()
+    used_by: tuple[Use, ...] = ()
+    shared_with: tuple[str, ...] = ()

@@ -1,0 +1,109 @@
+"""A table that fits: on a narrow terminal the cells that may wrap do, and where even that is too wide each row becomes a
+block of lines.  Without a width (a pipe) every row is one line, so that scripts can parse it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prettytable import PrettyTable
+
+from .text import LEFT_TO_RIGHT_MARK, columns, head, is_right_to_left, visible
+
+_BORDERS = 3
+"""What a column takes beside its text: a border and two spaces (and one border more at the end)."""
+
+# Where a line may end: a space goes away, other signs stay at the end; a date breaks before its time.
+_BREAK = re.compile(r" +|(?<=[-_./:;,=])|(?<=\dT)(?=\d\d:)")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`minimum` is how narrow it may get, though never narrower than its title; None: it never wraps (ids and numbers, which
+    people copy)."""
+
+    title: str
+    minimum: int | None = None
+    right: bool = False
+
+
+def table(columns_: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None = None) -> str:
+    """The rows, in their order, as a table of at most `width` columns.  Cells may hold anything."""
+    cells = [[visible(cell) for cell in row] for row in rows]
+    if width is None:
+        return _draw(columns_, cells)
+    natural = [max(map(columns, (column.title, *(row[index] for row in cells)))) for index, column in enumerate(columns_)]
+    widths = _fit(columns_, natural, width - 1 - _BORDERS * len(columns_))
+    if widths is None:
+        return _blocks(columns_, cells, width)
+    wrapped = [
+        ["\n".join(_anchor(line) for line in wrap(cell, limit)) for cell, limit in zip(row, widths, strict=True)]
+        for row in cells
+    ]
+    return _draw(columns_, wrapped)
+
+
+def _draw(columns_: Sequence[Column], cells: Sequence[Sequence[str]]) -> str:
+    drawn = PrettyTable([column.title for column in columns_])
+    for column in columns_:
+        drawn.align[column.title] = "r" if column.right else "l"
+    drawn.add_rows([list(row) for row in cells])
+    return drawn.get_string()
+
+
+def _fit(columns_: Sequence[Column], natural: Sequence[int], available: int) -> list[int] | None:
+    """Widths that fit, taken from the widest that may wrap, or None where none do."""
+    widths = list(natural)
+    floors = [
+        wide if column.minimum is None else min(max(column.minimum, len(column.title)), wide)
+        for column, wide in zip(columns_, natural, strict=True)
+    ]
+    if sum(floors) > available:
+        return None
+    while sum(widths) > available:
+        # The widest give way together down to the next one, so that nobody is squeezed for a neighbour's sake.
+        shrinkable = [index for index, floor in enumerate(floors) if widths[index] > floor]
+        widest = max(widths[index] for index in shrinkable)
+        group = [index for index in shrinkable if widths[index] == widest]
+        rest = [widths[index] for index in shrinkable if widths[index] < widest]
+        lowest = max([floors[index] for index in group] + rest)
+        surplus = sum(widths) - available
+        step = min(widest - lowest, surplus // len(group))
+        for index in group if step else group[:surplus]:
+            widths[index] -= step or 1
+    return widths
+
+
+def _blocks(columns_: Sequence[Column], cells: Sequence[Sequence[str]], width: int) -> str:
+    """One line a cell, the first of each row at the margin; long ones go on further in."""
+    lines = []
+    for row in cells:
+        for index, (column, cell) in enumerate(zip(columns_, row, strict=True)):
+            indent = "    " if index else ""
+            first, *more = wrap(f"{column.title}: {cell}", max(width - 8, 20))
+            lines.append(indent + _anchor(first))
+            lines += [f"        {_anchor(line)}" for line in more]
+    return "\n".join(lines)
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Visible `text` in lines of at most `width` columns; at least one line, with at least one letter each."""
+    lines = []
+    while columns(text) > width:
+        fits = head(text, width) or text[0]
+        # The space on which a line ends may stand just beyond it; a date's break needs to see what follows.
+        breaks = [found for found in _BREAK.finditer(text, 1, len(fits) + 4) if found.start() <= len(fits)]
+        spaces = [found for found in breaks if found.group()]
+        if spaces and columns(text[spaces[-1].end() :].partition(" ")[0]) <= width:
+            # The next word is whole on a line of its own: ids stay ids.
+            breaks = spaces
+        end, begin = (breaks[-1].start(), breaks[-1].end()) if breaks else (len(fits), len(fits))
+        lines.append(text[:end])
+        text = text[begin:]
+    return [*lines, text] if text or not lines else lines
+
+
+def _anchor(text: str) -> str:
+    """Keeps a terminal that reorders right-to-left letters from moving the columns behind them."""
+    return text + LEFT_TO_RIGHT_MARK if is_right_to_left(text) else text

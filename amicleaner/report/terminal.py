@@ -1,0 +1,61 @@
+"""Bold and colour, on a terminal that has them.  The one place that knows blessings, and it loads it late: blessings needs
+curses, and refuses to be made for a terminal it does not know."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+
+
+def _plain(text: str) -> str:
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Styles:
+    """Each puts a text in its style; without styles it comes back as it is."""
+
+    bold: Callable[[str], str] = _plain
+    green: Callable[[str], str] = _plain
+    red: Callable[[str], str] = _plain
+
+
+PLAIN = Styles()
+
+
+def styles_for(stream: IO[str] | None, environ: Mapping[str, str]) -> Styles:
+    """The styles of a stream: plain in a pipe, with `NO_COLOR` (not empty, as no-color.org has it), and where `TERM` is
+    dumb, empty or unknown."""
+    kind = environ.get("TERM", "")
+    if environ.get("NO_COLOR") or kind in ("", "dumb", "unknown") or not is_terminal(stream):
+        return PLAIN
+    try:
+        from blessings import Terminal  # type: ignore[import-untyped]
+
+        terminal: Any = Terminal(kind=kind, stream=stream)
+        styles = Styles(terminal.bold, terminal.green, terminal.red)
+        styles.red("")
+    except Exception:
+        # No curses, no terminfo entry, a stream without a descriptor: no style is worth a failed run.
+        return PLAIN
+    return styles
+
+
+def is_terminal(stream: IO[str] | None) -> bool:
+    """Whether somebody may be looking; also for no stream at all (`>&-`) and a closed one."""
+    try:
+        return stream is not None and stream.isatty()
+    except (AttributeError, ValueError, OSError):
+        return False
+
+
+def width_of(stream: IO[str] | None) -> int | None:
+    """The columns of the terminal behind a stream; None in a pipe, and for a terminal that does not say."""
+    if stream is None or not is_terminal(stream):
+        return None
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None

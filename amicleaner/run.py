@@ -1,0 +1,269 @@
+"""A whole run, from a `Config` to a `Result`: read, decide, show, ask, delete, report.  Knows the order of things and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from .audit import Audit, AuditLog, NullAudit
+from .aws.api import Api
+from .aws.scan import Scan, Scanner
+from .aws.session import Clients
+from .aws.targets import SessionMaker, find_places, make_session
+from .aws.usage import UsageOptions, merge_uses
+from .clock import SYSTEM_CLOCK, Clock
+from .config import Config
+from .errors import InputEnded
+from .execute import Execution
+from .interrupts import Interrupted, Interrupts
+from .models import CallRecord, Target, Use
+from .orphans import find_orphans
+from .plan import Inventory, Plan, Shared, Usage, make_plan, restrict, to_ask_about
+from .report.saved import SavedPlan, check_writable, read_plan, write_plan
+from .result import Orphan, Result
+from .view import SilentView, View
+
+if TYPE_CHECKING:
+    import boto3
+
+ASK_SHARED_FIRST = 200
+"""Up to so many AMIs, whom each is shared with is asked before the question (a call an AMI); of more, beside the deletion."""
+
+
+def clean(
+    config: Config,
+    *,
+    view: View | None = None,
+    sessions: SessionMaker = make_session,
+    clock: Clock = SYSTEM_CLOCK,
+    interrupts: Interrupts | None = None,
+) -> Result:
+    """Does a whole run and hands back what happened; `Result.exit_status` is what the command would exit with.
+
+    `view` is told everything as it happens and answers the questions; without one nothing is asked, and nothing is removed
+    unless the config says `force_delete` or `from_ids`.  `sessions` makes boto3 sessions by profile name (None: the
+    environment's).  Raises UsageError for files and values that are wrong, `AwsError` where AWS could not be read: then
+    nothing was changed.  What failed later is in the result.
+    """
+    run = _Run(config, view or SilentView(), clock, interrupts or Interrupts())
+    with ExitStack() as stack:
+        try:
+            run.go(sessions, stack)
+        except Interrupted as interrupted:
+            run.result = replace(run.result, interrupted=interrupted.status)
+        except InputEnded as ended:
+            run.problem(str(ended))
+        except _Stopped:
+            pass
+        except BrokenPipeError:
+            return replace(run.result, interrupted=1)
+        run.view.finished(run.result)
+    return run.result
+
+
+@dataclass(slots=True)
+class _Run:
+    config: Config
+    view: View
+    clock: Clock
+    interrupts: Interrupts
+    result: Result = field(default_factory=Result)
+    lock: Lock = field(default_factory=Lock)
+
+    def go(self, sessions: SessionMaker, stack: ExitStack) -> None:
+        """Everything but the end."""
+        saved, audit = self._files(stack)
+        config = self.config
+        if config.demo:
+            from .demo import demo_session
+
+            demo = stack.enter_context(demo_session())
+            sessions = _always(demo)
+        if not config.check_orphans:
+            self.view.retrieving(config)
+        places = find_places(config, sessions, self._api, name_account=bool(saved or config.save_plan))
+        options = UsageOptions(frozenset(config.skip_check), config.all_launch_template_versions)
+        scanner = Scanner(options, orphans=config.check_orphans)
+        stack.callback(scanner.close)
+        scans = scanner.scan(places)
+        if saved:
+            saved.check_targets(scan.inventory.target for scan in scans if not scan.place.read_only)
+        for warning in _once(warning for scan in scans for warning in scan.warnings):
+            self.warning(warning)
+        self.view.targets([scan.inventory.target for scan in scans if not scan.place.read_only])
+        execution = Execution(config, scanner, scans, audit, self.clock, self.interrupts, self.view)
+        if config.check_orphans:
+            self._orphans(scans, execution)
+            self.view.retrieving(config)
+        self._amis(*self._plan(scanner, scans, saved), execution, saved)
+
+    def warning(self, text: str) -> None:
+        """Says and keeps a warning."""
+        self.view.warning(text)
+        self.result = replace(self.result, warnings=(*self.result.warnings, text))
+
+    def problem(self, text: str) -> None:
+        """Says and keeps what makes the exit status 1."""
+        self.view.problem(text)
+        self.result = replace(self.result, problems=(*self.result.problems, text))
+
+    def _files(self, stack: ExitStack) -> tuple[SavedPlan | None, Audit]:
+        """Everything that may be wrong with files is found out before AWS is called."""
+        saved = None
+        if self.config.apply_plan is not None:
+            saved = read_plan(self.config.apply_plan)
+            self.config = saved.config(self.config)
+        if self.config.save_plan is not None:
+            check_writable(self.config.save_plan)
+        if self.config.audit_log is None or not self.config.deletes:
+            return saved, NullAudit()
+        audit = AuditLog(self.config.audit_log, clock=self.clock)
+        stack.callback(audit.close)
+        return saved, audit
+
+    def _api(self, target: Target, clients: Clients) -> Api:
+        return Api(
+            target,
+            clients,
+            clock=self.clock,
+            attempts=self.config.max_attempts,
+            stop=self.interrupts.stop,
+            observe=self._called,
+        )
+
+    def _called(self, record: CallRecord) -> None:
+        with self.lock:
+            self.view.called(record)
+
+    def _plan(self, scanner: Scanner, scans: Sequence[Scan], saved: SavedPlan | None) -> tuple[Plan, float]:
+        """Decides twice: what costs a call an AMI or a group is asked only where something would go.  With the plan comes
+        when those questions were begun (seconds of the monotonic clock)."""
+        inventories = [scan.inventory for scan in scans if not scan.place.read_only]
+        readings = [(scan.inventory.target.region, scan.reading.uses) for scan in scans]
+        plan = self._decide(inventories, _usage(readings), {}, saved)
+        asked: dict[str, list[str]] = {}
+        for target, ids in to_ask_about(plan).items():
+            asked.setdefault(target.region, []).extend(ids)
+        since = self.clock.monotonic()
+        answers = scanner.late(scans, asked)
+        for warning in _once(warning for _, (_, warnings) in answers for warning in warnings):
+            self.warning(warning)
+        usage = _usage([*readings, *((scan.inventory.target.region, uses) for scan, (uses, _) in answers)])
+        plan = self._decide(inventories, usage, {}, saved)
+        if self.config.include_shared or not plan.removals:
+            return plan, since
+        if len(plan.removals) > ASK_SHARED_FIRST:
+            return replace(plan, shared_unasked=True), since
+        inside = frozenset(scan.inventory.target.account for scan in scans)
+        places = {scan.inventory.target: scan.place for scan in scans}
+        shared = scanner.shared([(places[decision.target], decision.ami.id) for decision in plan.removals], inside)
+        return self._decide(inventories, usage, shared, saved), since
+
+    def _decide(self, inventories: Sequence[Inventory], usage: Usage, shared: Shared, saved: SavedPlan | None) -> Plan:
+        plan = make_plan(inventories, usage, self.config, self.clock.now(), shared)
+        return restrict(plan, inventories, saved.removals) if saved else plan
+
+    def _orphans(self, scans: Sequence[Scan], execution: Execution) -> None:
+        """Orphan snapshots: found, shown, asked about, removed."""
+        found = [
+            Orphan(scan.inventory.target, snapshot)
+            for scan in scans
+            for snapshot in find_orphans(scan.snapshots, _existing(scan), _held(scan, scans), self.clock.now())
+        ]
+        self.result = replace(self.result, orphans=tuple(found))
+        if not found:
+            return
+        self.view.orphans([(orphan.target, orphan.snapshot) for orphan in found])
+        if self._too_many(len(found), "orphan snapshots") or not self.config.deletes:
+            return
+        if not (self.config.force_delete or self.view.confirm_orphans(len(found))):
+            return
+        self.view.removing_orphans(len(found))
+        with self.interrupts.finishing():
+            results = execution.orphans(found)
+        done = tuple(replace(orphan, result=results.get((orphan.target, orphan.snapshot.id))) for orphan in found)
+        self.result = replace(self.result, orphans=done)
+        self.view.removed_orphans(sum(result.outcome == "removed" for result in results.values()))
+        self._ended(execution)
+
+    def _amis(self, plan: Plan, since: float, execution: Execution, saved: SavedPlan | None) -> None:
+        """The plan: shown, asked about, carried out."""
+        config = self.config
+        self.result = replace(self.result, plan=plan)
+        self.view.plan(plan)
+        for text in _refused(plan, saved):
+            self.problem(text)
+        count = len(plan.removals)
+        if self._too_many(count, "AMIs"):
+            return
+        if config.save_plan is not None:
+            write_plan(config.save_plan, self.result, self.clock.now())
+        if not config.deletes or not count:
+            return
+        asks = not (config.force_delete or config.from_ids)
+        if asks and not self.view.confirm_amis(count):
+            return
+        self.view.cleaning(count)
+        with self.interrupts.finishing():
+            results = execution.amis(plan, since=None if asks else since)
+        self.result = replace(self.result, amis=results)
+        self._ended(execution)
+
+    def _ended(self, execution: Execution) -> None:
+        """What stopped a deletion before its end."""
+        if isinstance(execution.stopped_by, BrokenPipeError):
+            raise execution.stopped_by
+        if execution.stopped_by is not None:
+            self.problem(str(execution.stopped_by))
+            raise _Stopped
+        if self.interrupts.status is not None:
+            raise Interrupted(self.interrupts.status)
+
+    def _too_many(self, count: int, things: str) -> bool:
+        limit = self.config.max_deletions
+        if limit is None or count <= limit:
+            return False
+        self.problem(f"{count} {things} would be removed, more than --max-deletions {limit} allows: nothing is removed.")
+        return True
+
+
+class _Stopped(Exception):
+    """A deletion was stopped; what is to be said about it has been said."""
+
+
+def _always(session: boto3.Session) -> SessionMaker:
+    return lambda profile: session
+
+
+def _once(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(texts))
+
+
+def _usage(parts: Iterable[tuple[str, Mapping[str, tuple[Use, ...]]]]) -> Usage:
+    """What any account of the run uses in a Region protects the AMIs of all of them there."""
+    by_region: dict[str, list[Mapping[str, tuple[Use, ...]]]] = {}
+    for region, uses in parts:
+        by_region.setdefault(region, []).append(uses)
+    return {(region, id): uses for region, found in by_region.items() for id, uses in merge_uses(found).items()}
+
+
+def _existing(scan: Scan) -> frozenset[str]:
+    return scan.recycle_bin.union(ami.id for ami in scan.inventory.amis)
+
+
+def _held(scan: Scan, scans: Sequence[Scan]) -> frozenset[str]:
+    """The snapshots that the target's AMIs use, and those that templates of any account of the run name in its Region."""
+    named = (other.reading.snapshots for other in scans if other.inventory.target.region == scan.inventory.target.region)
+    return frozenset(snapshot.id for ami in scan.inventory.amis for snapshot in ami.snapshots).union(*named)
+
+
+def _refused(plan: Plan, saved: SavedPlan | None) -> list[str]:
+    """What was asked for by id or by plan and will not be done."""
+    kept = {(decision.target, decision.ami.id): decision for decision in plan.decisions if not decision.remove}
+    named = [key for key in kept if plan.config.from_ids and not saved]
+    wanted = sorted(saved.removals) if saved else named
+    missing = [f"{id} does not exist, or is not an AMI of this account." for id in plan.missing if not saved]
+    return missing + [f"{key[1]} stays ({kept[key].reason}): {kept[key].explanation}" for key in wanted if key in kept]

@@ -1,0 +1,5 @@
+"""Everything about the package stands in pyproject.toml; this is for tools that still look here."""
+
+from setuptools import setup
+
+setup()

@@ -1,0 +1,93 @@
+"""One Region of a simulated account, and the readers of usage that look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import boto3
+
+from amicleaner.aws import usage
+from amicleaner.aws.api import Api
+from amicleaner.aws.session import Clients
+from amicleaner.aws.usage import UsageOptions, UsageReading
+from amicleaner.clock import Clock
+from amicleaner.models import Target, Use
+from tests.standin import DEFAULT_ACCOUNT, Fault, RegionState, Standin, World, attach
+
+REGION = "eu-west-1"
+
+
+class Switch:
+    """Clients take much longer to make than to use: all tests share them, and each plugs in its own stand-in."""
+
+    def __init__(self) -> None:
+        self.standin = Standin()
+        session = boto3.Session(
+            aws_access_key_id=self.standin.world.access_key(), aws_secret_access_key="secret", region_name=REGION
+        )
+        attach(self, session)  # type: ignore[arg-type]  # it only asks for `handle`
+        self.clients = Clients(session, REGION)
+
+    def handle(self, *request: Any, **more: Any) -> Any:
+        return self.standin.handle(*request, **more)
+
+
+_switch = cache(Switch)
+
+
+@dataclass
+class Account:
+    """`slept` has the pauses that the calls would have made; no time passes."""
+
+    world: World = field(default_factory=World)
+    standin: Standin = field(init=False)
+    api: Api = field(init=False)
+    pool: Executor = field(default_factory=lambda: ThreadPoolExecutor(4))
+    slept: list[float] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.standin = _switch().standin = Standin(self.world)
+        self.world.account()
+        ticks = iter(range(10**9))
+        clock = Clock(
+            now=lambda: datetime(2026, 1, 1, tzinfo=UTC), monotonic=lambda: float(next(ticks)), sleep=self.slept.append
+        )
+        self.api = Api(Target(DEFAULT_ACCOUNT, REGION), _switch().clients, clock=clock)
+
+    @property
+    def region(self) -> RegionState:
+        return self.world.region(REGION)
+
+    def image(self) -> str:
+        return self.region.add_image().image_id
+
+    def fault(self, action: str, kind: str = "refuse", **members: object) -> None:
+        self.standin.faults.append(Fault(action, kind, **members))  # type: ignore[arg-type]
+
+    def read(self, options: UsageOptions | None = None) -> UsageReading:
+        reading = usage.read_usage(self.api, options or UsageOptions(), self.pool)
+        self.warnings = reading.warnings
+        return reading
+
+    def users(self, image: str, options: UsageOptions | None = None) -> list[str]:
+        """The labels of what uses an AMI, by a reading."""
+        return labels(self.read(options).uses.get(image, ()))
+
+    def refreshes(self, image: str, groups: Sequence[str], options: UsageOptions | None = None) -> list[str]:
+        reading = self.read(options)
+        uses, self.warnings = usage.read_refreshes(self.api, reading, groups, options or UsageOptions(), self.pool)
+        return labels(uses.get(image, ()))
+
+    def references(self, images: Sequence[str], options: UsageOptions | None = None) -> dict[str, list[str]]:
+        uses, self.warnings = usage.read_references(self.api, images, options or UsageOptions(), self.pool)
+        return {image: labels(found) for image, found in uses.items()}
+
+
+def labels(uses: Sequence[Use]) -> list[str]:
+    return [use.label for use in uses]

@@ -1,0 +1,117 @@
+"""Auto Scaling groups as a place of use; pins of template versions are tested in test_pins.py."""
+
+from __future__ import annotations
+
+import pytest
+
+from amicleaner.aws.usage import UsageOptions
+from amicleaner.aws.usage.auto_scaling_groups import digest
+from amicleaner.errors import AwsError
+from tests.aws.usage.account import Account
+
+
+def policy(**template: object) -> dict[str, object]:
+    return {"LaunchTemplate": template}
+
+
+def template_of(account: Account, image: str) -> dict[str, str]:
+    """A specification of version 2 of three, which only a pin reaches."""
+    template = account.region.add_launch_template("web", versions=[{}, {"ImageId": image}, {}])
+    return {"LaunchTemplateId": template.template_id, "Version": "2"}
+
+
+def test_the_launch_template_of_a_group_at_capacity_0(account: Account) -> None:
+    image = account.image()
+    specification = template_of(account, image)
+    account.region.add_group("front", launch_template=specification, size=0)
+    label = f'Auto Scaling group "front", launch template {specification["LaunchTemplateId"]} "web" version 2'
+    uses = account.read().uses[image]
+    assert [(use.kind, use.id, use.label) for use in uses] == [("auto-scaling-group", "front", label)]
+
+
+@pytest.mark.parametrize("where", ["base", "override"])
+def test_the_templates_of_a_mixed_instances_policy(account: Account, where: str) -> None:
+    image = account.image()
+    specification = template_of(account, image)
+    other = account.region.add_launch_template(versions=[{}])
+    base = {"LaunchTemplateId": other.template_id}
+    if where == "base":
+        mixed = policy(LaunchTemplateSpecification=specification, Overrides=[{"InstanceType": "t3.micro"}])
+    else:
+        mixed = policy(
+            LaunchTemplateSpecification=base, Overrides=[{}, {"LaunchTemplateSpecification": specification}, {}]
+        )
+    account.region.add_group("front", mixed_instances_policy=mixed)
+    assert len(account.users(image)) == 1
+
+
+def test_the_own_image_of_an_override(account: Account) -> None:
+    image = account.image()
+    account.region.add_group("front", mixed_instances_policy=policy(Overrides=[{}, {"ImageId": image}]))
+    assert account.users(image) == ['Auto Scaling group "front", override']
+
+
+def test_an_alias_in_an_override(account: Account) -> None:
+    image = account.image()
+    account.region.add_parameter("/golden", image)
+    account.region.add_group("front", mixed_instances_policy=policy(Overrides=[{"ImageId": "resolve:ssm:/golden"}]))
+    assert account.users(image) == ['Auto Scaling group "front", override, SSM parameter /golden']
+
+
+def test_the_image_of_a_replaced_root_volume(account: Account) -> None:
+    image, gone = account.image(), account.image()
+    instances = [
+        {"InstanceId": "i-1", "ImageId": image, "LifecycleState": "InService"},
+        {"InstanceId": "i-2", "ImageId": gone, "LifecycleState": "Terminated"},
+        {"InstanceId": "i-3", "LifecycleState": "InService"},
+    ]
+    account.region.add_group("front", instances=instances)
+    assert account.read().uses.keys() == {image}
+    assert account.users(image) == ['Auto Scaling group "front", instance i-1']
+
+
+def test_a_group_with_a_launch_configuration_or_nothing(account: Account) -> None:
+    image = account.image()
+    account.region.add_launch_configuration(image, "lc")
+    account.region.add_group("front", launch_configuration="lc")
+    account.region.add_group("bare")
+    assert account.users(image) == ['launch configuration "lc"']
+    assert account.read().groups.keys() == {"front", "bare"}
+
+
+def test_a_specification_that_names_no_template_stops_the_run(account: Account) -> None:
+    account.region.add_group("front", launch_template={"Version": "1"})
+    with pytest.raises(AwsError, match="DescribeAutoScalingGroups .*MalformedResponse.*without id and name"):
+        account.read()
+
+
+def test_without_the_templates_check_only_own_images_count(account: Account) -> None:
+    image, pinned, named = account.image(), account.image(), account.image()
+    account.region.add_parameter("/golden", named)
+    account.region.add_group(launch_template=template_of(account, pinned))
+    overrides = [{"ImageId": image}, {"ImageId": "resolve:ssm:/golden"}]
+    account.region.add_group(mixed_instances_policy=policy(Overrides=overrides))
+    reading = account.read(UsageOptions(skip=frozenset({"launch-templates"})))
+    assert reading.uses.keys() == {image}
+    assert account.standin.calls.count("DescribeLaunchTemplateVersions") == account.standin.calls.count("GetParameters") == 0
+
+
+def test_a_digest_changes_with_the_group(account: Account) -> None:
+    group = account.region.add_group("front", instances=[{"InstanceId": "i-1", "LifecycleState": "InService"}])
+    before = account.read().groups
+    assert account.read().groups == before
+    group.instances = [replace_state(group.instances[0], "Terminating")]
+    after = account.read().groups
+    assert after.keys() == before.keys()
+    assert after != before
+
+
+def replace_state(instance: dict[str, object], state: str) -> dict[str, object]:
+    return instance | {"LifecycleState": state}
+
+
+def test_the_order_of_lists_does_not_change_a_digest() -> None:
+    one = {"Name": "a", "Tags": [{"Key": "x"}, {"Key": "y", "Of": ["1", "2"]}]}
+    two = {"Tags": [{"Of": ["2", "1"], "Key": "y"}, {"Key": "x"}], "Name": "a"}
+    assert digest(one) == digest(two)
+    assert digest(one) != digest(one | {"Name": "b"})

@@ -1,0 +1,179 @@
+"""What AWS's DescribeImageReferences tells."""
+
+from __future__ import annotations
+
+import pytest
+
+from amicleaner.aws import usage
+from amicleaner.aws.usage import UsageOptions
+from amicleaner.aws.usage.image_references import parameter_name
+from amicleaner.errors import AwsError, ThrottledError
+from tests.aws.usage.account import Account
+from tests.standin.resources import INSTANCE_STATES
+
+
+def test_parameters_and_recipes_protect(account: Account) -> None:
+    parameter, recipe, container, free = (account.image() for _ in range(4))
+    account.region.add_parameter("/golden/web", parameter)
+    account.region.add_recipe(recipe, "base")
+    account.region.add_recipe(container, "box", container=True)
+    reading, _ = usage.read_references(account.api, [free, container, recipe, parameter], UsageOptions(), account.pool)
+    found = {image: [(use.kind, use.id, use.label) for use in uses] for image, uses in reading.items()}
+    assert found == {
+        parameter: [("ssm-parameter", "/golden/web", "SSM parameter /golden/web")],
+        recipe: [("image-recipe", "base/1.0.0", "Image Builder image recipe base/1.0.0")],
+        container: [("container-recipe", "box/1.0.0", "Image Builder container recipe box/1.0.0")],
+    }
+
+
+def test_instances_in_live_states_alone(account: Account) -> None:
+    image = account.image()
+    instances = {state: account.region.add_instance(image, state).instance_id for state in INSTANCE_STATES}
+    del instances["terminated"]
+    assert account.references([image]) == {image: sorted(f"instance {id}" for id in instances.values())}
+
+
+def test_stale_template_versions_are_not_asked_for(account: Account) -> None:
+    image = account.image()
+    account.region.add_launch_template(versions=[{}, {"ImageId": image}, {}])
+    assert account.references([image]) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("parameter/golden/web", "/golden/web"), ("parameter/golden", "golden"), ("parameter/a/b/c", "/a/b/c")]
+)
+def test_the_name_of_a_parameter_in_its_arn(path: str, name: str) -> None:
+    assert parameter_name(path) == name
+
+
+def test_ten_at_a_time_each_once(account: Account) -> None:
+    images = [account.image() for _ in range(21)]
+    for image in images:
+        account.region.add_recipe(image)
+    assert account.references(images + images).keys() == set(images)
+    asked = [len(call.params["ImageId"]) for call in account.standin.calls.of("DescribeImageReferences")]
+    assert sorted(asked) == [1, 10, 10]
+
+
+def test_no_images_no_call(account: Account) -> None:
+    assert account.references([]) == {}
+    assert account.standin.calls.count() == 0
+
+
+def test_a_reference_on_the_last_page(account: Account) -> None:
+    account.standin.pager.cap = 1
+    account.standin.pager.blank_pages = True
+    image, other = account.image(), account.image()
+    for _ in range(3):
+        account.region.add_recipe(other)
+    account.region.add_recipe(image)
+    assert account.references([other, image])[image] == ["Image Builder image recipe recipe/1.0.0"]
+
+
+def test_a_later_page_that_breaks_stops_the_run(account: Account) -> None:
+    account.standin.pager.cap = 1
+    image = account.image()
+    for _ in range(3):
+        account.region.add_recipe(image)
+    account.fault("DescribeImageReferences", "truncated", page=2, times=None)
+    with pytest.raises(AwsError, match="DescribeImageReferences"):
+        account.references([image])
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_denied_call_stops_the_run(account: Account, batch: int) -> None:
+    account.fault("DescribeImageReferences", nth=batch)
+    with pytest.raises(AwsError) as caught:
+        account.references([account.image() for _ in range(30)])
+    assert caught.value.hint == (
+        "Grant the IAM action ec2:DescribeImageReferences and the actions behind it (see --iam-policy). Or leave this check "
+        "out with --skip-check image-references; what it would find is then not protected."
+    )
+    assert account.standin.calls.count("DescribeImageReferences") <= (1 if batch == 1 else 3)
+
+
+@pytest.mark.parametrize("missing", usage.image_references.PLACE.via)
+def test_a_right_that_lacks_behind_it_stops_the_run(account: Account, missing: str) -> None:
+    place = usage.image_references.PLACE
+    account.standin.allow = place.actions
+    account.standin.allow_via = place.via
+    assert account.references(["ami-1"]) == {}
+    account.standin.allow_via = [action for action in place.via if action != missing]
+    with pytest.raises(AwsError, match=missing):
+        account.references(["ami-1"])
+
+
+@pytest.mark.parametrize("code", ["InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"])
+def test_an_image_that_vanished_is_a_warning(account: Account, code: str) -> None:
+    images = sorted(account.image() for _ in range(3))
+    for image in images:
+        account.region.add_recipe(image)
+    account.fault(
+        "DescribeImageReferences", code=code, status=400, times=None, when=lambda call: images[1] in call.params["ImageId"]
+    )
+    assert account.references(images).keys() == {images[0], images[2]}
+    assert account.warnings == (f"{images[1]} vanished while what refers to it was read",)
+
+
+def test_an_endpoint_without_the_call_is_asked_once(account: Account) -> None:
+    account.standin.missing_actions.add("DescribeImageReferences")
+    assert account.references([account.image() for _ in range(30)]) == {}
+    assert account.warnings == (
+        "ec2:DescribeImageReferences is not offered by this endpoint: "
+        "SSM parameters and Image Builder recipes are not looked at",
+    )
+    assert account.standin.calls.count("DescribeImageReferences") == 1
+
+
+def test_one_that_throttles_does_not_pass_for_such(account: Account) -> None:
+    account.fault("DescribeImageReferences", "throttle", times=None)
+    with pytest.raises(ThrottledError):
+        account.references(["ami-1"])
+
+
+def test_a_server_error_of_aws_does_not_pass_for_such(account: Account) -> None:
+    account.fault("DescribeImageReferences", "http500", times=None)
+    with pytest.raises(AwsError):
+        account.references(["ami-1"])
+
+
+@pytest.mark.parametrize(
+    ("type", "arn"),
+    [
+        ("ec2:Volume", "arn:aws:ec2:eu-west-1:123456789012:volume/vol-1"),
+        ("ssm:Parameter", "parameter"),
+        ("imagebuilder:ImageRecipe", ""),
+    ],
+)
+def test_a_reference_of_another_kind_stops_the_run(account: Account, type: str, arn: str) -> None:
+    image = account.image()
+    recipe = account.region.add_recipe(image)
+    recipe.arn = arn
+
+    def call(action: str, **_: object) -> list[dict[str, str]]:
+        return [{"ImageId": image, "ResourceType": type, "Arn": arn}]
+
+    account.api.pages = call  # type: ignore[assignment, method-assign]
+    with pytest.raises(AwsError, match="MalformedResponse"):
+        account.references([image])
+
+
+def test_a_skipped_check_makes_no_call(account: Account) -> None:
+    account.references(["ami-1"], UsageOptions(skip=frozenset({"image-references"})))
+    assert account.standin.calls.count() == 0
+
+
+def test_only_this_place_finds_it(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = account.image()
+    account.region.add_recipe(image)
+    monkeypatch.setattr(usage, "ASKED", tuple(place for place in usage.ASKED if place.name != "image-references"))
+    assert account.references([image]) == {}
+
+
+def test_an_instance_that_both_name_is_said_once(account: Account) -> None:
+    image = account.image()
+    instance = account.region.add_instance(image, "stopped")
+    uses, _ = usage.read_references(account.api, [image], UsageOptions(), account.pool)
+    merged = usage.merge_uses([account.read().uses, uses])
+    assert [use.label for use in merged[image]] == [f"instance {instance.instance_id} (stopped)"]
+    assert merged == usage.merge_uses([uses, account.read().uses])

@@ -1,0 +1,227 @@
+"""What holds for every place of use alike: pages, refusals, calls that do not exist, `--skip-check`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from amicleaner.aws import usage
+from amicleaner.aws.operations import OPERATIONS
+from amicleaner.aws.usage import AnyPlace, UsageOptions
+from amicleaner.checks import CHECKS
+from amicleaner.errors import AwsError, CredentialsError, NotOfferedError, ThrottledError
+from tests.aws.usage.account import Account
+from tests.standin import RegionState
+
+
+@dataclass(frozen=True)
+class Case:
+    """A place, its call, and how a test makes it name an AMI (or, of `free`, nothing at all)."""
+
+    place: str
+    call: str
+    code: str
+    use: Callable[[RegionState, str], object]
+
+
+def config(image: str) -> list[dict[str, object]]:
+    return [{"Overrides": [{"ImageId": image}]}]
+
+
+def use_group(region: RegionState, image: str) -> None:
+    region.add_group(mixed_instances_policy={"LaunchTemplate": {"Overrides": [{"ImageId": image}]}})
+
+
+CASES = {
+    case.place: case
+    for case in (
+        Case("instances", "DescribeInstances", "UnauthorizedOperation", lambda r, i: r.add_instance(i)),
+        Case(
+            "launch-configurations",
+            "DescribeLaunchConfigurations",
+            "AccessDenied",
+            lambda r, i: r.add_launch_configuration(i),
+        ),
+        Case(
+            "launch-templates",
+            "DescribeLaunchTemplateVersions",
+            "UnauthorizedOperation",
+            lambda r, i: r.add_launch_template(versions=[{"ImageId": i}]),
+        ),
+        Case("auto-scaling-groups", "DescribeAutoScalingGroups", "AccessDenied", use_group),
+        Case(
+            "spot-fleets",
+            "DescribeSpotFleetRequests",
+            "UnauthorizedOperation",
+            lambda r, i: r.add_spot_fleet(launch_specifications=[{"ImageId": i}]),
+        ),
+        Case("spot-requests", "DescribeSpotInstanceRequests", "UnauthorizedOperation", lambda r, i: r.add_spot_request(i)),
+        Case(
+            "fleets",
+            "DescribeFleets",
+            "UnauthorizedOperation",
+            lambda r, i: r.add_fleet(launch_template_configs=config(i)),
+        ),
+    )
+}
+EACH = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+
+
+def place_of(case: Case) -> AnyPlace:
+    return next(place for place in usage.PLACES if place.name == case.place)
+
+
+def test_every_place_has_a_case() -> None:
+    assert [place.name for place in usage.PLACES] == list(CASES)
+
+
+def test_the_checks_are_those_of_the_registry() -> None:
+    places = (*usage.PLACES, *usage.FOLLOWED, *usage.ASKED)
+    assert list(CHECKS) == sorted({place.check for place in places})
+    assert len({place.name for place in places}) == len(places)
+
+
+def test_every_own_action_is_a_call_that_is_known() -> None:
+    known = {f"{operation.service}:{name}" for name, operation in OPERATIONS.items()}
+    assert {action for place in (*usage.PLACES, *usage.FOLLOWED, *usage.ASKED) for action in place.actions} <= known
+
+
+@EACH
+def test_a_use_on_the_last_page_counts(account: Account, case: Case) -> None:
+    account.standin.pager.cap = 1
+    account.standin.pager.blank_pages = True
+    for _ in range(3):
+        case.use(account.region, account.image())
+    used, free = account.image(), account.image()
+    case.use(account.region, used)
+    uses = account.read().uses
+    assert len(uses[used]) == 1
+    assert (uses[used][0].account, uses[used][0].region) == (account.api.target.account, account.api.target.region)
+    assert free not in uses
+    assert account.standin.calls.of(case.call)[-1].page >= 4
+
+
+@EACH
+def test_only_this_place_finds_it(account: Account, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = account.image()
+    case.use(account.region, image)
+    monkeypatch.setattr(usage, "PLACES", tuple(place for place in usage.PLACES if place.name != case.place))
+    assert account.users(image) == []
+
+
+@EACH
+def test_a_skipped_check_makes_no_call(account: Account, case: Case) -> None:
+    case.use(account.region, account.image())
+    account.read(UsageOptions(skip=frozenset({place_of(case).check})))
+    assert account.standin.calls.count(case.call) == 0
+
+
+@EACH
+@pytest.mark.parametrize("page", [1, 3])
+def test_a_denied_read_says_which_action_to_grant(account: Account, case: Case, page: int) -> None:
+    account.standin.pager.cap = 1
+    for _ in range(3):
+        case.use(account.region, account.image())
+    account.fault(case.call, page=page, code=case.code, times=None)
+    with pytest.raises(AwsError) as caught:
+        account.read()
+    place = place_of(case)
+    assert caught.value.action == place.actions[0]
+    assert caught.value.hint == (
+        f"Grant the IAM action {place.actions[0]}. Or leave this check out with --skip-check {place.check}; "
+        "what it would find is then not protected."
+    )
+    assert f"in account {account.api.target.account} Region {account.api.target.region}: {case.code}" in str(caught.value)
+
+
+@EACH
+@pytest.mark.parametrize("kind", ["http500", "html", "empty", "truncated", "cut"])
+def test_a_later_page_that_breaks_stops_the_run(account: Account, case: Case, kind: str) -> None:
+    account.standin.pager.cap = 1
+    for _ in range(3):
+        case.use(account.region, account.image())
+    account.fault(case.call, kind, page=2, times=None)
+    with pytest.raises(AwsError) as caught:
+        account.read()
+    assert caught.value.action == place_of(case).actions[0]
+    assert not isinstance(caught.value, NotOfferedError)
+
+
+@EACH
+def test_a_throttle_that_lasts_is_an_error(account: Account, case: Case) -> None:
+    account.fault(case.call, "throttle", times=None)
+    with pytest.raises(ThrottledError, match=case.call):
+        account.read()
+
+
+@EACH
+def test_a_throttle_that_passes_is_nothing(account: Account, case: Case) -> None:
+    image = account.image()
+    case.use(account.region, image)
+    account.fault(case.call, "throttle", times=2)
+    assert len(account.users(image)) == 1
+    assert len(account.slept) == 2
+
+
+@EACH
+def test_a_call_that_does_not_exist(account: Account, case: Case) -> None:
+    """It is an error for what nearly every account uses, a warning for the rest; the other places are read all the same."""
+    account.standin.missing_actions.add(case.call)
+    image = account.image()
+    for other in CASES.values():
+        other.use(account.region, image)
+    place = place_of(case)
+    if place.required:
+        with pytest.raises(AwsError, match=re.escape(f"--skip-check {place.check}")) as caught:
+            account.read()
+        assert not isinstance(caught.value, NotOfferedError)
+    else:
+        assert len(account.users(image)) == len(CASES) - 1
+        assert account.warnings == (f"{place.actions[0]} is not offered by this endpoint: {place.things} are not looked at",)
+
+
+def test_the_required_places() -> None:
+    assert {place.name for place in (*usage.PLACES, *usage.FOLLOWED, *usage.ASKED) if place.required} == {
+        "instances",
+        "launch-configurations",
+        "launch-templates",
+        "auto-scaling-groups",
+    }
+
+
+def test_credentials_that_expired_are_no_reason_to_skip_a_check(account: Account) -> None:
+    account.fault("DescribeFleets", code="RequestExpired", status=400)
+    with pytest.raises(CredentialsError) as caught:
+        account.read()
+    assert "--skip-check" not in str(caught.value)
+
+
+def test_of_several_errors_the_first_place_tells(account: Account) -> None:
+    for call in ("DescribeFleets", "DescribeSpotFleetRequests", "DescribeLaunchConfigurations"):
+        account.fault(call, times=None)
+    for _ in range(5):
+        with pytest.raises(AwsError, match="DescribeLaunchConfigurations"):
+            account.read()
+
+
+def test_every_use_is_there_once_and_sorted(account: Account) -> None:
+    image = account.image()
+    account.region.add_fleet(launch_template_configs=config(image) + config(image))
+    for case in reversed(CASES.values()):
+        case.use(account.region, image)
+    uses = account.read().uses[image]
+    assert list(uses) == sorted(set(uses))
+    assert len(uses) == len(CASES) + 1
+
+
+def test_the_times_of_a_reading_enclose_it(account: Account) -> None:
+    reading = account.read()
+    assert reading.started < reading.finished
+
+
+def test_an_account_with_nothing_in_it(account: Account) -> None:
+    reading = account.read()
+    assert (reading.uses, reading.snapshots, reading.groups, reading.warnings) == ({}, frozenset(), {}, ())

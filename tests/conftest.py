@@ -1,0 +1,51 @@
+"""What holds for every test: hypothesis' profiles, an environment without the developer's settings, no network."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import Any
+
+from hypothesis import settings
+
+settings.register_profile("dev", max_examples=100, deadline=None)
+settings.register_profile("ci", max_examples=10_000, deadline=None, print_blob=True)
+settings.register_profile("long", max_examples=100_000, deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+FOREIGN = ("AWS_", "AMICLEANER_", "BOTO_", "MOTO_", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "COLUMNS", "PYTHONWARNINGS")
+LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")  # noqa: S104 - a name that is compared, nothing is bound
+
+
+def clean_environment() -> None:
+    """A developer's profile, proxy or colours must change no test; made-up credentials open nothing."""
+    for name in list(os.environ):
+        if (name.startswith(FOREIGN) and name != "AMICLEANER_TESTED") or name.lower().endswith("_proxy"):
+            del os.environ[name]
+    os.environ |= {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
+    }
+
+
+def no_network(event: str, arguments: tuple[Any, ...]) -> None:
+    """An audit hook: to a test, everything but this machine is unreachable."""
+    if event == "socket.connect":
+        host = arguments[1][0] if isinstance(arguments[1], tuple) else "localhost"
+    elif event == "socket.getaddrinfo":
+        host = arguments[0] or "localhost"
+    else:
+        return
+    host = host.decode() if isinstance(host, bytes) else str(host)
+    if not host.startswith(LOOPBACK):
+        raise socket.gaierror(socket.EAI_NONAME, f"tests reach no network: {host}")
+
+
+clean_environment()
+sys.addaudithook(no_network)

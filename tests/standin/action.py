@@ -1,0 +1,116 @@
+"""What a handler of an action is given, and the tables in which handlers stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from .calls import Call
+from .errors import ApiError, invalid_value
+from .filters import Getter, select
+from .paging import PAGING_PARAMS, Pager
+from .region import RegionState
+from .resources import Resource, Shape
+from .world import AccessKey, Account, World
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Resource)
+
+
+@dataclass
+class Context:
+    world: World
+    account: Account
+    region: RegionState
+    caller: AccessKey
+    call: Call
+    pager: Pager
+    may: Callable[[str, bool], bool]  # an IAM action, and whether AWS asks on behalf of the caller
+
+    @property
+    def params(self) -> Shape:
+        return self.call.params
+
+    def text(self, name: str) -> str | None:
+        """A parameter; an empty one counts as not given."""
+        value = self.params.get(name)
+        return str(value) if value not in (None, "") else None
+
+    def required(self, name: str) -> str:
+        value = self.text(name)
+        if value is None:
+            raise ApiError("MissingParameter", f"The request must contain the parameter {name}")
+        return value
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        value = self.params.get(name, default)
+        return value if isinstance(value, bool) else str(value).lower() == "true"
+
+    def strings(self, name: str) -> list[str]:
+        value = self.params.get(name)
+        return [str(entry) for entry in value] if isinstance(value, list) else []
+
+    def structures(self, name: str) -> list[Shape]:
+        value = self.params.get(name)
+        return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+    def select(self, resources: Iterable[R], getters: dict[str, Getter[R]]) -> list[R]:
+        return select(resources, self.structures("Filter"), getters)
+
+    def size(self, smallest: int, largest: int, default: int | None = None) -> int | None:
+        """EC2's MaxResults within its bounds."""
+        value = self.text("MaxResults")
+        if value is None:
+            return default
+        if not value.isdigit() or int(value) > largest:
+            raise invalid_value(value, "maxResults", f"Expecting a value smaller than {largest}.")
+        if int(value) < smallest:
+            raise invalid_value(value, "maxResults", f"Expecting a value greater than {smallest}.")
+        return int(value)
+
+    def forbid_pages(self, ids: list[str], parameter: str) -> None:
+        if ids and self.text("MaxResults") is not None:
+            message = f"The parameter {parameter} cannot be used with the parameter maxResults"
+            raise ApiError("InvalidParameterCombination", message)
+
+    def page(self, items: Iterable[R], size: int | None) -> tuple[list[R], str | None]:
+        return self.page_by(items, size, lambda resource: resource.seq)
+
+    def page_by(
+        self, items: Iterable[T], size: int | None, key: Callable[[T], Any]
+    ) -> tuple[list[T], str | None]:
+        return self.pager.cut(self.call, items, size, key, self._invalid_token())
+
+    def _invalid_token(self) -> ApiError:
+        token = self.params.get("NextToken", "")
+        match self.call.service:
+            case "ec2":  # seen of DescribeVpcs and of DescribeImages
+                return invalid_value(token, "NextToken", "The token is invalid.")
+            case "autoscaling":
+                return ApiError("InvalidNextToken", f"The token '{token}' was invalid")
+            case _:
+                return ApiError(
+                    "InvalidInputException", "You specified an invalid value: INVALID_NEXT_TOKEN."
+                )
+
+
+Handler = Callable[[Context], "str | Shape"]
+
+
+@dataclass(frozen=True)
+class Action:
+    handler: Handler
+    params: frozenset[str]
+
+
+class Actions(dict[str, Action]):
+    """Actions of one service; each names the parameters that it heeds: to ignore one would be a lie."""
+
+    def __call__(self, *params: str) -> Callable[[Handler], Handler]:
+        def register(handler: Handler) -> Handler:
+            name = "".join(word.capitalize() for word in handler.__name__.split("_"))
+            self[name] = Action(handler, frozenset(params) | PAGING_PARAMS | {"DryRun"})
+            return handler
+
+        return register

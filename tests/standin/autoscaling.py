@@ -1,0 +1,137 @@
+"""EC2 Auto Scaling (`query` protocol): groups, launch configurations, instance refreshes.
+
+Pages of 50 unless `MaxRecords` says more, 100 at most; names that do not exist are left out of a listing, but
+refreshes of a group that does not exist are an error. Managed groups show unless `IncludeManagedResources` is
+false: the default is the opposite of EC2's.
+"""
+
+from __future__ import annotations
+
+from .action import Actions, Context
+from .errors import ApiError
+from .filters import Getter, select
+from .resources import AutoScalingGroup, InstanceRefresh, LaunchConfiguration
+from .wire import query
+
+ACTIONS = Actions()
+
+GROUP_FILTERS: dict[str, Getter[AutoScalingGroup]] = {"tag-value": lambda group: list(group.tags.values())}
+
+
+def constraint(value: object, member: str, rule: str) -> ApiError:
+    message = (
+        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {rule}"
+    )
+    return ApiError("ValidationError", message)
+
+
+def records(ctx: Context) -> int:
+    value = ctx.text("MaxRecords") or "50"
+    if not value.isdigit() or not 1 <= int(value) <= 100:
+        raise constraint(value, "maxRecords", "Member must have value between 1 and 100")
+    return int(value)
+
+
+def names(ctx: Context, parameter: str) -> list[str]:
+    given = ctx.strings(parameter)
+    for number, name in enumerate(given, 1):
+        if not name:
+            member = f"{parameter[0].lower()}{parameter[1:]}.{number}.member"
+            raise constraint(name, member, "Member must have length greater than or equal to 1")
+    return given
+
+
+def render_group(ctx: Context, group: AutoScalingGroup) -> str:
+    arn = ctx.region.arn("autoscaling", f"autoScalingGroup:{group.seq}:autoScalingGroupName/{group.name}")
+    shape = {
+        "AutoScalingGroupName": group.name,
+        "AutoScalingGroupARN": arn,
+        "LaunchConfigurationName": group.launch_configuration,
+        "LaunchTemplate": group.launch_template,
+        "MixedInstancesPolicy": group.mixed_instances_policy,
+        "MinSize": group.size,
+        "MaxSize": group.size,
+        "DesiredCapacity": group.size,
+        "DefaultCooldown": 300,
+        "AvailabilityZones": [f"{ctx.region.name}a"],
+        "HealthCheckType": "EC2",
+        "Instances": group.instances if ctx.flag("IncludeInstances", True) else [],
+        "CreatedTime": group.created,
+        "Tags": [
+            {
+                "ResourceId": group.name,
+                "ResourceType": "auto-scaling-group",
+                "Key": key,
+                "Value": value,
+                "PropagateAtLaunch": True,
+            }
+            for key, value in group.tags.items()
+        ],
+        "Operator": {"Principal": "service.amazonaws.com"} if group.managed else None,
+    }
+    return f"<member>{query(group.finish(shape))}</member>"
+
+
+@ACTIONS("AutoScalingGroupNames", "Filters", "IncludeInstances", "IncludeManagedResources")
+def describe_auto_scaling_groups(ctx: Context) -> str:
+    wanted = names(ctx, "AutoScalingGroupNames")
+    chosen = [
+        group
+        for group in ctx.region.groups.values()
+        if (not wanted or group.name in wanted)
+        and (ctx.flag("IncludeManagedResources", True) or not group.managed)
+    ]
+    filters = [{"Name": e.get("Name"), "Value": e.get("Values")} for e in ctx.structures("Filters")]
+    page, token = ctx.page(select(chosen, filters, GROUP_FILTERS), records(ctx))
+    items = "".join(render_group(ctx, group) for group in page)
+    return f"<AutoScalingGroups>{items}</AutoScalingGroups>{query({'NextToken': token})}"
+
+
+def render_configuration(ctx: Context, configuration: LaunchConfiguration) -> str:
+    path = f"launchConfiguration:{configuration.seq}:launchConfigurationName/{configuration.name}"
+    shape = {
+        "LaunchConfigurationName": configuration.name,
+        "LaunchConfigurationARN": ctx.region.arn("autoscaling", path),
+        "ImageId": configuration.image_id,
+        "InstanceType": "t3.micro",
+        "BlockDeviceMappings": configuration.block_devices,
+        "CreatedTime": configuration.created,
+    }
+    return f"<member>{query(configuration.finish(shape))}</member>"
+
+
+@ACTIONS("LaunchConfigurationNames")
+def describe_launch_configurations(ctx: Context) -> str:
+    wanted = names(ctx, "LaunchConfigurationNames")
+    known = ctx.region.launch_configurations
+    chosen = [known[name] for name in wanted if name in known] if wanted else known.values()
+    page, token = ctx.page(chosen, records(ctx))
+    items = "".join(render_configuration(ctx, configuration) for configuration in page)
+    return f"<LaunchConfigurations>{items}</LaunchConfigurations>{query({'NextToken': token})}"
+
+
+def render_refresh(refresh: InstanceRefresh) -> str:
+    shape = {
+        "InstanceRefreshId": refresh.refresh_id,
+        "AutoScalingGroupName": refresh.group,
+        "Status": refresh.status,
+        "StartTime": refresh.started,
+        "PercentageComplete": 0,
+        "DesiredConfiguration": refresh.desired_configuration,
+    }
+    return f"<member>{query(refresh.finish(shape))}</member>"
+
+
+@ACTIONS("AutoScalingGroupName", "InstanceRefreshIds")
+def describe_instance_refreshes(ctx: Context) -> str:
+    group, ids = ctx.text("AutoScalingGroupName"), ctx.strings("InstanceRefreshIds")
+    if group not in ctx.region.groups:
+        raise ApiError("ValidationError", "AutoScalingGroup name not found - null")
+    chosen = [
+        refresh
+        for refresh in ctx.region.refreshes.values()
+        if refresh.group == group and (not ids or refresh.refresh_id in ids)
+    ]
+    page, token = ctx.page(chosen, records(ctx))
+    items = "".join(render_refresh(refresh) for refresh in page)
+    return f"<InstanceRefreshes>{items}</InstanceRefreshes>{query({'NextToken': token})}"

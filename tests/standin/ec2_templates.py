@@ -1,0 +1,166 @@
+"""EC2: launch templates and their versions.
+
+From the model of botocore 1.44: without a template, `Versions` takes `$Latest` and `$Default` for all
+templates and no numbers; an alias (`resolve:ssm:…`) is shown as it stands. Both calls page by 200 where
+nothing is asked. The codes are those that public code handles (Karpenter, Ansible, eksctl's issues).
+"""
+
+from __future__ import annotations
+
+from .action import Actions, Context
+from .ec2_compute import OPERATOR
+from .ec2_images import listing, tag_shapes
+from .errors import ApiError, invalid_value
+from .filters import Getter
+from .resources import LaunchTemplate, Resource, TemplateVersion
+from .wire import ec2
+
+ACTIONS = Actions()
+
+DATA_NAMES = {
+    "BlockDeviceMappings": "blockDeviceMappingSet",
+    "NetworkInterfaces": "networkInterfaceSet",
+    "SecurityGroupIds": "securityGroupIdSet",
+    "TagSpecifications": "tagSpecificationSet",
+    "Tags": "tagSet",
+}
+
+TEMPLATE_FILTERS: dict[str, Getter[LaunchTemplate]] = {
+    "create-time": lambda template: template.created,
+    "launch-template-name": lambda template: template.name,
+}
+
+
+class Version(Resource):
+    """A version together with its template, for filters and pages."""
+
+    def __init__(self, template: LaunchTemplate, version: TemplateVersion) -> None:
+        super().__init__()
+        self.template = template
+        self.version = version
+
+    @property
+    def is_default(self) -> bool:
+        return self.version.number == self.template.default
+
+
+VERSION_FILTERS: dict[str, Getter[Version]] = {
+    "image-id": lambda entry: entry.version.data.get("ImageId"),
+    "instance-type": lambda entry: entry.version.data.get("InstanceType"),
+    "is-default-version": lambda entry: entry.is_default,
+}
+
+
+def shown_templates(ctx: Context) -> list[LaunchTemplate]:
+    """Hidden ones stay hidden even where they are named."""
+    managed = ctx.flag("IncludeManagedResources")
+    return [template for template in ctx.region.launch_templates.values() if managed or not template.managed]
+
+
+def render_template(template: LaunchTemplate) -> str:
+    shape = {
+        "LaunchTemplateId": template.template_id,
+        "LaunchTemplateName": template.name,
+        "CreateTime": template.created,
+        "CreatedBy": "arn:aws:iam::123456789012:root",
+        "DefaultVersionNumber": template.default,
+        "LatestVersionNumber": template.latest,
+        "Tags": tag_shapes(template.tags),
+        "Operator": OPERATOR if template.managed else {"Managed": False},
+    }
+    return f"<item>{ec2(template.finish(shape), {'Tags': 'tagSet'})}</item>"
+
+
+@ACTIONS("LaunchTemplateId", "LaunchTemplateName", "Filter", "IncludeManagedResources")
+def describe_launch_templates(ctx: Context) -> str:
+    ids, names, shown = (
+        ctx.strings("LaunchTemplateId"),
+        ctx.strings("LaunchTemplateName"),
+        shown_templates(ctx),
+    )
+    message = "At least one of the launch templates specified in the request does not exist."
+    if set(ids) - {template.template_id for template in shown}:
+        raise ApiError("InvalidLaunchTemplateId.NotFound", message)
+    if set(names) - {template.name for template in shown}:
+        raise ApiError("InvalidLaunchTemplateName.NotFoundException", message)
+    if ids or names:
+        shown = [template for template in shown if template.template_id in ids or template.name in names]
+    page, token = ctx.page(ctx.select(shown, TEMPLATE_FILTERS), ctx.size(1, 200, 200))
+    return listing("launchTemplates", map(render_template, page), token)
+
+
+def named_template(ctx: Context) -> LaunchTemplate | None:
+    template_id, name = ctx.text("LaunchTemplateId"), ctx.text("LaunchTemplateName")
+    if template_id and name:
+        message = "Either a launch template id or a launch template name must be given, not both"
+        raise ApiError("InvalidParameterCombination", message)
+    if template_id is None and name is None:
+        return None
+    for template in shown_templates(ctx):
+        if template.template_id == template_id or template.name == name:
+            return template
+    if template_id:
+        message = f"The specified launch template, with template ID {template_id}, does not exist."
+        raise ApiError("InvalidLaunchTemplateId.NotFound", message)
+    message = f"The specified launch template, with template name {name}, does not exist."
+    raise ApiError("InvalidLaunchTemplateName.NotFoundException", message)
+
+
+def resolve(template: LaunchTemplate, version: str) -> int:
+    if version == "$Latest":
+        return template.latest
+    if version == "$Default":
+        return template.default
+    if not version.isdigit():
+        raise invalid_value(version, "launchTemplateVersion", "Expecting a number, $Latest or $Default.")
+    if int(version) not in template.versions:
+        message = (
+            f"Could not find the specified version {version} for the launch template with ID "
+            f"{template.template_id}."
+        )
+        raise ApiError("InvalidLaunchTemplateId.VersionNotFound", message)
+    return int(version)
+
+
+def render_version(entry: Version) -> str:
+    template, version = entry.template, entry.version
+    shape = {
+        "LaunchTemplateId": template.template_id,
+        "LaunchTemplateName": template.name,
+        "VersionNumber": version.number,
+        "VersionDescription": version.description,
+        "CreateTime": version.created,
+        "CreatedBy": "arn:aws:iam::123456789012:root",
+        "DefaultVersion": entry.is_default,
+        "LaunchTemplateData": version.data,
+        "Operator": OPERATOR if template.managed else {"Managed": False},
+    }
+    return f"<item>{ec2(template.finish(shape), DATA_NAMES)}</item>"
+
+
+@ACTIONS(
+    "LaunchTemplateId", "LaunchTemplateName", "LaunchTemplateVersion", "MinVersion", "MaxVersion", "Filter",
+    "IncludeManagedResources",
+)  # fmt: skip
+def describe_launch_template_versions(ctx: Context) -> str:
+    wanted, named = ctx.strings("LaunchTemplateVersion"), named_template(ctx)
+    if named is None:
+        if not wanted:
+            raise ApiError("MissingParameter", "The request must contain a launch template or versions")
+        if set(wanted) - {"$Latest", "$Default"}:
+            message = "Only $Latest and $Default can be given without a launch template"
+            raise ApiError("InvalidParameterCombination", message)
+    entries = []
+    for template in [named] if named else shown_templates(ctx):
+        numbers = {resolve(template, version) for version in wanted} if wanted else set(template.versions)
+        for number in sorted(numbers):
+            low, high = ctx.text("MinVersion"), ctx.text("MaxVersion")
+            if (low and number < int(low)) or (high and number > int(high)):
+                continue
+            entries.append(Version(template, template.versions[number]))
+    page, token = ctx.page_by(
+        ctx.select(entries, VERSION_FILTERS),
+        ctx.size(1, 200, 200),
+        lambda entry: (entry.template.seq, entry.version.number),
+    )
+    return listing("launchTemplateVersionSet", map(render_version, page), token)

@@ -1,0 +1,102 @@
+"""STS (`query`) and Organizations (`json`): who one is, whom one may become, which accounts there are."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from .action import Actions, Context
+from .errors import ApiError
+from .resources import Shape
+from .wire import query
+from .world import Organization
+
+STS = Actions()
+ORGANIZATIONS = Actions()
+
+
+@STS()
+def get_caller_identity(ctx: Context) -> str:
+    caller = ctx.caller
+    return query({"UserId": "AIDAEXAMPLE", "Account": caller.account_id, "Arn": caller.arn})
+
+
+@STS("RoleArn", "RoleSessionName", "DurationSeconds", "ExternalId")
+def assume_role(ctx: Context) -> str:
+    arn, name = ctx.required("RoleArn"), ctx.required("RoleSessionName")
+    role = ctx.world.roles.get(arn)
+    trusted = role is not None and (role.trusted is None or ctx.caller.account_id in role.trusted)
+    if role is None or not trusted or role.external_id not in (None, ctx.text("ExternalId")):
+        message = f"User: {ctx.caller.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}"
+        raise ApiError("AccessDenied", message, 403)
+    seconds = int(ctx.text("DurationSeconds") or 3600)
+    if seconds > role.max_duration:
+        message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+        raise ApiError("ValidationError", message)
+    expires = ctx.world.clock() + timedelta(seconds=seconds)
+    key = ctx.world.session_key(role, name, expires)
+    session = ctx.world.keys[key]
+    return query(
+        {
+            "Credentials": {
+                "AccessKeyId": key,
+                "SecretAccessKey": "secret",
+                "SessionToken": f"token-of-{key}",
+                "Expiration": expires,
+            },
+            "AssumedRoleUser": {"AssumedRoleId": f"AROAEXAMPLE:{name}", "Arn": session.arn},
+        }
+    )
+
+
+def organization_of(ctx: Context) -> Organization:
+    organization = ctx.world.organization
+    if organization is None or ctx.account.account_id not in organization.accounts:
+        raise ApiError(
+            "AWSOrganizationsNotInUseException", "Your account is not a member of an organization."
+        )
+    return organization
+
+
+@ORGANIZATIONS()
+def list_accounts(ctx: Context) -> Shape:
+    organization = organization_of(ctx)
+    if ctx.account.account_id not in {organization.management, *organization.delegated}:
+        message = "You don't have permissions to access this resource."
+        raise ApiError("AccessDeniedException", message)
+    size = int(ctx.text("MaxResults") or 20)
+    if not 1 <= size <= 20:
+        raise ApiError("InvalidInputException", "You specified an invalid value: MAX_LENGTH_EXCEEDED.")
+    page, token = ctx.page(organization.accounts.values(), size)
+    head = f"arn:aws:organizations::{organization.management}:account/{organization.organization_id}"
+    shapes = [
+        entry.finish(
+            {
+                "Id": entry.account_id,
+                "Arn": f"{head}/{entry.account_id}",
+                "Email": f"{entry.account_id}@example.com",
+                "Name": entry.name,
+                # Status knows fewer values, and is to be retired in favour of State.
+                "Status": entry.state if entry.state in ("ACTIVE", "PENDING_CLOSURE") else "SUSPENDED",
+                "State": entry.state,
+                "JoinedMethod": "CREATED",
+            }
+        )
+        for entry in page
+    ]
+    return {"Accounts": shapes, **({"NextToken": token} if token else {})}
+
+
+@ORGANIZATIONS()
+def describe_organization(ctx: Context) -> Shape:
+    organization = organization_of(ctx)
+    head = f"arn:aws:organizations::{organization.management}"
+    return {
+        "Organization": {
+            "Id": organization.organization_id,
+            "Arn": f"{head}:organization/{organization.organization_id}",
+            "FeatureSet": "ALL",
+            "MasterAccountArn": f"{head}:account/{organization.organization_id}/{organization.management}",
+            "MasterAccountId": organization.management,
+            "MasterAccountEmail": f"{organization.management}@example.com",
+        }
+    }

@@ -1,0 +1,89 @@
+"""Token buckets for each action, account and Region, with the sizes of the EC2 guide (request throttling)."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+
+from .calls import Call
+from .clock import Clock
+from .errors import ApiError
+
+# (capacity, refill a second)
+DESCRIBING = (100.0, 20.0)
+LIMITS = {
+    "DeregisterImage": (100.0, 5.0),
+    "DeleteSnapshot": (100.0, 5.0),
+    "DescribeSpotFleetRequests": (50.0, 3.0),
+}
+# An unfiltered call for everything draws on a smaller bucket of its own.
+UNPAGINATED = (50.0, 10.0)
+NARROWING = {"MaxResults", "NextToken", "Filter", "InstanceId", "SnapshotId"}
+
+THROTTLES = {
+    "ec2": ("RequestLimitExceeded", "Request limit exceeded.", 503),
+    "autoscaling": ("Throttling", "Rate exceeded", 400),
+    "sts": ("Throttling", "Rate exceeded", 400),
+    "ssm": ("ThrottlingException", "Rate exceeded", 400),
+    "organizations": ("TooManyRequestsException", "AWS Organizations can't complete your request", 400),
+}
+
+
+def throttled(service: str) -> ApiError:
+    return ApiError(*THROTTLES[service])
+
+
+@dataclass
+class Bucket:
+    capacity: float
+    refill: float
+    level: float
+    since: datetime
+
+    def fill(self, now: datetime) -> None:
+        seconds = max((now - self.since).total_seconds(), 0)
+        self.level = min(self.capacity, self.level + seconds * self.refill)
+        self.since = now
+
+
+class Rates:
+    def __init__(self, clock: Clock, enabled: bool) -> None:
+        self.enabled = enabled
+        self.limits = dict(LIMITS)
+        self._clock = clock
+        self._buckets: dict[tuple[str, str, str], Bucket] = {}
+        self._lock = threading.Lock()
+
+    def take(self, call: Call) -> None:
+        if not self.enabled:
+            return
+        action = call.action
+        if action in ("DescribeInstances", "DescribeSnapshots") and not NARROWING & call.params.keys():
+            action += " unpaginated"
+        with self._lock:
+            bucket = self._bucket(action, call.account, call.region)
+            if bucket.level < 1:
+                raise throttled(call.service)
+            bucket.level -= 1
+
+    def drain(self, action: str, account: str, region: str, leave: float = 0) -> None:
+        """Take what is in the bucket, as another client of the account would."""
+        with self._lock:
+            bucket = self._bucket(action, account, region)
+            bucket.level = min(bucket.level, leave)
+
+    def level(self, action: str, account: str, region: str) -> float:
+        with self._lock:
+            return self._bucket(action, account, region).level
+
+    def _bucket(self, action: str, account: str, region: str) -> Bucket:
+        key = (action, account, region)
+        now = self._clock()
+        if key not in self._buckets:
+            default = UNPAGINATED if action.endswith(" unpaginated") else DESCRIBING
+            capacity, refill = self.limits.get(action, default)
+            self._buckets[key] = Bucket(capacity, refill, capacity, now)
+        bucket = self._buckets[key]
+        bucket.fill(now)
+        return bucket

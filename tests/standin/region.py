@@ -1,0 +1,292 @@
+"""One Region of one account, with a builder for each kind of resource."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from .resources import (
+    AutoScalingGroup,
+    BlockDevice,
+    Fleet,
+    Image,
+    Instance,
+    InstanceRefresh,
+    LaunchConfiguration,
+    LaunchTemplate,
+    Parameter,
+    ParameterVersion,
+    Recipe,
+    Recycled,
+    Shape,
+    Snapshot,
+    SpotFleet,
+    SpotRequest,
+    TemplateVersion,
+)
+
+if TYPE_CHECKING:
+    from .world import World
+
+DEVICES = ("/dev/xvda", *(f"/dev/sd{letter}" for letter in "fghijklmnop"))
+
+
+class RegionState:
+    def __init__(self, world: World, account_id: str, name: str) -> None:
+        self.world = world
+        self.account_id = account_id
+        self.name = name
+        self.images: dict[str, Image] = {}
+        self.deregistered: set[str] = set()
+        self.snapshots: dict[str, Snapshot] = {}
+        self.instances: dict[str, Instance] = {}
+        self.launch_templates: dict[str, LaunchTemplate] = {}
+        self.launch_configurations: dict[str, LaunchConfiguration] = {}
+        self.groups: dict[str, AutoScalingGroup] = {}
+        self.refreshes: dict[str, InstanceRefresh] = {}
+        self.spot_fleets: dict[str, SpotFleet] = {}
+        self.spot_requests: dict[str, SpotRequest] = {}
+        self.fleets: dict[str, Fleet] = {}
+        self.parameters: dict[str, Parameter] = {}
+        self.recipes: list[Recipe] = []
+        self.recycled_images: dict[str, Recycled] = {}
+        self.recycled_snapshots: dict[str, Recycled] = {}
+        # Whether a rule of the Recycle Bin catches what is deleted from now on.
+        self.recycles_images = False
+        self.recycles_snapshots = False
+        self._users: dict[str, list[Image]] = {}
+        self._indexed = -1
+        self._index_size = 0
+
+    def arn(self, service: str, resource: str) -> str:
+        return f"arn:aws:{service}:{self.name}:{self.account_id}:{resource}"
+
+    def add_image(
+        self,
+        name: str | None = None,
+        *,
+        image_id: str | None = None,
+        created: datetime | None = None,
+        snapshots: Sequence[int | str] = (8,),
+        tags: Mapping[str, str] | None = None,
+        **members: Any,
+    ) -> Image:
+        """An own AMI; `snapshots` are sizes in GiB (of new snapshots) or ids of snapshots that exist."""
+        with self.world.lock:
+            image_id = image_id or self.world.new_id("ami")
+            created = created or self.world.clock()
+            devices = []
+            for device, entry in zip(DEVICES, snapshots, strict=False):
+                known = self.snapshots.get(str(entry))
+                if isinstance(entry, int):
+                    description = f"Created by CreateImage(i-00000000000000000) for {image_id}"
+                    known = self.add_snapshot(description, size=entry, started=created)
+                snapshot_id = known.snapshot_id if known else str(entry)
+                devices.append(BlockDevice(snapshot_id, known.size if known else 8, device))
+            members.setdefault("owner_id", self.account_id)
+            members.setdefault("block_devices", tuple(devices))
+            image = Image(
+                image_id=image_id,
+                name=name if name is not None else f"image-{image_id[-6:]}",
+                created=created,
+                tags=dict(tags or {}),
+                **members,
+            )
+            self.images[image_id] = image
+            return image
+
+    def add_snapshot(
+        self,
+        description: str = "",
+        *,
+        snapshot_id: str | None = None,
+        size: int = 8,
+        started: datetime | None = None,
+        state: str = "completed",
+        tags: Mapping[str, str] | None = None,
+        **members: Any,
+    ) -> Snapshot:
+        with self.world.lock:
+            members.setdefault("owner_id", self.account_id)
+            snapshot = Snapshot(
+                snapshot_id=snapshot_id or self.world.new_id("snap"),
+                description=description,
+                size=size,
+                started=started or self.world.clock(),
+                state=state,
+                tags=dict(tags or {}),
+                **members,
+            )
+            self.snapshots[snapshot.snapshot_id] = snapshot
+            return snapshot
+
+    def add_instance(self, image_id: str, state: str = "running", **members: Any) -> Instance:
+        with self.world.lock:
+            members.setdefault("instance_id", self.world.new_id("i"))
+            members.setdefault("reservation_id", self.world.new_id("r"))
+            members.setdefault("launched", self.world.clock())
+            instance = Instance(image_id=image_id, state=state, **members)
+            self.instances[instance.instance_id] = instance
+            return instance
+
+    def add_launch_template(
+        self,
+        name: str | None = None,
+        versions: Sequence[Shape] = (),
+        default: int = 1,
+        **members: Any,
+    ) -> LaunchTemplate:
+        """`versions` are the data of version 1, 2, … by boto3's names: `[{"ImageId": "ami-…"}]`."""
+        with self.world.lock:
+            template_id = members.pop("template_id", None) or self.world.new_id("lt")
+            now = self.world.clock()
+            members.setdefault("created", now)
+            template = LaunchTemplate(
+                template_id=template_id,
+                name=name or f"template-{template_id[-6:]}",
+                versions={
+                    number: TemplateVersion(number=number, data=dict(data), created=now)
+                    for number, data in enumerate(versions or [{}], 1)
+                },
+                default=default,
+                **members,
+            )
+            self.launch_templates[template.template_id] = template
+            return template
+
+    def add_launch_configuration(
+        self, image_id: str, name: str | None = None, **members: Any
+    ) -> LaunchConfiguration:
+        with self.world.lock:
+            name = name or self.world.new_id("lc")
+            members.setdefault("created", self.world.clock())
+            configuration = LaunchConfiguration(name=name, image_id=image_id, **members)
+            self.launch_configurations[name] = configuration
+            return configuration
+
+    def add_group(self, name: str | None = None, **members: Any) -> AutoScalingGroup:
+        """Give `launch_configuration="name"`, `launch_template={…}` or `mixed_instances_policy={…}`."""
+        with self.world.lock:
+            name = name or self.world.new_id("asg")
+            members.setdefault("created", self.world.clock())
+            group = AutoScalingGroup(name=name, **members)
+            self.groups[name] = group
+            return group
+
+    def add_refresh(
+        self,
+        group: str,
+        desired_configuration: Shape | None = None,
+        status: str = "InProgress",
+        **members: Any,
+    ) -> InstanceRefresh:
+        with self.world.lock:
+            refresh_id = members.pop("refresh_id", None) or self.world.new_id("refresh")
+            members.setdefault("started", self.world.clock())
+            refresh = InstanceRefresh(
+                refresh_id=refresh_id,
+                group=group,
+                status=status,
+                desired_configuration=desired_configuration,
+                **members,
+            )
+            self.refreshes[refresh_id] = refresh
+            return refresh
+
+    def add_spot_fleet(self, state: str = "active", **members: Any) -> SpotFleet:
+        """Give `launch_specifications=[{"ImageId": …}]` or `launch_template_configs=[…]`."""
+        with self.world.lock:
+            members.setdefault("fleet_id", self.world.new_id("sfr"))
+            members.setdefault("created", self.world.clock())
+            fleet = SpotFleet(state=state, **members)
+            self.spot_fleets[fleet.fleet_id] = fleet
+            return fleet
+
+    def add_spot_request(self, image_id: str, state: str = "open", **members: Any) -> SpotRequest:
+        with self.world.lock:
+            members.setdefault("request_id", self.world.new_id("sir"))
+            members.setdefault("created", self.world.clock())
+            request = SpotRequest(image_id=image_id, state=state, **members)
+            self.spot_requests[request.request_id] = request
+            return request
+
+    def add_fleet(self, state: str = "active", **members: Any) -> Fleet:
+        """Give `launch_template_configs`, a list of `LaunchTemplateSpecification` and `Overrides`."""
+        with self.world.lock:
+            members.setdefault("fleet_id", self.world.new_id("fleet"))
+            members.setdefault("created", self.world.clock())
+            fleet = Fleet(state=state, **members)
+            self.fleets[fleet.fleet_id] = fleet
+            return fleet
+
+    def add_parameter(
+        self,
+        name: str,
+        value: str,
+        *,
+        history: Sequence[str] = (),
+        labels: Mapping[str, int] | None = None,
+        **members: Any,
+    ) -> Parameter:
+        """`history` are the values of the versions before; `labels` say which version each label marks."""
+        with self.world.lock:
+            versions = {
+                number: ParameterVersion(value=entry) for number, entry in enumerate((*history, value), 1)
+            }
+            for label, number in (labels or {}).items():
+                versions[number].labels.add(label)
+            members.setdefault("modified", self.world.clock())
+            parameter = Parameter(
+                name=name,
+                arn=self.arn("ssm", "parameter/" + name.removeprefix("/")),
+                versions=versions,
+                **members,
+            )
+            self.parameters[name] = parameter
+            return parameter
+
+    def add_recipe(self, image_id: str, name: str = "recipe", *, container: bool = False) -> Recipe:
+        kind, path = ("ContainerRecipe", "container-recipe") if container else ("ImageRecipe", "image-recipe")
+        recipe = Recipe(
+            resource_type=f"imagebuilder:{kind}",
+            arn=self.arn("imagebuilder", f"{path}/{name}/1.0.0"),
+            image_id=image_id,
+        )
+        self.recipes.append(recipe)
+        return recipe
+
+    def recycle(
+        self, resource_id: str, *, name: str | None = None, description: str | None = None
+    ) -> Recycled:
+        """Put an AMI or a snapshot, by its id, into the Recycle Bin."""
+        now = self.world.clock()
+        entry = Recycled(
+            resource_id=resource_id,
+            name=name,
+            description=description,
+            entered=now,
+            exits=now + timedelta(days=7),
+        )
+        images = resource_id.startswith("ami-")
+        (self.recycled_images if images else self.recycled_snapshots)[resource_id] = entry
+        return entry
+
+    def users_of(self, snapshot_id: str) -> list[Image]:
+        """The AMIs, disabled ones too, that hold a snapshot.
+
+        An index answers, made anew once any AMI was made or changed; AMIs that are gone are left out here. So
+        a benchmark that deletes thousands is not slowed by looking through all of them for each.
+        """
+        if self._indexed != Image.changes or len(self.images) > self._index_size:
+            self._indexed = Image.changes
+            self._users = {}
+            for image in self.images.values():
+                for held in image.snapshot_ids:
+                    self._users.setdefault(held, []).append(image)
+        self._index_size = len(self.images)
+        return [
+            image
+            for image in self._users.get(snapshot_id, ())
+            if self.images.get(image.image_id) is image and snapshot_id in image.snapshot_ids
+        ]

@@ -1,0 +1,239 @@
+"""What an account holds, as plain dataclasses that a test may change at any time.
+
+Every resource can carry `extra` members (by boto3's names, put on top of what is rendered) and members to
+`omit`, so that a test can give the answers that no documentation promises.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+Shape = dict[str, Any]
+
+_order = itertools.count(1)
+
+INSTANCE_STATES = {
+    "pending": 0,
+    "running": 16,
+    "shutting-down": 32,
+    "terminated": 48,
+    "stopping": 64,
+    "stopped": 80,
+}
+
+
+@dataclass(kw_only=True)
+class Resource:
+    tags: dict[str, str] = field(default_factory=dict)
+    extra: Shape = field(default_factory=dict)
+    omit: set[str] = field(default_factory=set)
+    # Pages are cut by this number, so that what is deleted between two pages moves nothing.
+    seq: int = field(default_factory=_order.__next__)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+        self.__dict__.pop("_rendered", None)
+
+    def finish(self, shape: Shape) -> Shape:
+        """The shape with what the test added and without what it left out."""
+        return {key: value for key, value in (shape | self.extra).items() if key not in self.omit}
+
+    def rendered(self, render: Callable[[Any], str]) -> str:
+        """The XML of this resource, kept until an attribute or a tag changes.
+
+        The other containers of cached resources are tuples of frozen parts, so setting is the only change.
+        """
+        if self.extra or self.omit:
+            return render(self)
+        tags = tuple(self.tags.items())
+        kept: tuple[tuple[tuple[str, str], ...], str] | None = self.__dict__.get("_rendered")
+        if kept is None or kept[0] != tags:
+            kept = (tags, render(self))
+            self.__dict__["_rendered"] = kept
+        return kept[1]
+
+
+@dataclass(frozen=True)
+class BlockDevice:
+    snapshot_id: str | None
+    size: int | None = 8
+    device: str = "/dev/xvda"
+    volume_type: str = "gp3"
+    encrypted: bool = False
+    virtual_name: str | None = None  # an instance store, which has no snapshot
+
+
+@dataclass(kw_only=True)
+class Image(Resource):
+    image_id: str
+    name: str | None
+    owner_id: str
+    created: datetime | None
+    state: str = "available"
+    block_devices: tuple[BlockDevice, ...] = ()
+    public: bool = False
+    shared_with: tuple[str, ...] = ()
+    organizations: tuple[str, ...] = ()  # ARNs, of organizational units too
+    deregistration_protection: str | None = None
+    last_launched: datetime | None = None
+    deprecated: datetime | None = None
+    description: str | None = None
+    architecture: str = "x86_64"
+    changes: ClassVar[int] = 0  # of any AMI, its making too
+
+    def __setattr__(self, name: str, value: object) -> None:
+        Image.changes += 1
+        super().__setattr__(name, value)
+
+    @property
+    def snapshot_ids(self) -> list[str]:
+        return [device.snapshot_id for device in self.block_devices if device.snapshot_id]
+
+
+@dataclass(kw_only=True)
+class Snapshot(Resource):
+    snapshot_id: str
+    owner_id: str
+    description: str = ""
+    size: int = 8
+    started: datetime | None = None
+    state: str = "completed"
+    volume_id: str = "vol-ffffffff"  # what AWS shows for a copied snapshot
+    # What a deletion together with the AMI returns instead of success: internal-error, client-error, …
+    return_code: str | None = None
+    # What DeleteSnapshot refuses with: (code, message).
+    refusal: tuple[str, str] | None = None
+
+
+@dataclass(kw_only=True)
+class Instance(Resource):
+    instance_id: str
+    image_id: str
+    state: str = "running"
+    launched: datetime | None = None
+    instance_type: str = "t3.micro"
+    lifecycle: str | None = None
+    reservation_id: str
+    managed: bool = False  # by an AWS service, and hidden unless asked for
+
+
+@dataclass(kw_only=True)
+class TemplateVersion:
+    number: int
+    data: Shape
+    created: datetime | None = None
+    description: str | None = None
+
+
+@dataclass(kw_only=True)
+class LaunchTemplate(Resource):
+    template_id: str
+    name: str
+    versions: dict[int, TemplateVersion]
+    default: int = 1
+    created: datetime | None = None
+    managed: bool = False
+
+    @property
+    def latest(self) -> int:
+        return max(self.versions, default=0)
+
+
+@dataclass(kw_only=True)
+class LaunchConfiguration(Resource):
+    name: str
+    image_id: str
+    created: datetime | None = None
+    block_devices: list[Shape] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class AutoScalingGroup(Resource):
+    name: str
+    launch_configuration: str | None = None
+    launch_template: Shape | None = None
+    mixed_instances_policy: Shape | None = None
+    size: int = 0
+    instances: list[Shape] = field(default_factory=list)
+    created: datetime | None = None
+    managed: bool = False
+
+
+@dataclass(kw_only=True)
+class InstanceRefresh(Resource):
+    refresh_id: str
+    group: str
+    status: str = "InProgress"
+    desired_configuration: Shape | None = None
+    started: datetime | None = None
+
+
+@dataclass(kw_only=True)
+class SpotFleet(Resource):
+    fleet_id: str
+    state: str = "active"
+    launch_specifications: list[Shape] = field(default_factory=list)
+    launch_template_configs: list[Shape] = field(default_factory=list)
+    created: datetime | None = None
+
+
+@dataclass(kw_only=True)
+class SpotRequest(Resource):
+    request_id: str
+    image_id: str
+    state: str = "open"
+    created: datetime | None = None
+
+
+@dataclass(kw_only=True)
+class Fleet(Resource):
+    fleet_id: str
+    state: str = "active"
+    type: str = "maintain"
+    launch_template_configs: list[Shape] = field(default_factory=list)
+    created: datetime | None = None
+
+
+@dataclass(kw_only=True)
+class ParameterVersion:
+    value: str
+    labels: set[str] = field(default_factory=set)
+
+
+@dataclass(kw_only=True)
+class Parameter(Resource):
+    name: str
+    arn: str
+    versions: dict[int, ParameterVersion]
+    type: str = "String"
+    data_type: str = "aws:ec2:image"
+    modified: datetime | None = None
+    shared_with: set[str] = field(default_factory=set)
+
+    @property
+    def latest(self) -> int:
+        return max(self.versions)
+
+
+@dataclass(kw_only=True)
+class Recipe:
+    """An Image Builder recipe; only DescribeImageReferences tells of it."""
+
+    resource_type: str  # imagebuilder:ImageRecipe or imagebuilder:ContainerRecipe
+    arn: str
+    image_id: str
+
+
+@dataclass(kw_only=True)
+class Recycled(Resource):
+    """An AMI or a snapshot in the Recycle Bin."""
+
+    resource_id: str
+    name: str | None = None
+    description: str | None = None
+    entered: datetime
+    exits: datetime

@@ -1,0 +1,94 @@
+"""What is installed: one version, the command, types, and nothing loaded that was not asked for."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import distribution, files, requires
+from pathlib import Path
+
+import pytest
+
+import amicleaner
+from amicleaner.options import OPTIONS, Option
+
+ROOT = Path(__file__).parent.parent
+TESTED_WHEEL = os.environ.get("AMICLEANER_TESTED") == "wheel"
+only_wheel = pytest.mark.skipif(not TESTED_WHEEL, reason="the package under test is not an installed wheel")
+
+
+def run(program: str) -> str:
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stderr == ""
+    return done.stdout
+
+
+@only_wheel
+def test_the_wheel_is_what_is_tested() -> None:
+    assert ROOT not in Path(amicleaner.__file__).parents or ".tox" in amicleaner.__file__
+    assert Path(run("import amicleaner; print(amicleaner.__file__)").strip()) == Path(amicleaner.__file__)
+
+
+@only_wheel
+def test_the_wheel_holds_the_package_its_types_and_its_licence() -> None:
+    held = {str(file) for file in files("amicleaner") or ()}
+    sources = {str(file.relative_to(ROOT)) for file in (ROOT / "amicleaner").rglob("*.py")}
+    assert sources <= held
+    assert "amicleaner/py.typed" in held
+    assert any(file.endswith("licenses/LICENSE") for file in held)
+    assert not any(file.startswith(("tests", "bench")) for file in held)
+
+
+@only_wheel
+def test_the_command_and_the_version_of_the_wheel() -> None:
+    installed = distribution("amicleaner")
+    assert installed.version == amicleaner.__version__
+    (command,) = installed.entry_points.select(group="console_scripts")
+    assert (command.name, command.value) == ("amicleaner", "amicleaner.cli:main")
+    assert command.load() is not None
+
+
+@only_wheel
+def test_the_wheel_needs_four_packages_to_run() -> None:
+    needed = [re.match(r"[\w.-]+", line) for line in requires("amicleaner") or () if "extra" not in line]
+    assert sorted(match[0] for match in needed if match) == ["blessings", "boto3", "click", "prettytable"]
+
+
+def test_the_version_stands_in_one_place() -> None:
+    places = [
+        str(path.relative_to(ROOT))
+        for pattern in ("amicleaner/**/*.py", "*.toml", "*.py", "*.ini", "*.txt")
+        for path in ROOT.glob(pattern)
+        if re.search(rf"""["'= ]{re.escape(amicleaner.__version__)}["'\s]""", path.read_text("utf-8"))
+    ]
+    assert places == ["amicleaner/__init__.py"]
+
+
+@pytest.mark.parametrize("module", ["boto3", "botocore", "blessings", "curses", "click", "prettytable", "moto"])
+def test_importing_the_package_loads_nothing_heavy(module: str) -> None:
+    assert run(f"import sys, amicleaner; amicleaner.__version__; print({module!r} in sys.modules)") == "False\n"
+
+
+@pytest.mark.parametrize("name", ["Config", "Result", "clean"])
+def test_the_library_is_found_at_the_top(name: str) -> None:
+    assert run(f"from amicleaner import {name}; print({name}.__name__)") == f"{name}\n"
+    assert name in amicleaner.__all__
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="'amicleaner' has no attribute 'cleanup'"):
+        amicleaner.cleanup  # noqa: B018
+    assert not hasattr(amicleaner, "__path_to_nothing__")
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_the_readme_tells_each_option(option: Option) -> None:
+    assert option.flag in re.findall(r"--[a-z][a-z-]*", (ROOT / "README.md").read_text("utf-8"))
+
+
+def test_the_command_of_the_continuous_integration_is_the_readme_s() -> None:
+    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+    commands = [line for line in lines if line.startswith("python3 -m venv .venv && ")]
+    assert [command.split("/")[-1].split()[0] for command in commands] == ["amicleaner", "tox"]
