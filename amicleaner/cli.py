@@ -53,7 +53,10 @@ def _one_value_a_flag(args: Sequence[str], ctx: click.Context) -> Iterator[str]:
         word = words[position]
         position += 1
         option = _BY_FLAG.get(word)
-        if word == "--" or option is None or option.kind == "flag":
+        if word == "--":
+            yield from words[position - 1 :]
+            return
+        if option is None or option.kind == "flag":
             yield word
             continue
         if option.kind in ("integer", "number"):
@@ -99,8 +102,14 @@ def _load_settings(ctx: click.Context, parameter: click.Parameter, path: str | N
     if ctx.resilient_parsing:
         return path
     environment = from_environment(os.environ)
-    path = path or environment.get("config")
-    ctx.default_map = {**(from_file(path) if path else {}), **environment}
+    if path is None:
+        path = environment.get("config")
+    if path == "":
+        raise UsageError("--config: an empty value is none: leave the option out, or give it a value.")
+    file = from_file(path) if path is not None else {}
+    if "mapping_key" in environment:
+        file.pop("mapping_values", None)
+    ctx.default_map = {**file, **environment}
     return path
 
 
@@ -108,15 +117,24 @@ def _config(ctx: click.Context, values: dict[str, Any]) -> Config:
     """The `Config` of what was said.  With `--from-ids` and `--apply-plan` a file's or the environment's choices of AMIs
     count for nothing; on the command line they are a misunderstanding, and an error."""
     given = {name for name in values if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-    if "mapping_key" in given and "mapping_values" not in (ctx.default_map or {}) and "mapping_values" not in given:
-        raise UsageError("--mapping-key needs --mapping-values beside it: the tag keys, or the parts of names.")
     if values["from_ids"]:
         values = {name: value for name, value in values.items() if name in given or name not in NOT_WITH_FROM_IDS}
-    if values.get("apply_plan") is not None:
+    if values["apply_plan"] is not None:
         values = {name: value for name, value in values.items() if name in given or name in WITH_APPLY_PLAN}
+    if "mapping_key" in values and _lacks_mapping_values(ctx):
+        raise UsageError("--mapping-key needs --mapping-values beside it: the tag keys, or the parts of names.")
     config = Config(**values)
     check_together(config, given)
     return config
+
+
+def _lacks_mapping_values(ctx: click.Context) -> bool:
+    """Tag keys are no parts of names: values that were said further back than the key (file, environment, command line)
+    were meant for another key."""
+    key, values = (ctx.get_parameter_source(name) for name in ("mapping_key", "mapping_values"))
+    if key is ParameterSource.COMMANDLINE:
+        return values is not ParameterSource.COMMANDLINE
+    return key is not ParameterSource.DEFAULT and values is ParameterSource.DEFAULT
 
 
 def _run(**values: Any) -> None:
@@ -179,7 +197,7 @@ def _status(args: Sequence[str] | None) -> int:
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except click.ClickException as error:
-        error.show()
+        _say(f"Error: {error.format_message()}\nTry 'amicleaner --help'.")
         return error.exit_code
     except AmicleanerError as error:
         _say(f"Error: {error}")
@@ -195,7 +213,9 @@ def _status(args: Sequence[str] | None) -> int:
         # A fault of this program.  Whatever it is, it ends the run, and a traceback helps nobody who cleans AMIs.
         if "--debug" in (sys.argv[1:] if args is None else args):
             raise
-        _say(f"Error: {type(error).__name__}: {error}\nThis is a fault of amicleaner: --debug shows where; please report it.")
+        _say(
+            f"Error: {type(error).__name__}: {error}\nThis is a fault of amicleaner: --debug shows where; please report it."
+        )
         return 1
 
 

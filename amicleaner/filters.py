@@ -25,7 +25,7 @@ Reason = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """All that the rules may look at: one AMI, what uses it, its groups, and who it is shared with as far as it was asked."""
+    """All that the rules may look at: one AMI, what uses it, its groups, and whom it is shared with as far as was asked."""
 
     ami: Ami
     uses: Sequence[Use]

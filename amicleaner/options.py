@@ -1,4 +1,4 @@
-"""Every option, once: the command line, the configuration file, the environment and the documentation are made from this table."""
+"""Every option, once: command line, configuration file, environment and documentation are made from this table."""
 
 from __future__ import annotations
 
@@ -63,12 +63,14 @@ OPTIONS: tuple[Option, ...] = (
     Option("include_untagged", "flag", GROUPING, "Treat AMIs without any of the tag keys as a group like any other.", False),
     Option("only_tag", "texts", SELECTION, "Look only at AMIs with all of these tags.", (), shown="all AMIs",
            metavar="KEY=VALUE"),
-    Option("only_name", "texts", SELECTION, "Look only at AMIs with one of these names.", (), shown="all AMIs", metavar="GLOB"),
+    Option("only_name", "texts", SELECTION, "Look only at AMIs with one of these names.", (), shown="all AMIs",
+           metavar="GLOB"),
     Option("keep_previous", "integer", KEEPING, "In each group the N newest unused AMIs stay.", 4, metavar="N", minimum=0),
     Option("ami_min_days", "integer", KEEPING, "AMIs younger than N whole days stay.", -1, shown="-1, off", metavar="N",
            minimum=-1),
     Option("keep_tag", "texts", KEEPING, "AMIs with one of these tags stay.", (), shown="none", metavar="KEY[=VALUE]"),
-    Option("unused_days", "integer", KEEPING, "AMIs launched within N days stay.", None, shown="off", metavar="N", minimum=0),
+    Option("unused_days", "integer", KEEPING, "AMIs launched within N days stay.", None, shown="off", metavar="N",
+           minimum=0),
     Option("all_launch_template_versions", "flag", IN_USE,
            "Every version of every launch template protects, not only the default, the latest and pinned ones.", False),
     Option("include_shared", "flag", IN_USE, "Public AMIs, and those shared with other accounts, may go too.", False,
@@ -101,15 +103,16 @@ OPTIONS: tuple[Option, ...] = (
     Option("role_arn", "texts", ACCOUNTS, "Roles to assume: one account each.", (), shown="none", metavar="ARN"),
     Option("organization_role", "text", ACCOUNTS, "Assume this role in every account of the organization.", None,
            shown="none", metavar="NAME"),
-    Option("exclude_account", "texts", ACCOUNTS, "Accounts of the organization to leave out.", (), shown="none", metavar="ID"),
+    Option("exclude_account", "texts", ACCOUNTS, "Accounts of the organization to leave out.", (), shown="none",
+           metavar="ID"),
     Option("external_id", "text", ACCOUNTS, "The external id that the roles ask for.", None, shown="none", metavar="ID"),
     Option("used_by_profile", "texts", ACCOUNTS, "Profiles of accounts that are only read: what they use stays.", (),
            shown="none", metavar="P"),
     Option("used_by_role_arn", "texts", ACCOUNTS, "Roles of accounts that are only read: what they use stays.", (),
            shown="none", metavar="ARN"),
     Option("full_report", "flag", OUTPUT, "A table of the AMIs of each group, before the summary.", False),
-    Option("output", "text", OUTPUT, "Tables for people, or data alone on standard output and all talk on standard error.", "table",
-           choices=("table", "json", "csv", "markdown")),
+    Option("output", "text", OUTPUT, "Tables for people, or data alone on standard output and all talk on standard error.",
+           "table", choices=("table", "json", "csv", "markdown")),
     Option("price_per_gib", "number", OUTPUT, "USD a GiB and month, for the line on cost: an assumption.", 0.05,
            metavar="USD", minimum=0),
     Option("debug", "flag", OUTPUT, "Each AWS call with its time, on standard error.", False),

@@ -1,4 +1,4 @@
-"""The plan: a decision and a reason for every AMI that was looked at.  Pure; the numbers that people read are counted here once."""
+"""The plan: a decision and a reason for every AMI that was looked at.  Pure; the numbers for people are counted here once."""
 
 from __future__ import annotations
 

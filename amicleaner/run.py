@@ -1,11 +1,10 @@
-"""A whole run, from a `Config` to a `Result`: read, decide, show, ask, delete, report.  Knows the order of things and no more."""
+"""A whole run, from a `Config` to a `Result`: read, decide, show, ask, delete, report.  Knows the order, and no more."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from .audit import Audit, AuditLog, NullAudit
@@ -13,24 +12,20 @@ from .aws.api import Api
 from .aws.scan import Scan, Scanner
 from .aws.session import Clients
 from .aws.targets import SessionMaker, find_places, make_session
-from .aws.usage import UsageOptions, merge_uses
+from .aws.usage import UsageOptions
 from .clock import SYSTEM_CLOCK, Clock
 from .config import Config
+from .decide import Decided, decide, orphans_of, refusals
 from .errors import InputEnded
 from .execute import Execution
 from .interrupts import Interrupted, Interrupts
-from .models import CallRecord, Target, Use
-from .orphans import find_orphans
-from .plan import Inventory, Plan, Shared, Usage, make_plan, restrict, to_ask_about
+from .models import Target
 from .report.saved import SavedPlan, check_writable, read_plan, write_plan
-from .result import Orphan, Result
+from .result import Result
 from .view import SilentView, View
 
 if TYPE_CHECKING:
     import boto3
-
-ASK_SHARED_FIRST = 200
-"""Up to so many AMIs, whom each is shared with is asked before the question (a call an AMI); of more, beside the deletion."""
 
 
 def clean(
@@ -71,7 +66,6 @@ class _Run:
     clock: Clock
     interrupts: Interrupts
     result: Result = field(default_factory=Result)
-    lock: Lock = field(default_factory=Lock)
 
     def go(self, sessions: SessionMaker, stack: ExitStack) -> None:
         """Everything but the end."""
@@ -91,14 +85,17 @@ class _Run:
         scans = scanner.scan(places)
         if saved:
             saved.check_targets(scan.inventory.target for scan in scans if not scan.place.read_only)
-        for warning in _once(warning for scan in scans for warning in scan.warnings):
+        for warning in dict.fromkeys(warning for scan in scans for warning in scan.warnings):
             self.warning(warning)
         self.view.targets([scan.inventory.target for scan in scans if not scan.place.read_only])
         execution = Execution(config, scanner, scans, audit, self.clock, self.interrupts, self.view)
         if config.check_orphans:
             self._orphans(scans, execution)
             self.view.retrieving(config)
-        self._amis(*self._plan(scanner, scans, saved), execution, saved)
+        decided = decide(config, scanner, scans, self.clock, saved.removals if saved else None)
+        for warning in decided.warnings:
+            self.warning(warning)
+        self._amis(decided, execution, saved)
 
     def warning(self, text: str) -> None:
         """Says and keeps a warning."""
@@ -131,49 +128,13 @@ class _Run:
             clock=self.clock,
             attempts=self.config.max_attempts,
             stop=self.interrupts.stop,
-            observe=self._called,
+            observe=self.view.called,
         )
-
-    def _called(self, record: CallRecord) -> None:
-        with self.lock:
-            self.view.called(record)
-
-    def _plan(self, scanner: Scanner, scans: Sequence[Scan], saved: SavedPlan | None) -> tuple[Plan, float]:
-        """Decides twice: what costs a call an AMI or a group is asked only where something would go.  With the plan comes
-        when those questions were begun (seconds of the monotonic clock)."""
-        inventories = [scan.inventory for scan in scans if not scan.place.read_only]
-        readings = [(scan.inventory.target.region, scan.reading.uses) for scan in scans]
-        plan = self._decide(inventories, _usage(readings), {}, saved)
-        asked: dict[str, list[str]] = {}
-        for target, ids in to_ask_about(plan).items():
-            asked.setdefault(target.region, []).extend(ids)
-        since = self.clock.monotonic()
-        answers = scanner.late(scans, asked)
-        for warning in _once(warning for _, (_, warnings) in answers for warning in warnings):
-            self.warning(warning)
-        usage = _usage([*readings, *((scan.inventory.target.region, uses) for scan, (uses, _) in answers)])
-        plan = self._decide(inventories, usage, {}, saved)
-        if self.config.include_shared or not plan.removals:
-            return plan, since
-        if len(plan.removals) > ASK_SHARED_FIRST:
-            return replace(plan, shared_unasked=True), since
-        inside = frozenset(scan.inventory.target.account for scan in scans)
-        places = {scan.inventory.target: scan.place for scan in scans}
-        shared = scanner.shared([(places[decision.target], decision.ami.id) for decision in plan.removals], inside)
-        return self._decide(inventories, usage, shared, saved), since
-
-    def _decide(self, inventories: Sequence[Inventory], usage: Usage, shared: Shared, saved: SavedPlan | None) -> Plan:
-        plan = make_plan(inventories, usage, self.config, self.clock.now(), shared)
-        return restrict(plan, inventories, saved.removals) if saved else plan
 
     def _orphans(self, scans: Sequence[Scan], execution: Execution) -> None:
         """Orphan snapshots: found, shown, asked about, removed."""
-        found = [
-            Orphan(scan.inventory.target, snapshot)
-            for scan in scans
-            for snapshot in find_orphans(scan.snapshots, _existing(scan), _held(scan, scans), self.clock.now())
-        ]
-        self.result = replace(self.result, orphans=tuple(found))
+        found = orphans_of(scans, self.clock.now())
+        self.result = replace(self.result, orphans=found)
         if not found:
             return
         self.view.orphans([(orphan.target, orphan.snapshot) for orphan in found])
@@ -189,12 +150,12 @@ class _Run:
         self.view.removed_orphans(sum(result.outcome == "removed" for result in results.values()))
         self._ended(execution)
 
-    def _amis(self, plan: Plan, since: float, execution: Execution, saved: SavedPlan | None) -> None:
+    def _amis(self, decided: Decided, execution: Execution, saved: SavedPlan | None) -> None:
         """The plan: shown, asked about, carried out."""
-        config = self.config
+        config, plan = self.config, decided.plan
         self.result = replace(self.result, plan=plan)
         self.view.plan(plan)
-        for text in _refused(plan, saved):
+        for text in refusals(plan, saved.removals if saved else None):
             self.problem(text)
         count = len(plan.removals)
         if self._too_many(count, "AMIs"):
@@ -208,7 +169,7 @@ class _Run:
             return
         self.view.cleaning(count)
         with self.interrupts.finishing():
-            results = execution.amis(plan, since=None if asks else since)
+            results = execution.amis(plan, since=None if asks else decided.since)
         self.result = replace(self.result, amis=results)
         self._ended(execution)
 
@@ -236,34 +197,3 @@ class _Stopped(Exception):
 
 def _always(session: boto3.Session) -> SessionMaker:
     return lambda profile: session
-
-
-def _once(texts: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(texts))
-
-
-def _usage(parts: Iterable[tuple[str, Mapping[str, tuple[Use, ...]]]]) -> Usage:
-    """What any account of the run uses in a Region protects the AMIs of all of them there."""
-    by_region: dict[str, list[Mapping[str, tuple[Use, ...]]]] = {}
-    for region, uses in parts:
-        by_region.setdefault(region, []).append(uses)
-    return {(region, id): uses for region, found in by_region.items() for id, uses in merge_uses(found).items()}
-
-
-def _existing(scan: Scan) -> frozenset[str]:
-    return scan.recycle_bin.union(ami.id for ami in scan.inventory.amis)
-
-
-def _held(scan: Scan, scans: Sequence[Scan]) -> frozenset[str]:
-    """The snapshots that the target's AMIs use, and those that templates of any account of the run name in its Region."""
-    named = (other.reading.snapshots for other in scans if other.inventory.target.region == scan.inventory.target.region)
-    return frozenset(snapshot.id for ami in scan.inventory.amis for snapshot in ami.snapshots).union(*named)
-
-
-def _refused(plan: Plan, saved: SavedPlan | None) -> list[str]:
-    """What was asked for by id or by plan and will not be done."""
-    kept = {(decision.target, decision.ami.id): decision for decision in plan.decisions if not decision.remove}
-    named = [key for key in kept if plan.config.from_ids and not saved]
-    wanted = sorted(saved.removals) if saved else named
-    missing = [f"{id} does not exist, or is not an AMI of this account." for id in plan.missing if not saved]
-    return missing + [f"{key[1]} stays ({kept[key].reason}): {kept[key].explanation}" for key in wanted if key in kept]

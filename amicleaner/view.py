@@ -12,7 +12,7 @@ from .result import Result
 
 
 class View(Protocol):
-    """Called from one thread at a time.  Nothing here is said before it is true."""
+    """Called from the run's own thread, but for `called`.  Nothing here is said before it is true."""
 
     def warning(self, text: str) -> None:
         """Something that changes what the run can see, and does not stop it."""
@@ -24,7 +24,7 @@ class View(Protocol):
         """The values in force, before the account is read."""
 
     def called(self, record: CallRecord) -> None:
-        """A call to AWS came back: for `--debug`, and for progress."""
+        """A call to AWS came back: for `--debug`, and for progress.  From any thread, at any time."""
 
     def targets(self, targets: Sequence[Target]) -> None:
         """The accounts and Regions in which AMIs may go, once they are known."""

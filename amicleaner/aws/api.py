@@ -35,8 +35,16 @@ BAD_CREDENTIALS = frozenset(
     "MissingAuthenticationToken RequestExpired SignatureDoesNotMatch UnrecognizedClientException".split()
 )
 NOT_OFFERED = frozenset({"InvalidAction", "UnknownOperationException"})
+NO_CREDENTIALS = (
+    boto.NoCredentialsError,
+    boto.PartialCredentialsError,
+    boto.CredentialRetrievalError,
+    boto.TokenRetrievalError,
+    boto.UnauthorizedSSOTokenError,
+    boto.SSOTokenLoadError,
+)
 
-# The DNS suffixes of AWS's partitions and of its dual-stack names (botocore's partitions.json).  A VPC endpoint is AWS's too.
+# The DNS suffixes of AWS's partitions and of its dual-stack names (botocore's partitions.json); VPC endpoints have them too.
 AWS_SUFFIXES = (
     ".amazonaws.com",
     ".amazonaws.com.cn",
@@ -215,9 +223,7 @@ def _classify(action: str, exception: Exception) -> tuple[type[AwsError], str, s
         return AwsError, code, message, "", False
     if isinstance(exception, NotImplementedError):
         return NotOfferedError, name, str(exception) or "the simulation does not have this call", "", False
-    if isinstance(exception, boto.NoCredentialsError | boto.PartialCredentialsError | boto.CredentialRetrievalError) or (
-        isinstance(exception, boto.TokenRetrievalError | boto.UnauthorizedSSOTokenError | boto.SSOTokenLoadError)
-    ):
+    if isinstance(exception, NO_CREDENTIALS):
         return (
             CredentialsError,
             name,

@@ -23,6 +23,8 @@ from .removal import Removal
 from .snapshots import Holders
 from .watch import Watch
 
+__all__ = ["Deleter", "Listener", "NullListener"]
+
 
 class Deleter:
     """Removes what it is told to remove, and nothing else."""

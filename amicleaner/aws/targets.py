@@ -161,7 +161,7 @@ class _Finder:
             extra_args=extra,
         )
         # The profile's other settings (endpoints, certificates) hold for its roles too.
-        session = BotocoreSession(profile=self.config.profile[0] if self.config.profile else None)
+        session = BotocoreSession(profile=base.profile_name if base.profile_name in base.available_profiles else None)
         # botocore has no public way to hand a session renewing credentials; this is the member that it sets itself.
         session._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")  # type: ignore[attr-defined]
         return boto3.Session(botocore_session=session, region_name=base.region_name)
@@ -205,13 +205,12 @@ def _regions(account: Account, config: Config, make_api: ApiMaker, wanted: Itera
     """The Regions of one account.  `wanted`: those that the targets are in, for an account that is only read."""
     if wanted is not None:
         return sorted(wanted)
+    own = account.session.region_name
+    if not config.region and not own:
+        raise AmicleanerError("No Region: give --region, set AWS_DEFAULT_REGION, or set a region in the profile.")
     if not config.region and not config.exclude_region:
-        if not account.session.region_name:
-            raise AmicleanerError("No Region: give --region, set AWS_DEFAULT_REGION, or set a region in the profile.")
-        return [account.session.region_name]
-    enabled = _enabled_regions(account, config, make_api)
-    chosen = select_regions(config.region or (account.session.region_name or "*",), config.exclude_region, enabled)
-    return chosen
+        return [own]
+    return select_regions(config.region or (own,), config.exclude_region, _enabled_regions(account, config, make_api))
 
 
 def _enabled_regions(account: Account, config: Config, make_api: ApiMaker) -> list[str]:

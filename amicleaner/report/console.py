@@ -120,7 +120,7 @@ class Console:
                 self._say("")
             self._bold("AMIs to be removed:")
             self._print(self._talk, tables.summary(plan, self._width))
-        self._say(added_line(plan, bool(getattr(plan, "shared_unasked", False))))
+        self._say(added_line(plan))
 
     def confirm_orphans(self, count: int) -> bool:
         """The question about orphan snapshots."""

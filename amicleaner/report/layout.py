@@ -15,17 +15,18 @@ _BORDERS = 3
 """What a column takes beside its text: a border and two spaces (and one border more at the end)."""
 
 # Where a line may end: a space goes away, other signs stay at the end; a date breaks before its time.
-_BREAK = re.compile(r" +|(?<=[-_./:;,=])|(?<=\dT)(?=\d\d:)")
+_BREAK = re.compile(r" +|(?<=[-_./;,=])|(?<=\dT)(?=\d\d:)")
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """`minimum` is how narrow it may get, though never narrower than its title; None: it never wraps (ids and numbers, which
-    people copy)."""
+    people copy).  An `optional` one is left out where the others fit without it."""
 
     title: str
     minimum: int | None = None
     right: bool = False
+    optional: bool = False
 
 
 def table(columns_: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None = None) -> str:
@@ -34,14 +35,23 @@ def table(columns_: Sequence[Column], rows: Sequence[Sequence[str]], width: int 
     if width is None:
         return _draw(columns_, cells)
     natural = [max(map(columns, (column.title, *(row[index] for row in cells)))) for index, column in enumerate(columns_)]
-    widths = _fit(columns_, natural, width - 1 - _BORDERS * len(columns_))
-    if widths is None:
-        return _blocks(columns_, cells, width)
-    wrapped = [
-        ["\n".join(_anchor(line) for line in wrap(cell, limit)) for cell, limit in zip(row, widths, strict=True)]
-        for row in cells
+    everything = list(range(len(columns_)))
+    needed = [index for index in everything if not columns_[index].optional]
+    floors = [
+        wide if column.minimum is None else min(max(column.minimum, len(column.title)), wide)
+        for column, wide in zip(columns_, natural, strict=True)
     ]
-    return _draw(columns_, wrapped)
+    for narrowest in (natural, floors):
+        for shown in (everything, needed):
+            available = width - 1 - _BORDERS * len(shown)
+            if sum(narrowest[index] for index in shown) <= available:
+                widths = _fit([natural[index] for index in shown], [floors[index] for index in shown], available)
+                wrapped = [
+                    ["\n".join(map(_anchor, wrap(row[index], limit))) for index, limit in zip(shown, widths, strict=True)]
+                    for row in cells
+                ]
+                return _draw([columns_[index] for index in shown], wrapped)
+    return _blocks(columns_, cells, width)
 
 
 def _draw(columns_: Sequence[Column], cells: Sequence[Sequence[str]]) -> str:
@@ -52,34 +62,22 @@ def _draw(columns_: Sequence[Column], cells: Sequence[Sequence[str]]) -> str:
     return drawn.get_string()
 
 
-def _fit(columns_: Sequence[Column], natural: Sequence[int], available: int) -> list[int] | None:
-    """Widths that fit, taken from the widest that may wrap, or None where none do."""
+def _fit(natural: Sequence[int], floors: Sequence[int], available: int) -> list[int]:
+    """Widths that fit, taken from the widest column that may give way.  The `floors` fit, so there is a way."""
     widths = list(natural)
-    floors = [
-        wide if column.minimum is None else min(max(column.minimum, len(column.title)), wide)
-        for column, wide in zip(columns_, natural, strict=True)
-    ]
-    if sum(floors) > available:
-        return None
     while sum(widths) > available:
-        # The widest give way together down to the next one, so that nobody is squeezed for a neighbour's sake.
-        shrinkable = [index for index, floor in enumerate(floors) if widths[index] > floor]
-        widest = max(widths[index] for index in shrinkable)
-        group = [index for index in shrinkable if widths[index] == widest]
-        rest = [widths[index] for index in shrinkable if widths[index] < widest]
-        lowest = max([floors[index] for index in group] + rest)
-        surplus = sum(widths) - available
-        step = min(widest - lowest, surplus // len(group))
-        for index in group if step else group[:surplus]:
-            widths[index] -= step or 1
+        widest = max((index for index, floor in enumerate(floors) if widths[index] > floor), key=lambda index: widths[index])
+        widths[widest] -= 1
     return widths
 
 
 def _blocks(columns_: Sequence[Column], cells: Sequence[Sequence[str]], width: int) -> str:
-    """One line a cell, the first of each row at the margin; long ones go on further in."""
+    """One line for each cell that holds something, the first of a row at the margin; long ones go on further in."""
     lines = []
     for row in cells:
         for index, (column, cell) in enumerate(zip(columns_, row, strict=True)):
+            if not cell and index:
+                continue
             indent = "    " if index else ""
             first, *more = wrap(f"{column.title}: {cell}", max(width - 8, 20))
             lines.append(indent + _anchor(first))

@@ -18,11 +18,8 @@ def monthly_usd(size_gib: int, price_per_gib: float) -> float:
     return min(float(f"{monthly_cost(size_gib, price_per_gib):.2f}"), sys.float_info.max)
 
 
-def added_line(plan: Plan, shared_unasked: bool = False) -> str:
-    """`4 AMIs and 4 snapshots go, …; 17 AMIs stay: …`, always in the plural, so that scripts have one form to read.
-
-    `shared_unasked` says that sharing is asked only beside the deletion, so that fewer may go.
-    """
+def added_line(plan: Plan) -> str:
+    """`4 AMIs and 4 snapshots go, …; 17 AMIs stay: …`, always in the plural, so that scripts have one form to read."""
     totals, price = plan.totals, plan.config.price_per_gib
     goes = (
         f"{totals.amis} AMIs and {totals.snapshots} snapshots go, at most {totals.size_gib} GiB, "
@@ -31,7 +28,7 @@ def added_line(plan: Plan, shared_unasked: bool = False) -> str:
     stays = f"{sum(count for _, count in plan.stays)} AMIs stay"
     if plan.stays:
         stays += ": " + ", ".join(f"{count} {reason}" for reason, count in plan.stays)
-    unasked = "; of those that go, shared ones will stay" if shared_unasked else ""
+    unasked = "; of those that go, shared ones will stay" if plan.shared_unasked else ""
     return f"{goes}; {stays}{unasked}"
 
 

@@ -14,8 +14,8 @@ _WHERE = (Column("Account"), Column("Region", 9))
 _AMI = (Column("AMI ID"), Column("AMI Name", 8), Column("Creation Date", 13))
 _SUMMARY = (Column("Group name", 10), Column("candidates", right=True))
 _EXPLAIN = (
-    Column("AMI ID"), Column("AMI Name", 8), Column("Decision"), Column("Reason", 9), Column("Groups", 8),
-    Column("Used by", 8),
+    Column("AMI ID"), Column("AMI Name", 8, optional=True), Column("Decision"), Column("Reason", 9), Column("Groups", 6),
+    Column("Used by", 19),
 )  # fmt: skip
 
 

@@ -158,8 +158,10 @@ def test_an_endpoint_without_parameters_keeps_everything_else(account: Account) 
     use(account, "/golden")
     assert len(account.users(image)) == 1
     assert account.warnings == (
-        "ssm:GetParameters is not offered by this endpoint: images that are named by an SSM parameter (resolve:ssm:) "
-        "are not looked at",
+        (
+            "ssm:GetParameters is not offered by this endpoint: images that are named by an SSM parameter (resolve:ssm:) "
+            "are not looked at"
+        ),
     )
 
 
@@ -189,7 +191,7 @@ class Parameters:
         self.answers = list(answers)
         self.error = account.api.error
 
-    def call(self, action: str, Names: list[str]) -> dict[str, Any]:  # noqa: N803
+    def call(self, action: str, Names: list[str]) -> dict[str, Any]:
         assert action == "GetParameters"
         return self.answers.pop(0)
 

@@ -38,9 +38,7 @@ def test_the_templates_of_a_mixed_instances_policy(account: Account, where: str)
     if where == "base":
         mixed = policy(LaunchTemplateSpecification=specification, Overrides=[{"InstanceType": "t3.micro"}])
     else:
-        mixed = policy(
-            LaunchTemplateSpecification=base, Overrides=[{}, {"LaunchTemplateSpecification": specification}, {}]
-        )
+        mixed = policy(LaunchTemplateSpecification=base, Overrides=[{}, {"LaunchTemplateSpecification": specification}, {}])
     account.region.add_group("front", mixed_instances_policy=mixed)
     assert len(account.users(image)) == 1
 
@@ -81,7 +79,7 @@ def test_a_group_with_a_launch_configuration_or_nothing(account: Account) -> Non
 
 def test_a_specification_that_names_no_template_stops_the_run(account: Account) -> None:
     account.region.add_group("front", launch_template={"Version": "1"})
-    with pytest.raises(AwsError, match="DescribeAutoScalingGroups .*MalformedResponse.*without id and name"):
+    with pytest.raises(AwsError, match=r"DescribeAutoScalingGroups .*MalformedResponse.*without id and name"):
         account.read()
 
 

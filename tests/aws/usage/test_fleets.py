@@ -32,13 +32,20 @@ def test_a_spot_fleet_by_launch_template(account: Account) -> None:
 
 def test_the_snapshots_of_a_spot_fleet(account: Account) -> None:
     devices = [{"DeviceName": "/dev/sdf", "Ebs": {"SnapshotId": "snap-1"}}]
-    account.region.add_spot_fleet(launch_specifications=[{"ImageId": account.image(), "BlockDeviceMappings": devices}])
+    # The stand-in writes the members of a specification under their names on the wire.
+    account.region.add_spot_fleet(launch_specifications=[{"ImageId": account.image(), "BlockDeviceMapping": devices}])
+    assert account.read().snapshots == {"snap-1"}
+
+
+def test_the_snapshots_of_a_spot_request(account: Account) -> None:
+    specification = {"BlockDeviceMapping": [{"Ebs": {"SnapshotId": "snap-1"}}]}
+    account.region.add_spot_request("", extra={"LaunchSpecification": specification})
     assert account.read().snapshots == {"snap-1"}
 
 
 def test_a_spot_fleet_that_hides_its_configuration_stops_the_run(account: Account) -> None:
     account.region.add_spot_fleet(omit={"SpotFleetRequestConfig"})
-    with pytest.raises(AwsError, match="MalformedResponse: Spot Fleet .* has no SpotFleetRequestConfig"):
+    with pytest.raises(AwsError, match=r"MalformedResponse: Spot Fleet .* has no SpotFleetRequestConfig"):
         account.read()
 
 
@@ -90,6 +97,6 @@ def test_the_own_image_and_alias_of_an_override(account: Account) -> None:
 
 
 def test_the_snapshots_of_an_override(account: Account) -> None:
-    overrides = [{"BlockDeviceMappings": [{"Ebs": {"SnapshotId": "snap-1"}}]}]
+    overrides = [{"BlockDeviceMappingSet": [{"Ebs": {"SnapshotId": "snap-1"}}]}]
     account.region.add_fleet(launch_template_configs=[{"Overrides": overrides}])
     assert account.read().snapshots == {"snap-1"}

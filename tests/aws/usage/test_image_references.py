@@ -40,7 +40,8 @@ def test_stale_template_versions_are_not_asked_for(account: Account) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "name"), [("parameter/golden/web", "/golden/web"), ("parameter/golden", "golden"), ("parameter/a/b/c", "/a/b/c")]
+    ("path", "name"),
+    [("parameter/golden/web", "/golden/web"), ("parameter/golden", "golden"), ("parameter/a/b/c", "/a/b/c")],
 )
 def test_the_name_of_a_parameter_in_its_arn(path: str, name: str) -> None:
     assert parameter_name(path) == name
@@ -97,10 +98,11 @@ def test_a_right_that_lacks_behind_it_stops_the_run(account: Account, missing: s
     place = usage.image_references.PLACE
     account.standin.allow = place.actions
     account.standin.allow_via = place.via
-    assert account.references(["ami-1"]) == {}
+    image = account.image()
+    assert account.references([image]) == {}
     account.standin.allow_via = [action for action in place.via if action != missing]
     with pytest.raises(AwsError, match=missing):
-        account.references(["ami-1"])
+        account.references([image])
 
 
 @pytest.mark.parametrize("code", ["InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"])
@@ -119,8 +121,10 @@ def test_an_endpoint_without_the_call_is_asked_once(account: Account) -> None:
     account.standin.missing_actions.add("DescribeImageReferences")
     assert account.references([account.image() for _ in range(30)]) == {}
     assert account.warnings == (
-        "ec2:DescribeImageReferences is not offered by this endpoint: "
-        "SSM parameters and Image Builder recipes are not looked at",
+        (
+            "ec2:DescribeImageReferences is not offered by this endpoint: "
+            "SSM parameters and Image Builder recipes are not looked at"
+        ),
     )
     assert account.standin.calls.count("DescribeImageReferences") == 1
 

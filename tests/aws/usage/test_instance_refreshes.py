@@ -52,7 +52,9 @@ def test_images_of_its_own_in_a_mixed_instances_policy(account: Account) -> None
     account.region.add_refresh(
         "front", {"MixedInstancesPolicy": {"LaunchTemplate": {"Overrides": [{"ImageId": image}]}}}, refresh_id="r-1"
     )
-    assert account.refreshes(image, ["front"]) == ['instance refresh r-1 of Auto Scaling group "front" (InProgress), override']
+    assert account.refreshes(image, ["front"]) == [
+        'instance refresh r-1 of Auto Scaling group "front" (InProgress), override'
+    ]
 
 
 def test_one_without_a_desired_configuration(account: Account) -> None:
@@ -102,8 +104,10 @@ def test_an_endpoint_without_the_call_is_asked_once(account: Account) -> None:
         account.region.add_group(name)
     assert account.refreshes("ami-1", ["a", "b", "c"]) == []
     assert account.warnings == (
-        "autoscaling:DescribeInstanceRefreshes is not offered by this endpoint: "
-        "instance refreshes of Auto Scaling groups are not looked at",
+        (
+            "autoscaling:DescribeInstanceRefreshes is not offered by this endpoint: "
+            "instance refreshes of Auto Scaling groups are not looked at"
+        ),
     )
     assert account.standin.calls.count("DescribeInstanceRefreshes") == 1
 

@@ -16,7 +16,8 @@ def test_a_launch_configuration_protects_without_a_group(account: Account) -> No
 
 def test_its_block_devices_keep_their_snapshots(account: Account) -> None:
     account.region.add_launch_configuration(
-        account.image(), block_devices=[{"DeviceName": "/dev/sdf", "Ebs": {"SnapshotId": "snap-1"}}, {"DeviceName": "/dev/sdg"}]
+        account.image(),
+        block_devices=[{"DeviceName": "/dev/sdf", "Ebs": {"SnapshotId": "snap-1"}}, {"DeviceName": "/dev/sdg"}],
     )
     assert account.read().snapshots == {"snap-1"}
 

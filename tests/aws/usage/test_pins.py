@@ -18,7 +18,14 @@ def pin(account: Account, name: str = "front", **specification: str) -> None:
 @pytest.mark.parametrize("by", ["id", "name"])
 @pytest.mark.parametrize(
     ("version", "label"),
-    [("2", "2"), ("02", "2"), ("1", "1 (default)"), ("$Default", "1 (default)"), (None, "1 (default)"), ("$Latest", "3 (latest)")],
+    [
+        ("2", "2"),
+        ("02", "2"),
+        ("1", "1 (default)"),
+        ("$Default", "1 (default)"),
+        (None, "1 (default)"),
+        ("$Latest", "3 (latest)"),
+    ],
 )
 def test_what_a_version_means(account: Account, by: str, version: str | None, label: str) -> None:
     images = [account.image() for _ in range(3)]
@@ -90,8 +97,10 @@ def test_a_version_that_was_deleted_is_a_warning_and_the_others_count(account: A
     pin(account, "two", LaunchTemplateId=template.template_id, Version="3")
     assert len(account.users(image)) == 1
     assert account.warnings == (
-        f'launch template {template.template_id} version 3, named by Auto Scaling group "two", does not exist: '
-        "it protects nothing",
+        (
+            f'launch template {template.template_id} version 3, named by Auto Scaling group "two", does not exist: '
+            "it protects nothing"
+        ),
     )
 
 
@@ -101,8 +110,10 @@ def test_a_template_that_was_deleted_is_a_warning(account: Account, version: str
     pin(account, **named, Version=version)
     assert account.read().uses == {}
     assert account.warnings == (
-        f'launch template {next(iter(named.values()))} version {version}, named by Auto Scaling group "front", '
-        "does not exist: it protects nothing",
+        (
+            f'launch template {next(iter(named.values()))} version {version}, named by Auto Scaling group "front", '
+            "does not exist: it protects nothing"
+        ),
     )
 
 
@@ -145,6 +156,8 @@ def test_the_pins_of_a_refresh_are_warned_of_too(account: Account) -> None:
     account.region.add_refresh("front", {"LaunchTemplate": {"LaunchTemplateName": "gone", "Version": "3"}}, refresh_id="r-1")
     assert account.refreshes("ami-1", ["front"]) == []
     assert account.warnings == (
-        'launch template gone version 3, named by instance refresh r-1 of Auto Scaling group "front" (InProgress), '
-        "does not exist: it protects nothing",
+        (
+            'launch template gone version 3, named by instance refresh r-1 of Auto Scaling group "front" (InProgress), '
+            "does not exist: it protects nothing"
+        ),
     )

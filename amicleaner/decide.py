@@ -1,0 +1,94 @@
+"""From scans to decisions: asks what is worth asking, in the order that costs the fewest calls; the pure parts decide."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from .aws.scan import Scan, Scanner
+from .aws.usage import merge_uses
+from .clock import Clock
+from .config import Config
+from .models import Target, Use
+from .orphans import find_orphans
+from .plan import Plan, Shared, Usage, make_plan, restrict, to_ask_about
+from .result import Orphan
+
+ASK_SHARED_FIRST = 200
+"""Up to so many AMIs, whom each is shared with is asked before the question, a call an AMI; of more, beside the deletion."""
+
+Removals = Collection[tuple[Target, str]]
+"""What a saved plan removes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A plan; what it could not see; and when AWS was last asked who refers to its AMIs (seconds, monotonic clock)."""
+
+    plan: Plan
+    warnings: tuple[str, ...]
+    since: float
+
+
+def decide(config: Config, scanner: Scanner, scans: Sequence[Scan], clock: Clock, allowed: Removals | None) -> Decided:
+    """Decides twice: what costs a call a group or an AMI is asked only where something would go.  `allowed`: what a saved
+    plan removes; None without one.  Raises `AwsError` where something can't be read."""
+    inventories = [scan.inventory for scan in scans if not scan.place.read_only]
+
+    def plan_with(usage: Usage, shared: Shared) -> Plan:
+        plan = make_plan(inventories, usage, config, clock.now(), shared)
+        return plan if allowed is None else restrict(plan, inventories, allowed)
+
+    readings = [(scan.inventory.target.region, scan.reading.uses) for scan in scans]
+    asked: dict[str, list[str]] = {}
+    for target, ids in to_ask_about(plan_with(_usage(readings), {})).items():
+        asked.setdefault(target.region, []).extend(ids)
+    since = clock.monotonic()
+    answers = scanner.late(scans, asked)
+    warnings = tuple(dict.fromkeys(warning for _, (_, found) in answers for warning in found))
+    usage = _usage([*readings, *((scan.inventory.target.region, uses) for scan, (uses, _) in answers)])
+    plan = plan_with(usage, {})
+    if config.include_shared or not plan.removals:
+        return Decided(plan, warnings, since)
+    if len(plan.removals) > ASK_SHARED_FIRST:
+        return Decided(replace(plan, shared_unasked=True), warnings, since)
+    inside = frozenset(scan.inventory.target.account for scan in scans)
+    places = {scan.inventory.target: scan.place for scan in scans}
+    shared = scanner.shared([(places[decision.target], decision.ami.id) for decision in plan.removals], inside)
+    return Decided(plan_with(usage, shared), warnings, since)
+
+
+def orphans_of(scans: Sequence[Scan], now: datetime) -> tuple[Orphan, ...]:
+    """The orphan snapshots of all targets.  An AMI anywhere in the run exists, for a snapshot's copy in another Region keeps
+    its description; what templates of any account name in the Region is used."""
+    existing = frozenset().union(*(scan.recycle_bin.union(ami.id for ami in scan.inventory.amis) for scan in scans))
+    return tuple(
+        Orphan(scan.inventory.target, snapshot)
+        for scan in scans
+        for snapshot in find_orphans(scan.snapshots, existing, _held(scan, scans), now)
+    )
+
+
+def refusals(plan: Plan, allowed: Removals | None) -> list[str]:
+    """What was asked for, by id or by a saved plan, and will not be done: a sentence each."""
+    kept = {(decision.target, decision.ami.id): decision for decision in plan.decisions if not decision.remove}
+    if allowed is not None:
+        wanted, missing = sorted(allowed), []
+    else:
+        wanted = list(kept) if plan.config.from_ids else []
+        missing = [f"{id} does not exist, or is not an AMI of this account." for id in plan.missing]
+    return missing + [f"{key[1]} stays ({kept[key].reason}): {kept[key].explanation}" for key in wanted if key in kept]
+
+
+def _usage(parts: Iterable[tuple[str, Mapping[str, tuple[Use, ...]]]]) -> Usage:
+    """What any account of the run uses in a Region protects the AMIs of all of them there."""
+    by_region: dict[str, list[Mapping[str, tuple[Use, ...]]]] = {}
+    for region, uses in parts:
+        by_region.setdefault(region, []).append(uses)
+    return {(region, id): uses for region, found in by_region.items() for id, uses in merge_uses(found).items()}
+
+
+def _held(scan: Scan, scans: Sequence[Scan]) -> frozenset[str]:
+    named = (other.reading.snapshots for other in scans if other.inventory.target.region == scan.inventory.target.region)
+    return frozenset(snapshot.id for ami in scan.inventory.amis for snapshot in ami.snapshots).union(*named)

@@ -1,0 +1,144 @@
+"""Every read works against moto, or is softened as promised: the demo and many people's own tests stand on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from amicleaner.aws import usage
+from amicleaner.aws.api import Api
+from amicleaner.aws.session import Clients
+from amicleaner.aws.usage import UsageOptions
+from amicleaner.models import Target
+from tests.aws.usage.account import labels
+
+REGION = "eu-west-1"
+
+
+@pytest.fixture
+def moto() -> Iterator[SimpleNamespace]:
+    with mock_aws():
+        session = boto3.Session(region_name=REGION)
+        yield SimpleNamespace(
+            ec2=session.client("ec2"),
+            autoscaling=session.client("autoscaling"),
+            ssm=session.client("ssm"),
+            api=Api(Target("123456789012", REGION), Clients(session, REGION)),
+        )
+
+
+def register(moto: SimpleNamespace, name: str) -> str:
+    return str(moto.ec2.register_image(Name=name, RootDeviceName="/dev/sda1")["ImageId"])
+
+
+def test_everything_that_moto_knows(moto: SimpleNamespace, threads: ThreadPoolExecutor) -> None:
+    ec2, autoscaling, api = moto.ec2, moto.autoscaling, moto.api
+    image = {
+        name: register(moto, name)
+        for name in ("instance", "configuration", "default", "pinned", "stale", "latest", "fleet", "spot", "named", "free")
+    }
+    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    ec2.run_instances(ImageId=image["instance"], MinCount=1, MaxCount=1)
+    autoscaling.create_launch_configuration(
+        LaunchConfigurationName="lc", ImageId=image["configuration"], InstanceType="t3.micro"
+    )
+    data = {"ImageId": image["default"]}
+    template = ec2.create_launch_template(LaunchTemplateName="web", LaunchTemplateData=data)["LaunchTemplate"]
+    for name in ("pinned", "stale", "latest"):
+        ec2.create_launch_template_version(
+            LaunchTemplateId=template["LaunchTemplateId"], LaunchTemplateData={"ImageId": image[name]}
+        )
+    pin = {"LaunchTemplateId": template["LaunchTemplateId"], "Version": "2"}
+    autoscaling.create_auto_scaling_group(
+        AutoScalingGroupName="front", MinSize=0, MaxSize=0, LaunchTemplate=pin, VPCZoneIdentifier=subnet
+    )
+    ec2.create_fleet(
+        LaunchTemplateConfigs=[
+            {"LaunchTemplateSpecification": pin, "Overrides": [{"InstanceType": "t3.micro", "ImageId": image["fleet"]}]}
+        ],
+        TargetCapacitySpecification={"TotalTargetCapacity": 1, "DefaultTargetCapacityType": "on-demand"},
+    )
+    specification = {"ImageId": image["spot"], "InstanceType": "t3.micro", "SubnetId": subnet}
+    ec2.request_spot_fleet(
+        SpotFleetRequestConfig={
+            "IamFleetRole": "arn:aws:iam::123456789012:role/fleet",
+            "TargetCapacity": 1,
+            "AllocationStrategy": "lowestPrice",
+            "LaunchSpecifications": [specification],
+        }
+    )
+    for value in (image["named"], image["free"]):
+        moto.ssm.put_parameter(Name="/golden", Value=value, Type="String", Overwrite=True)
+    ec2.create_launch_template(LaunchTemplateName="alias", LaunchTemplateData={"ImageId": "resolve:ssm:/golden:1"})
+
+    reading = usage.read_usage(api, UsageOptions(), threads)
+    assert reading.warnings == ()
+    assert reading.uses.keys() == {id for name, id in image.items() if name not in ("free", "stale")}
+    assert {use.kind for uses in reading.uses.values() for use in uses} == {
+        "instance",
+        "launch-configuration",
+        "launch-template",
+        "auto-scaling-group",
+        "fleet",
+        "spot-fleet",
+        "spot-request",
+    }
+    every = usage.read_usage(api, UsageOptions(all_template_versions=True), threads)
+    assert every.uses.keys() - reading.uses.keys() == {image["stale"]}
+
+
+def test_two_versions_of_one_parameter(moto: SimpleNamespace, threads: ThreadPoolExecutor) -> None:
+    images = [register(moto, name) for name in ("old", "new")]
+    for image in images:
+        moto.ssm.put_parameter(Name="/golden", Value=image, Type="String", Overwrite=True)
+    for alias in ("/golden", "/golden:1"):
+        moto.ec2.create_launch_template(
+            LaunchTemplateName=f"by-{alias[-1]}", LaunchTemplateData={"ImageId": f"resolve:ssm:{alias}"}
+        )
+    uses = usage.read_usage(moto.api, UsageOptions(), threads).uses
+    assert [labels(uses[image])[0].rpartition(" ")[2] for image in images] == ["/golden:1", "/golden"]
+
+
+def test_a_pinned_version_that_is_gone(moto: SimpleNamespace, threads: ThreadPoolExecutor) -> None:
+    template = moto.ec2.create_launch_template(LaunchTemplateName="web", LaunchTemplateData={"ImageId": "ami-1"})
+    subnet = moto.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    id = template["LaunchTemplate"]["LaunchTemplateId"]
+    moto.autoscaling.create_auto_scaling_group(
+        AutoScalingGroupName="front",
+        MinSize=0,
+        MaxSize=0,
+        LaunchTemplate={"LaunchTemplateId": id, "Version": "1"},
+        VPCZoneIdentifier=subnet,
+    )
+    moto.ec2.delete_launch_template(LaunchTemplateId=id)
+    reading = usage.read_usage(moto.api, UsageOptions(), threads)
+    assert reading.warnings == (
+        f'launch template {id} version 1, named by Auto Scaling group "front", does not exist: it protects nothing',
+    )
+
+
+def test_what_moto_does_not_have_gives_warnings(moto: SimpleNamespace, threads: ThreadPoolExecutor) -> None:
+    reading = usage.read_usage(moto.api, UsageOptions(), threads)
+    assert usage.read_refreshes(moto.api, reading, ["a", "b"], UsageOptions(), threads) == (
+        {},
+        (
+            (
+                "autoscaling:DescribeInstanceRefreshes is not offered by this endpoint: "
+                "instance refreshes of Auto Scaling groups are not looked at"
+            ),
+        ),
+    )
+    assert usage.read_references(moto.api, ["ami-1"], UsageOptions(), threads) == (
+        {},
+        (
+            (
+                "ec2:DescribeImageReferences is not offered by this endpoint: "
+                "SSM parameters and Image Builder recipes are not looked at"
+            ),
+        ),
+    )

@@ -1,0 +1,145 @@
+"""Accounts to report on: the article's, and ones that a hostile person named."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from amicleaner.clock import Clock
+from amicleaner.config import Config
+from amicleaner.models import Ami, Target, Use
+from amicleaner.plan import Inventory, Plan, make_plan
+from amicleaner.report.console import Console
+
+NOW = datetime(2017, 6, 20, tzinfo=UTC)
+HERE = Target("123456789012", "eu-west-1")
+THERE = Target("123456789012", "us-east-1")
+VERSION = "1.0.0"
+
+
+def ami(number: int, name: str, created: str, tags: Mapping[str, str] | None = None, size: int = 8) -> Ami:
+    """An AMI as AWS tells it, with one snapshot."""
+    return Ami.from_aws(
+        {
+            "ImageId": f"ami-{number:017x}",
+            "Name": name,
+            "CreationDate": created,
+            "State": "available",
+            "Tags": [{"Key": key, "Value": value} for key, value in (tags or {}).items()],
+            "BlockDeviceMappings": [{"Ebs": {"SnapshotId": f"snap-{number:017x}", "VolumeSize": size}}],
+            "OwnerId": HERE.account,
+        }
+    )
+
+
+def article() -> tuple[Ami, ...]:
+    """The article's: five front and five back images in dev and in prod, and one without tags; the newest have low numbers."""
+    amis = []
+    for role in ("front", "back"):
+        for environment in ("dev", "prod"):
+            for age in range(5):
+                created = f"2017-06-15T{11 - age:02}:{50 + age}:57.000Z"
+                number = len(amis) + 1
+                amis.append(ami(number, f"{role}-{number:07x}", created, {"environment": environment, "role": role}))
+    return (*amis, ami(99, "test-delete", "2016-08-16T17:40:15.000Z"))
+
+
+def plan_of(
+    amis: Iterable[Ami], config: Config | None = None, targets: Sequence[Target] = (HERE,), uses: Iterable[tuple[str, Use]] = ()
+) -> Plan:
+    """The plan for the same AMIs in each target."""
+    usage: dict[tuple[str, str], tuple[Use, ...]] = {}
+    for id, use in uses:
+        usage[use.region, id] = (*usage.get((use.region, id), ()), use)
+    inventories = [Inventory(target, tuple(amis)) for target in targets]
+    return make_plan(inventories, usage, config or Config(), NOW)
+
+
+def instance(id: str = "i-0123456789abcdef0", target: Target = HERE) -> Use:
+    """A user of an AMI."""
+    return Use("instance", id, target.account, target.region, f"instance {id} (running)")
+
+
+class FakeTerminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Ticking:
+    """A clock that goes on only when it is told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def clock(self) -> Clock:
+        return Clock(now=lambda: NOW + timedelta(seconds=self.seconds), monotonic=lambda: self.seconds, sleep=self.sleep)
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+class Screen:
+    """A console on streams in memory."""
+
+    def __init__(self, config: Config | None = None, answers: str | bytes = "", **streams: Any) -> None:
+        self.time = Ticking()
+        self.out = streams.pop("out", None) or io.StringIO()
+        self.err = streams.pop("err", None) or io.StringIO()
+        stdin = io.TextIOWrapper(io.BytesIO(answers if isinstance(answers, bytes) else answers.encode()), encoding="utf-8")
+        self.console = Console(
+            config or Config(),
+            stdout=self.out,
+            stderr=self.err,
+            stdin=streams.pop("stdin", stdin),
+            environ=streams.pop("environ", {"TERM": "xterm"}),
+            clock=self.time.clock(),
+            version=VERSION,
+        )
+
+    @property
+    def lines(self) -> list[str]:
+        """What stands on standard output."""
+        return str(self.out.getvalue()).splitlines()
+
+
+NASTY = (
+    "\n", "\r", "\t", "\x00", "\x07", "\x1b[2J", "\x1b]0;owned\x07", "\x7f", "\x85", "\x9b31m", "\u2028", "\u2029", "\u202e",
+    "\u2066", "\u200f", "\u200b", "\u200d", "\u00ad", "\ufeff", "\ufe0f", "\u3164", "\U000e0041", "\ud800", "\udfff", "|", "\\", "`",
+    "*", "_", "<b>", "&amp;", "[x](y)", "$", "~~", "=1+1", "+1", "-1", "@x", "＝1", ";", "; ", ",", '"', "'", "日本", "שלום", "é", "😀",
+    "www.x.de", "http://x.de", "a@b.de", " ", "  ", "---", "#", "|---|",
+)  # fmt: skip
+"""What breaks tables, terminals, spreadsheets and Markdown."""
+
+hostile = st.lists(
+    st.one_of(st.sampled_from(NASTY), st.text(st.characters(), max_size=8)), min_size=1, max_size=6
+).map("".join)  # fmt: skip
+"""Names and values with all of it."""
+
+
+@st.composite
+def hostile_plans(draw: st.DrawFn) -> Plan:
+    """The plan of an account in which everything that a person can name is hostile, in one or two Regions."""
+    names = draw(st.lists(hostile, min_size=1, max_size=6))
+    amis = []
+    for number, name in enumerate(names, 1):
+        tags = draw(st.dictionaries(st.sampled_from(("environment", "role")), hostile))
+        tags |= draw(st.dictionaries(hostile, hostile, max_size=2))
+        amis.append(ami(number, name, f"2017-06-{number:02}T00:00:00.000Z", tags))
+    target = draw(st.sampled_from([(HERE,), (HERE, THERE)]))
+    used = draw(st.lists(st.sampled_from(amis), max_size=2))
+    uses = [(image.id, Use("fleet", f"fleet-{draw(hostile)}", "", HERE.region, f"fleet {draw(hostile)}")) for image in used]
+    by_name = draw(st.booleans())
+    config = Config(
+        keep_previous=draw(st.integers(0, 2)),
+        full_report=True,
+        explain=True,
+        mapping_key="name" if by_name else "tags",
+        mapping_values=tuple(draw(st.lists(hostile, min_size=1, max_size=2))) if by_name else ("environment", "role"),
+    )
+    return plan_of(amis, config, target, uses)
