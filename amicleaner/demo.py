@@ -100,8 +100,10 @@ def demo_session() -> Iterator[boto3.Session]:
         stack.enter_context(_environment())
         with _no_garbage_collection():
             session = _start(stack)
+        # What moto and botocore loaded stays to the end of the process: looking through it for garbage, later and when
+        # Python ends, takes as long as the loading.
         gc.freeze()
-        stack.callback(gc.unfreeze)
+        stack.callback(gc.freeze)
         yield session
 
 

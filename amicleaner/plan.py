@@ -1,4 +1,4 @@
-"""The plan: a decision and a reason for every AMI that was looked at.  Pure; the numbers for people are counted here once."""
+"""The plan: a decision and a reason for every AMI that was looked at.  Pure; numbers for people are counted once, here."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import AwsError, CredentialsError, NotOfferedError, ThrottledError, TransientError
 from ..models import CallRecord, Target
 from .operations import OPERATIONS, Operation
+from .pace import Gate
 
 # The union of what AWS's services answer to a client that is too fast (botocore.retries.standard lists the same).
 THROTTLES = frozenset(
@@ -62,8 +63,11 @@ AWS_SUFFIXES = (
     ".api.aws.hci.ic.gov",
 )
 
-MAX_WAIT = 20.0
-"""Seconds: the longest pause between two tries."""
+MAX_WAIT = 5.0
+"""Seconds: the longest pause between two tries.  AWS's buckets fill by 20 a second (EC2's guide on throttling)."""
+
+PATIENCE = 3
+"""A throttled call is tried so many times more often than one that breaks: it is known that it will be answered."""
 
 
 class Api:
@@ -88,6 +92,7 @@ class Api:
         self._stop = stop or Event()
         self._observe = observe
         self._answered: set[str] = set()
+        self._gates = {action: Gate(clock) for action in OPERATIONS}
 
     def call(self, action: str, *, attempts: int | None = None, **parameters: Any) -> dict[str, Any]:
         """One call (`DescribeImages`), tried again while its fault may pass, at most `attempts` times.
@@ -99,6 +104,8 @@ class Api:
         tried = 0
         while True:
             tried += 1
+            if not operation.changes:
+                self._gates[action].enter()
             started = self.clock.monotonic()
             try:
                 client = self._client(operation.service)
@@ -117,6 +124,8 @@ class Api:
                     raise (_not_offered(error) if lacks else error) from exception
                 if self._stop.is_set():
                     raise error from exception
+                if isinstance(error, ThrottledError):
+                    self._gates[action].throttled()
                 self.clock.sleep(min(MAX_WAIT, 0.25 * 2 ** min(tried - 1, 10)) * random.uniform(0.5, 1.0))
             else:
                 self._answered.add(action)
@@ -189,6 +198,8 @@ def _tries(error: AwsError, limit: int, lacks: bool) -> int:
     """A person waits: a host that nobody answers for is given up early, and an emulator that answers nonsense."""
     if error.code in {"EndpointConnectionError", "ConnectTimeoutError"}:
         return min(limit, 3)
+    if isinstance(error, ThrottledError) and limit > 1:
+        return limit * PATIENCE
     return min(limit, 4) if lacks and error.code == "ResponseParserError" else limit
 
 

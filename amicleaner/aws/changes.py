@@ -118,6 +118,11 @@ class Lane:
         return len(self._running)
 
     @property
+    def under_way(self) -> list[Call]:
+        """The calls that run."""
+        return list(self._running.values())
+
+    @property
     def room(self) -> int:
         """Calls that may start beside those under way."""
         return SIDE_BY_SIDE - len(self._running)

@@ -15,6 +15,9 @@ from ..models import Target
 DOCUMENTED = {"DeregisterImage": (100.0, 5.0), "DeleteSnapshot": (100.0, 5.0)}
 """Action -> tokens in AWS's bucket, tokens that come back a second."""
 
+READS = 20.0
+"""Describe calls that AWS's bucket gains a second (EC2's guide; of Auto Scaling no figure is documented)."""
+
 SHARE_OF_BUCKET = 0.8
 SHARE_OF_RATE = 0.95
 
@@ -85,6 +88,12 @@ class TokenBucket:
                 self._rate = max(self._whole * SLOWEST, self._rate / 2)
                 self._slowed = now
 
+    def empty(self) -> None:
+        """Whatever was in it is gone; it fills again at its rate."""
+        with self._lock:
+            self._slowed = self._fill()
+            self._level = 0.0
+
     def _fill(self) -> float:
         now = self._clock.monotonic()
         passed = max(0.0, now - self._seen)
@@ -93,6 +102,30 @@ class TokenBucket:
         self._rate = min(self._whole, self._rate + self._whole * passed / RECOVERY)
         self._seen = max(now, self._seen)
         return now
+
+
+class Gate:
+    """Lets reads through freely until AWS throttles them, then at the documented rate less its margin, and slower while
+    throttles go on.  One for each action in each Region of each account; safe to use from several threads."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._bucket: TokenBucket | None = None
+        self._lock = Lock()
+
+    def enter(self) -> None:
+        """Sleeps until the next call may be made."""
+        while self._bucket is not None and not self._bucket.take():
+            self._clock.sleep(self._bucket.wait())
+
+    def throttled(self) -> None:
+        """AWS said "too fast"."""
+        with self._lock:
+            if self._bucket is None:
+                self._bucket = TokenBucket(self._clock, READS * SHARE_OF_RATE, READS * SHARE_OF_RATE)
+                self._bucket.empty()
+            else:
+                self._bucket.throttled()
 
 
 class Pace:

@@ -61,13 +61,13 @@ class Removal:
         self._jobs = [_Job(target, ami) for (target, _), ami in {(target, ami.id): ami for target, ami in removals}.items()]
         self._amis: dict[Target, Lane] = {}
         self._snapshots: dict[Target, Lane] = {}
-        self._busy: dict[Target, set[str]] = {}
+        self._closing: dict[Target, list[_Job]] = {}
         self._first_untold = 0
         for order, job in enumerate(self._jobs):
             if job.target not in self._amis:
                 self._amis[job.target] = control.lane("DeregisterImage", job.target, pool)
                 self._snapshots[job.target] = control.lane("DeleteSnapshot", job.target, pool)
-                self._busy[job.target] = set()
+                self._closing[job.target] = []
             parameters = {"ImageId": job.ami.id, "DeleteAssociatedSnapshots": True}
             self._amis[job.target].add(Call(job.ami.id, order, parameters))
             holders.will_go(job.target, job.ami.id)
@@ -116,35 +116,42 @@ class Removal:
     def _deregistration_ended(self, end: Ended) -> None:
         job = self._jobs[end.call.order]
         if end.how in ("done", "gone"):
-            self._deregistered(job, return_codes(end.answer))
+            self._deregistered(job, end.call.order, return_codes(end.answer))
         elif end.how == "undone":
             self._holders.stays(job.target, job.ami.id)
-            self._release(job)
         else:
             self._failed(job, end.call, failure(end.error or end.stop or Exception("no answer")))
 
-    def _deregistered(self, job: _Job, codes: dict[str, str]) -> None:
+    def _deregistered(self, job: _Job, order: int, codes: dict[str, str]) -> None:
         target = job.target
         self._holders.went(target, job.ami.id)
         sorting = sort_out(target, job.ami, codes, self._holders)
-        job.fates.update((result.id, result) for result in sorting.settled)
+        for result in sorting.settled:
+            self._note(job, result)
         job.fates.update((id, SnapshotResult(target, id, "kept")) for id in sorting.kept)
         job.kept_by = sorting.kept
         job.later = sorting.later
         job.open = set(sorting.singly)
         for id in sorting.singly:
-            self._snapshots[target].add(delete_snapshot(id, self._jobs.index(job)))
+            self._snapshots[target].add(delete_snapshot(id, order))
+        self._closing[target].append(job)
         self._finish_if_closed(job)
 
     def _deletion_ended(self, end: Ended) -> None:
         job = self._jobs[end.call.order]
         job.open.discard(end.call.id)
-        job.fates[end.call.id] = snapshot_result(job.target, end)
+        self._note(job, snapshot_result(job.target, end))
         job.kept_by[end.call.id] = self._holders.of(job.target, end.call.id)
         self._finish_if_closed(job)
 
+    def _note(self, job: _Job, result: SnapshotResult) -> None:
+        job.fates[result.id] = result
+        if result.outcome == "removed":
+            self._holders.deleted(job.target, result.id)
+
     def _finish_if_closed(self, job: _Job) -> None:
         if not job.open:
+            self._closing[job.target].remove(job)
             self._end(job, AmiResult(job.target, job.ami.id, "removed", snapshots=in_plan_order(job.ami, job.fates)))
 
     def _failed(self, job: _Job, call: Call, error: Failure, verdict: Verdict | None = None) -> None:
@@ -174,18 +181,16 @@ class Removal:
     def _end(self, job: _Job, result: AmiResult) -> None:
         job.result = result
         job.ended_at = self._control.clock.monotonic()
-        self._release(job)
-
-    def _release(self, job: _Job) -> None:
-        self._busy[job.target] -= job.snapshots
 
     # What may start
 
     def _start(self) -> tuple[bool, float]:
         """Whether anything was started or settled, and seconds until something may be."""
+        if not self._control.going_on and any(lane.waiting for lane in self._amis.values()):
+            return True, 0.0  # stopped since the last collection: the next one gives them up
         started, pause = False, FOREVER
         for target, lane in self._amis.items():
-            if lane.waiting and self._control.going_on:
+            if lane.waiting:
                 did, wait = self._start_deregistrations(target, lane)
                 started, pause = started or did, min(pause, wait)
         for lane in self._snapshots.values():
@@ -195,7 +200,8 @@ class Removal:
         return started, pause
 
     def _start_deregistrations(self, target: Target, lane: Lane) -> tuple[bool, float]:
-        ready = self._ready(target, lane)
+        busy = self._busy(target, lane)
+        ready = self._ready(lane, busy)
         if self._watch:
             self._watch.prepare(
                 target,
@@ -210,14 +216,14 @@ class Removal:
             if wait := lane.bucket.wait():
                 return progress, wait
             job = self._jobs[call.order]
-            if not self._busy[target].isdisjoint(job.snapshots):
+            if not busy.isdisjoint(job.snapshots):
                 continue
             verdict = self._watch.verdict(target, call.id) if self._watch else Verdict()
             if verdict is None:
                 return progress, FOREVER
             progress = True
             if not (verdict.used_by or verdict.shared_with):
-                self._busy[target] |= job.snapshots
+                busy |= job.snapshots
                 lane.start(call)
                 continue
             lane.waiting.remove(call)
@@ -229,10 +235,14 @@ class Removal:
         now = self._control.clock.monotonic()
         return progress, paused - now if paused > now else FOREVER
 
-    def _ready(self, target: Target, lane: Lane) -> list[Call]:
-        """The calls whose turn comes soon, in order, without those that pause between two tries and those whose AMI shares
-        a snapshot with one that is being removed: AWS would call it in use."""
-        now, busy = self._control.clock.monotonic(), self._busy[target]
+    def _busy(self, target: Target, lane: Lane) -> set[str]:
+        """The snapshots of the AMIs that are being removed: while they are, AWS would call one that is shared in use."""
+        jobs = [*(self._jobs[call.order] for call in lane.under_way), *self._closing[target]]
+        return set().union(*(job.snapshots for job in jobs))
+
+    def _ready(self, lane: Lane, busy: set[str]) -> list[Call]:
+        """The calls whose turn comes soon, in order, but those that pause between two tries, or whose snapshots are busy."""
+        now = self._control.clock.monotonic()
         soon = max(1, lane.bucket.within(AHEAD))
         ready: list[Call] = []
         for call in lane.waiting:

@@ -39,6 +39,7 @@ class Holders:
         self._holders = holders
         self._gone: dict[Target, set[str]] = defaultdict(set)
         self._coming: dict[Target, set[str]] = defaultdict(set)
+        self._deleted: set[tuple[Target, str]] = set()
 
     def will_go(self, target: Target, ami_id: str) -> None:
         """The plan removes this AMI, and its turn is still to come, or it is being removed."""
@@ -52,6 +53,14 @@ class Holders:
         """This AMI is deregistered."""
         self._coming[target].discard(ami_id)
         self._gone[target].add(ami_id)
+
+    def deleted(self, target: Target, snapshot_id: str) -> None:
+        """This snapshot is gone."""
+        self._deleted.add((target, snapshot_id))
+
+    def is_deleted(self, target: Target, snapshot_id: str) -> bool:
+        """Whether it went with another AMI of this removal, whose result names it."""
+        return (target, snapshot_id) in self._deleted
 
     def of(self, target: Target, snapshot_id: str) -> tuple[str, ...]:
         """The AMIs that hold it now, sorted."""
@@ -73,6 +82,8 @@ def sort_out(target: Target, ami: Ami, codes: Mapping[str, str], holders: Holder
     sorting = Sorting()
     for id in dict.fromkeys([*(snapshot.id for snapshot in ami.snapshots), *codes]):
         code = codes.get(id)
+        if holders.is_deleted(target, id):
+            continue
         if code == SUCCESS:
             sorting.settled.append(SnapshotResult(target, id, "removed"))
         elif code not in (None, SKIPPED, INTERNAL_ERROR):

@@ -55,7 +55,8 @@ def plan_of(
     usage: dict[tuple[str, str], tuple[Use, ...]] = {}
     for id, use in uses:
         usage[use.region, id] = (*usage.get((use.region, id), ()), use)
-    inventories = [Inventory(target, tuple(amis)) for target in targets]
+    images = tuple(amis)
+    inventories = [Inventory(target, images) for target in targets]
     return make_plan(inventories, usage, config or Config(), NOW)
 
 

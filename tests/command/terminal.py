@@ -1,0 +1,112 @@
+"""A pseudo-terminal with the command in front of it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Mapping
+from typing import Literal
+
+from .process import PATIENCE, Finished, command, environment, launched
+
+CTRL_C = b"\x03"
+CTRL_D = b"\x04"
+
+ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\([A-Z0-9])")
+"""What terminfo puts out for styles."""
+
+Stream = Literal["stdin", "stdout", "stderr"]
+
+
+class Terminal:
+    """The command at a terminal of its own.  `TERM` is as `env` says; streams in `piped` are no terminal."""
+
+    def __init__(
+        self,
+        *args: str,
+        env: Mapping[str, str | None] | None = None,
+        columns: int = 80,
+        piped: tuple[Stream, ...] = (),
+    ) -> None:
+        wanted = {"TERM": "xterm-256color", **(env or {})}
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        streams = {
+            stream: subprocess.PIPE if stream in piped else slave for stream in ("stdin", "stdout", "stderr")
+        }
+        self._process = subprocess.Popen(
+            launched([*command(), *args]),
+            env=environment({name: value for name, value in wanted.items() if value is not None}),
+            start_new_session=True,
+            **streams,  # type: ignore[call-overload]
+        )
+        os.close(slave)
+        self._shown = b""
+
+    @property
+    def shown(self) -> str:
+        """All that the terminal was sent so far."""
+        return self._shown.decode()
+
+    def read_until(self, text: str, timeout: float = PATIENCE) -> str:
+        """Waits until the terminal shows a text; returns all that it shows."""
+        self._read(timeout, text.encode())
+        assert text in self.shown, f"not shown: {text!r}\n{self.shown}"
+        return self.shown
+
+    def type(self, keys: str | bytes) -> None:
+        """Types."""
+        os.write(self._master, keys if isinstance(keys, bytes) else keys.encode())
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends the process a signal."""
+        self._process.send_signal(number)
+
+    def finish(self, timeout: float = PATIENCE) -> Finished:
+        """Waits for the end.  `out` is what the terminal was sent, or, where standard output was piped, what came there."""
+        piped = b""
+        if self._process.stdout:
+            piped = self._process.stdout.read()
+        self._read(timeout, None)
+        status = self._process.wait(timeout)
+        return Finished(status, piped.decode() if self._process.stdout else self.shown, self.shown)
+
+    def _read(self, timeout: float, wanted: bytes | None) -> None:
+        """Until `wanted` was shown, or until nobody holds the terminal's other side any longer."""
+        end = time.monotonic() + timeout
+        while wanted is None or wanted not in self._shown:
+            ready, _, _ = select.select([self._master], [], [], max(0.0, end - time.monotonic()))
+            if not ready:
+                raise TimeoutError(f"nothing more was shown in {timeout} s:\n{self.shown}")
+            try:
+                data = os.read(self._master, 65536)
+            except OSError:  # Linux's word for: the last process that had it open has ended
+                return
+            if not data:
+                return
+            self._shown += data
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        os.close(self._master)
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if stream:
+                stream.close()
+
+
+def plain(text: str) -> str:
+    """What is shown, without styles, and with one kind of line end."""
+    return ESCAPE.sub("", text).replace("\r\n", "\n")
