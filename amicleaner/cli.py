@@ -6,8 +6,9 @@ import contextlib
 import json
 import os
 import sys
+import threading
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import IO, Any
 
 import click
 from click.core import ParameterSource
@@ -16,7 +17,7 @@ from . import __version__
 from .clock import SYSTEM_CLOCK
 from .config import NOT_WITH_FROM_IDS, WITH_APPLY_PLAN, Config, check_together
 from .errors import AmicleanerError, UsageError
-from .interrupts import Interrupts
+from .interrupts import Interrupted, Interrupts
 from .options import OPTIONS, SECTIONS, Option
 from .settings import from_environment, from_file
 
@@ -187,14 +188,24 @@ click.version_option(__version__, "-v", "--version", message="%(version)s", help
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """The command `amicleaner`; ends in SystemExit with the exit status of the contract."""
-    sys.exit(_status(args))
+    """The command `amicleaner`; ends in SystemExit with the exit status of the contract.
+
+    Without `args` the process is the command's own: it ends at once, also where a call to AWS still waits for its answer.
+    """
+    status = _status(args)
+    _let_go(sys.stdout)
+    _let_go(sys.stderr)
+    if args is None and status and threading.active_count() > 1:
+        # Python would wait for the threads of a reading that was given up, until the last of them has its answer.
+        os._exit(status)
+    sys.exit(status)
 
 
 def _status(args: Sequence[str] | None) -> int:
     try:
         status = command.main(args=args, prog_name="amicleaner", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # there is none after `>&-`
+            sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except click.ClickException as error:
         _say(f"Error: {error.format_message()}\nTry 'amicleaner --help'.")
@@ -205,9 +216,13 @@ def _status(args: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, click.Abort):
         _say("Interrupted.")
         return 130
+    except Interrupted as interrupted:
+        _say("Interrupted.")
+        return interrupted.status
     except BrokenPipeError:
-        # Nobody reads standard output any longer; Python would complain once more when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except OSError as error:
+        _say(f"Error: The output can't be written: {error.strerror or error}.")
         return 1
     except Exception as error:
         # A fault of this program.  Whatever it is, it ends the run, and a traceback helps nobody who cleans AMIs.
@@ -222,3 +237,13 @@ def _status(args: Sequence[str] | None) -> int:
 def _say(text: str) -> None:
     with contextlib.suppress(OSError):
         click.echo(text, err=True)
+
+
+def _let_go(stream: IO[str] | None) -> None:
+    """What can't be written goes nowhere: Python would complain of it once more when it flushes at its end."""
+    if stream is None:
+        return
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

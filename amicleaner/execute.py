@@ -64,16 +64,18 @@ class Execution:
         `since` is when AWS was last asked who references these AMIs (`clock.monotonic()`); None: what was read before now
         counts for nothing (a person may have thought for long), and is read anew first.
         """
-        with ThreadPoolExecutor(READINGS_AT_ONCE, thread_name_prefix="again") as pool:
+        pool = ThreadPoolExecutor(READINGS_AT_ONCE, thread_name_prefix="again")
+        try:
             watch = self._watch(plan, pool, since)
             if since is None:
                 watch.invalidate()
             deleter = self._deleter(watch)
             removals = [(decision.target, decision.ami) for decision in plan.removals]
-            try:
-                results = deleter.remove(removals, self._holders())
-            finally:
-                self._scanner.close()
+            results = deleter.remove(removals, self._holders())
+        finally:
+            # Nobody needs the answers that are still on their way.
+            self._scanner.close()
+            pool.shutdown(wait=False, cancel_futures=True)
         self.stopped_by = deleter.stopped_by
         return {(result.target, result.id): result for result in results}
 

@@ -55,7 +55,8 @@ def clean(
             pass
         except BrokenPipeError:
             return replace(run.result, interrupted=1)
-        run.view.finished(run.result)
+        with run.interrupts.finishing():
+            run.view.finished(run.result)
     return run.result
 
 
@@ -145,8 +146,8 @@ class _Run:
         self.view.removing_orphans(len(found))
         with self.interrupts.finishing():
             results = execution.orphans(found)
-        done = tuple(replace(orphan, result=results.get((orphan.target, orphan.snapshot.id))) for orphan in found)
-        self.result = replace(self.result, orphans=done)
+            done = tuple(replace(orphan, result=results.get((orphan.target, orphan.snapshot.id))) for orphan in found)
+            self.result = replace(self.result, orphans=done)
         self.view.removed_orphans(sum(result.outcome == "removed" for result in results.values()))
         self._ended(execution)
 
@@ -170,7 +171,7 @@ class _Run:
         self.view.cleaning(count)
         with self.interrupts.finishing():
             results = execution.amis(plan, since=None if asks else decided.since)
-        self.result = replace(self.result, amis=results)
+            self.result = replace(self.result, amis=results)
         self._ended(execution)
 
     def _ended(self, execution: Execution) -> None:

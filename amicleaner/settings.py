@@ -32,7 +32,7 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         name = variable.removeprefix(PREFIX).lower()
         option = BY_NAME.get(name)
         if option is None or option.variable != variable or name == "iam_policy":
-            raise UsageError(f"The environment variable {variable} is no option.{_nearest(variable, _variables())}")
+            raise UsageError(f"The environment variable {variable} is no option.{_nearest(variable.upper(), _variables())}")
         if option.command_line_only:
             raise UsageError(f"The environment variable {variable} is not obeyed: {_only_there(option)}")
         values[name] = _from_text(option, text, f"The environment variable {variable}")

@@ -21,7 +21,7 @@ LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")  # noqa: S104 - a name that i
 def clean_environment() -> None:
     """A developer's profile, proxy or colours must change no test; made-up credentials open nothing."""
     for name in list(os.environ):
-        if (name.startswith(FOREIGN) and name != "AMICLEANER_TESTED") or name.lower().endswith("_proxy"):
+        if name.startswith(FOREIGN) or name.lower().endswith("_proxy"):
             del os.environ[name]
     os.environ |= {
         "AWS_ACCESS_KEY_ID": "testing",

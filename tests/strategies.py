@@ -3,11 +3,12 @@ AWS allows.  AMIs are made from AWS's own form, so that reading them is tested a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 
 from amicleaner.config import Config
@@ -77,6 +78,12 @@ def reasons(plan: Plan) -> list[str]:
 
 
 # Random accounts
+
+
+def every_account(test: Callable[..., None]) -> Callable[..., None]:
+    """A property of whole random accounts: 10,000 of them take minutes."""
+    return pytest.mark.accounts(pytest.mark.timeout(3600)(test))
+
 
 KEYS = (
     "environment",

@@ -15,7 +15,7 @@ import amicleaner
 from amicleaner.options import OPTIONS, Option
 
 ROOT = Path(__file__).parent.parent
-TESTED_WHEEL = os.environ.get("AMICLEANER_TESTED") == "wheel"
+TESTED_WHEEL = os.environ.get("TESTED_PACKAGE") == "wheel"
 only_wheel = pytest.mark.skipif(not TESTED_WHEEL, reason="the package under test is not an installed wheel")
 
 

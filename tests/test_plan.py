@@ -21,6 +21,7 @@ from tests.strategies import (
     Account,
     accounts,
     ami_id,
+    every_account,
     image,
     options,
     plan_of,
@@ -344,7 +345,7 @@ def mates(ami: Ami, account: Account, config: Config) -> list[list[Ami]]:
     return [[a for a in account.amis if group(a) == group(ami)]]
 
 
-@pytest.mark.accounts
+@every_account
 @given(accounts(), options)
 def test_nothing_goes_that_must_stay(account: Account, said: dict[str, Any]) -> None:
     config = Config(**said)
@@ -367,14 +368,14 @@ def test_nothing_goes_that_must_stay(account: Account, said: dict[str, Any]) -> 
     assert {snapshot.id for _, snapshot in plan.snapshots} == going - held
 
 
-@pytest.mark.accounts
+@every_account
 @given(accounts(), options)
 def test_everything_goes_that_may_go_with_nothing_to_keep(account: Account, said: dict[str, Any]) -> None:
     config = Config(**{**said, "keep_previous": 0, "excluded_mapping_values": ()})
     assert removed(account.plan(config)) == {ami.id for ami in account.amis if may_go(ami, account, config)}
 
 
-@pytest.mark.accounts
+@every_account
 @given(accounts(), options, st.data())
 def test_the_order_of_the_input_never_changes_the_plan(account: Account, said: dict[str, Any], data: st.DataObject) -> None:
     config = Config(**said)
@@ -395,7 +396,7 @@ MORE: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.accounts
+@every_account
 @given(accounts(), options, st.sampled_from(MORE), st.integers(0, 4), st.data())
 def test_more_of_what_protects_never_removes_more(
     account: Account, said: dict[str, Any], more: dict[str, Any], further: int, data: st.DataObject
@@ -419,7 +420,7 @@ def test_more_of_what_protects_never_removes_more(
         assert removed(changed.plan(Config(**options_then))) <= before
 
 
-@pytest.mark.accounts
+@every_account
 @given(accounts(), accounts(THERE), options)
 def test_targets_do_not_mix(one: Account, other: Account, said: dict[str, Any]) -> None:
     config = Config(**said)
@@ -431,7 +432,7 @@ def test_targets_do_not_mix(one: Account, other: Account, said: dict[str, Any]) 
     assert together.listed == (*alone[0].listed, *alone[1].listed)
 
 
-@pytest.mark.accounts
+@every_account
 @given(accounts(), st.booleans(), st.booleans(), st.frozensets(st.integers(0, 12), min_size=1))
 def test_by_id_only_named_ones_go_and_none_that_must_stay(
     account: Account, ignore: bool, include: bool, numbers: frozenset[int]

@@ -7,6 +7,10 @@ from typing import Any
 
 import boto3
 from botocore.config import Config as BotoConfig
+from botocore.credentials import Credentials
+from botocore.session import Session as BotocoreSession
+
+from .slim import SlimLoader
 
 CONNECTIONS = 16
 """Open connections to one service in one Region of one account, at most."""
@@ -15,6 +19,26 @@ CONNECTIONS = 16
 # Making a client from a session is not safe in threads (boto3's guide on sessions), and the Regions of an account share
 # one; using a client is.
 _making = Lock()
+
+
+_loader = SlimLoader()
+"""One for all sessions: a service model is loaded once, however many accounts take part."""
+
+
+def new_session(
+    *, profile: str | None = None, region: str | None = None, credentials: Credentials | None = None
+) -> boto3.Session:
+    """A session of a profile (None: the environment's), or with the given credentials.  Raises botocore's errors for a
+    profile that does not exist and for a broken configuration."""
+    session = BotocoreSession(profile=profile)
+    session.register_component("data_loader", _loader)
+    if credentials is not None:
+        # botocore has no public way to hand a session credentials that renew; this is the member that it sets itself.
+        session._credentials = credentials  # type: ignore[attr-defined]
+    made = boto3.Session(botocore_session=session, region_name=region)
+    # boto3 adds its own folder of models to the loader, for each session anew.
+    _loader.search_paths[:] = dict.fromkeys(_loader.search_paths)
+    return made
 
 
 class Clients:

@@ -16,7 +16,7 @@ from ..config import ROLE_ARN, Config
 from ..errors import AmicleanerError, UsageError
 from ..models import Target
 from .api import Api
-from .session import Clients
+from .session import Clients, new_session
 
 FALLBACK_REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 """By partition, where the enabled Regions are asked for when nothing names one that exists."""
@@ -48,7 +48,7 @@ class Place:
 def make_session(profile: str | None) -> boto3.Session:
     """A boto3 session; raises UsageError for a profile that does not exist or a broken AWS configuration."""
     try:
-        return boto3.Session(profile_name=profile)
+        return new_session(profile=profile)
     except boto.ProfileNotFound as error:
         known = ", ".join(sorted(BotocoreSession().available_profiles)) or "none"
         kind = UsageError if profile is not None else AmicleanerError
@@ -161,10 +161,9 @@ class _Finder:
             extra_args=extra,
         )
         # The profile's other settings (endpoints, certificates) hold for its roles too.
-        session = BotocoreSession(profile=base.profile_name if base.profile_name in base.available_profiles else None)
-        # botocore has no public way to hand a session renewing credentials; this is the member that it sets itself.
-        session._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")  # type: ignore[attr-defined]
-        return boto3.Session(botocore_session=session, region_name=base.region_name)
+        profile = base.profile_name if base.profile_name in base.available_profiles else None
+        renewing = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+        return new_session(profile=profile, region=base.region_name, credentials=renewing)
 
 
 def _client_creator(base: boto3.Session, region: str) -> Callable[..., Any]:

@@ -330,12 +330,11 @@ def test_without_anything_to_ask_everything_may_go() -> None:
 
 
 @given(
-    count=st.integers(1, 700),
+    count=st.integers(1, 600),
     seconds=st.sampled_from([0.5, 5.0, 20.0, 45.0, 70.0, 150.0]),
-    moments=st.lists(st.tuples(st.integers(0, 699), st.floats(0.0, 400.0), st.sampled_from([HOME, AWAY])), max_size=20),
+    moments=st.lists(st.tuples(st.integers(0, 599), st.floats(0.0, 150.0), st.sampled_from([HOME, AWAY])), max_size=20),
     asks=st.booleans(),
 )
-@settings(max_examples=25)
 def test_no_ami_goes_that_was_seen_in_use_an_answers_age_before(
     count: int, seconds: float, moments: list[tuple[int, float, Target]], asks: bool
 ) -> None:
@@ -357,7 +356,7 @@ def test_no_ami_goes_that_was_seen_in_use_an_answers_age_before(
     for made in scene.home.made:
         assert made.time - in_use.get(made.id, float("inf")) <= age
         if asks:
-            assert in_use.get(made.id, float("inf")) > started
+            assert in_use.get(made.id, float("inf")) >= started
     assert [result.outcome for result in results] == [
         "kept" if ami.id in scene.home.amis else "removed" for ami in amis
     ]

@@ -124,19 +124,12 @@ class Running:
         """Closes its standard output on this side, as `head` does."""
         assert self._process.stdout
         self._process.stdout.close()
+        self._process.stdout = None
 
     def finish(self, answer: str = "", timeout: float = PATIENCE) -> Finished:
         """Gives it its input and waits for its end."""
-        process = self._process
-        if process.stdout and not process.stdout.closed:
-            out, err = process.communicate(answer.encode(), timeout)
-            return Finished(process.returncode, out.decode(), err.decode())
-        assert process.stdin
-        assert process.stderr
-        with process.stdin as stdin:
-            stdin.write(answer.encode())
-        err = process.stderr.read()
-        return Finished(process.wait(timeout), "", err.decode())
+        out, err = self._process.communicate(answer.encode(), timeout)
+        return Finished(self._process.returncode, (out or b"").decode(), err.decode())
 
     def __enter__(self) -> Running:
         return self

@@ -64,7 +64,10 @@ def expect(
     lost: set[str] = set()
     for name in regions:
         places = [world.region(name, account) for account in dict.fromkeys([*targets, *readers])]
-        own = [[image for image in world.region(name, account).images.values() if image.owner_id == account] for account in targets]
+        own: dict[object, list[Image]] = {}
+        for account in targets:
+            images = world.region(name, account).images.values()
+            own[account, name] = [image for image in images if image.owner_id == account]
         lookers = [Looker(place, config) for place in places]
         for looker in lookers:
             looker.early()
@@ -79,7 +82,7 @@ def expect(
                 decided = {id: _open_question(first[id], verdict, lookers) for id, verdict in decided.items()}
             if not config.include_shared:
                 inside = {*targets, *readers}
-                for image in (image for images in own for image in images if image.image_id in decided):
+                for image in (image for images in own.values() for image in images if image.image_id in decided):
                     verdict = decided[image.image_id]
                     if verdict.remove and (image.organizations or set(image.shared_with) - inside):
                         decided[image.image_id] = replace(verdict, remove=False, reasons=frozenset({"shared"}))
@@ -143,7 +146,9 @@ class Looker:
         if self.looks_at("auto-scaling-groups"):
             for group in region.groups.values():
                 by = ("auto-scaling-group", group.name)
-                self.configuration({"LaunchTemplate": group.launch_template, "MixedInstancesPolicy": group.mixed_instances_policy}, by)
+                self.configuration(
+                    {"LaunchTemplate": group.launch_template, "MixedInstancesPolicy": group.mixed_instances_policy}, by
+                )
         if self.looks_at("spot"):
             for fleet in region.spot_fleets.values():
                 if lives(fleet.state):
@@ -180,7 +185,8 @@ class Looker:
                 self.name(value, ("ssm-parameter", parameter.name), ("ssm-parameter", parameter.arn))
         for recipe in self.region.recipes:
             if recipe.image_id in asked:
-                self.name(recipe.image_id, (REFERENCES[recipe.resource_type], recipe.arn))
+                kind = REFERENCES[recipe.resource_type]
+                self.name(recipe.image_id, (kind, recipe.arn), (kind, recipe.arn.partition("/")[2]))
 
     def configuration(self, shape: Mapping[str, Any], by: tuple[str, str]) -> None:
         """A group's own template and mixed instances policy, or those that a refresh desires."""
@@ -198,13 +204,16 @@ class Looker:
                 self.name(override.get("ImageId"), by)
 
     def pin(self, specification: Mapping[str, Any] | None, by: tuple[str, str]) -> None:
-        """A version that is pinned by its number; the default and the latest one count anyway."""
-        version = str((specification or {}).get("Version") or "$Default")
-        if specification is None or version.startswith("$") or not self.looks_at("launch-templates"):
+        """The version of a template that is named; the default and the latest one count anyway."""
+        if specification is None or not self.looks_at("launch-templates"):
             return
+        version = str(specification.get("Version") or "$Default")
         for template in self.region.launch_templates.values():
-            if template.template_id == specification.get("LaunchTemplateId") or template.name == specification.get("LaunchTemplateName"):
-                self.version(template, int(version), by)
+            if template.template_id == specification.get("LaunchTemplateId") or template.name == specification.get(
+                "LaunchTemplateName"
+            ):
+                number = {"$Latest": template.latest, "$Default": template.default}.get(version)
+                self.version(template, int(version) if number is None else number, by)
                 return
         self.lost.add(f"a template of {by}")
 
@@ -232,6 +241,8 @@ class Looker:
             parameter = None
         for number, version in sorted(parameter.versions.items(), reverse=True) if parameter else ():
             if selector in ("", str(number)) or selector in version.labels:
+                if not version.value.startswith("ami-"):
+                    self.lost.add(f"an AMI in {text}")
                 return version.value
         self.lost.add(text)
         return None
@@ -246,19 +257,16 @@ def lives(state: str) -> bool:
 
 
 def _all(
-    own: Iterable[Sequence[Image]], config: Config, now: datetime, namings: Mapping[str, tuple[Naming, ...]]
+    own: Mapping[object, Sequence[Image]], config: Config, now: datetime, namings: Mapping[str, tuple[Naming, ...]]
 ) -> dict[str, Verdict]:
     """Groups and N count in each Region of each account alone."""
     verdicts: dict[str, Verdict] = {}
-    for images in own:
+    for place, images in own.items():
         judge = _named if config.from_ids else _grouped
         for id, verdict in judge(images, config, now, namings).items():
-            verdicts[id] = replace(verdict, namings=namings.get(id, ()), groups=frozenset((id_of(images), g) for g in verdict.groups))
+            apart = frozenset((place, group) for group in verdict.groups)
+            verdicts[id] = replace(verdict, namings=namings.get(id, ()), groups=apart)
     return verdicts
-
-
-def id_of(images: Sequence[Image]) -> str:
-    return images[0].owner_id if images else ""
 
 
 def _named(
@@ -314,7 +322,11 @@ def stays(image: Image, config: Config, now: datetime, namings: Mapping[str, tup
     if image.deregistration_protection not in (None, "", "disabled"):
         yield "protected"
     prefixes = ("aws:backup:", "aws:dlm:")
-    if "dlm:managed" in image.tags or any(key.startswith(prefixes) for key in image.tags) or (image.name or "").startswith("AwsBackup_"):
+    if (
+        "dlm:managed" in image.tags
+        or any(key.startswith(prefixes) for key in image.tags)
+        or (image.name or "").startswith("AwsBackup_")
+    ):
         yield "managed"
     if image.public and not config.include_shared:
         yield "public"
@@ -322,7 +334,11 @@ def stays(image: Image, config: Config, now: datetime, namings: Mapping[str, tup
         yield "keep-tag"
     if any(value in text for value in config.excluded_mapping_values for text in grouped_texts(image, config)):
         yield "excluded"
-    if config.unused_days is not None and image.last_launched and now - image.last_launched <= timedelta(days=config.unused_days):
+    if (
+        config.unused_days is not None
+        and image.last_launched
+        and now - image.last_launched <= timedelta(days=config.unused_days)
+    ):
         yield "recently-launched"
     if not selected(image, config):
         yield "not-selected"

@@ -162,7 +162,10 @@ def test_harmless_cells_stay_as_they_are(name: str) -> None:
 
 def test_values_in_a_cell_are_separated() -> None:
     image = article()[0]
-    uses = [(image.id, Use("instance", "i-1", "", "eu-west-1", "")), (image.id, Use("fleet", "fleet-1", "", "eu-west-1", ""))]
+    uses = [
+        (image.id, Use("instance", "i-1", "", "eu-west-1", "")),
+        (image.id, Use("fleet", "fleet-1", "", "eu-west-1", "")),
+    ]
     config = Config(mapping_key="name", mapping_values=("front", "0001"))
     [row] = csv_rows(made(Result(plan_of([image], config, uses=uses))))
     assert row["group"] == "0001; front"
@@ -176,25 +179,15 @@ def test_rows_end_with_a_line_feed() -> None:
     assert "\r" not in render(of_one("x\r"), "csv")
 
 
-@pytest.mark.parametrize("name", ["a|b", "a\\|b", "a\\", "`a`", "**a**", "_a_", "<b>a</b>", "&lt;", "[a](b)", " a ", "  ", "~~a~~"])
+@pytest.mark.parametrize(
+    "name", ["a|b", "a\\|b", "a\\", "`a`", "**a**", "_a_", "<b>a</b>", "&lt;", "[a](b)", " a ", "  ", "~~a~~"]
+)
 def test_markdown_shows_the_name_as_it_is(name: str) -> None:
     assert markdown_rows(of_one(name))[0]["name"] == name
 
 
 def test_markdown_makes_no_links_of_names() -> None:
-    linking = MarkdownIt("gfm-like") if _has_linkify() else None
-    text = render(of_one("http://x.de www.x.de"), "markdown")
-    assert "http\\://x.de www\\.x.de" in text
-    if linking:
-        assert "<a " not in linking.render(text)
-
-
-def _has_linkify() -> bool:
-    try:
-        import linkify_it  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    assert r"http\://x.de WWW\.x.de a\@b.de" in render(of_one("http://x.de WWW.x.de a@b.de"), "markdown")
 
 
 @given(hostile_plans())
@@ -204,7 +197,9 @@ def test_all_formats_say_the_same(plan: Plan) -> None:
     assert told == whole
     assert [image["name"] for image in told["amis"]] == [decision.ami.name for decision in plan.decisions]
     assert [image["tags"] for image in told["amis"]] == [dict(decision.ami.tags) for decision in plan.decisions]
-    expected = [(image["account"], image["region"], image["id"], image["decision"], image["reason"]) for image in told["amis"]]
+    expected = [
+        (image["account"], image["region"], image["id"], image["decision"], image["reason"]) for image in told["amis"]
+    ]
     names = [visible(image["name"]) for image in told["amis"]]
     groups = [visible("; ".join(image["groups"])) for image in told["amis"]]
     users = [visible("; ".join(f"{use['kind']} {use['id']}" for use in image["used_by"])) for image in told["amis"]]
@@ -233,7 +228,14 @@ def test_the_schema_is_strict_and_knows_all_options_and_reasons() -> None:
     assert SCHEMA["$defs"]["ami"]["properties"]["reason"]["enum"] == list(get_args(Reason))
     assert SCHEMA["$defs"]["outcome"]["enum"] == [None, *get_args(Outcome)]
     valid = Draft202012Validator(SCHEMA)
-    for change in ({"more": 1}, {"version": 2}, {"sha256": "x"}, {"amis": [{}]}, {"targets": [{"account": "1", "region": "x"}]}):
+    changes: list[dict[str, Any]] = [
+        {"more": 1},
+        {"version": 2},
+        {"sha256": "x"},
+        {"amis": [{}]},
+        {"targets": [{"account": "1", "region": "x"}]},
+    ]
+    for change in changes:
         assert not valid.is_valid({**of_one("x"), **change})
 
 

@@ -24,13 +24,13 @@ def test_what_fits_stays_as_it_is() -> None:
 
 def test_a_narrow_table_wraps_names_and_dates_where_they_have_joints_and_ids_never() -> None:
     assert table(COLUMNS, [[ID, NAME, DATE]], 60).splitlines() == [
-        "+-----------------------+--------------+---------------+",
-        "| AMI ID                | AMI Name     | Creation Date |",
-        "+-----------------------+--------------+---------------+",
-        f"| {ID} | a-rather-    | 2017-06-15T   |",
-        "|                       | long-name-   | 09:55:42.000Z |",
-        "|                       | of-an-image  |               |",
-        "+-----------------------+--------------+---------------+",
+        "+-----------------------+----------------+---------------+",
+        "| AMI ID                | AMI Name       | Creation Date |",
+        "+-----------------------+----------------+---------------+",
+        f"| {ID} | a-rather-long- | 2017-06-15T   |",
+        "|                       | name-of-an-    | 09:55:42.000Z |",
+        "|                       | image          |               |",
+        "+-----------------------+----------------+---------------+",
     ]
 
 

@@ -1,0 +1,317 @@
+"""Every call: pages, tries again, and errors that say what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from threading import Event
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
+
+from amicleaner.aws.api import AWS_SUFFIXES, BAD_CREDENTIALS, THROTTLES, TRANSIENT, Api
+from amicleaner.clock import Clock
+from amicleaner.errors import AwsError, CredentialsError, NotOfferedError, ThrottledError, TransientError
+from amicleaner.models import CallRecord, Target
+
+AWS = "https://ec2.eu-west-1.amazonaws.com"
+EMULATOR = "http://127.0.0.1:5000"
+TARGET = Target("111111111111", "eu-west-1")
+
+
+def refused(code: str, status: int = 400, message: str = "no", operation: str = "DescribeImages") -> boto.ClientError:
+    answer: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return boto.ClientError(answer, operation)
+
+
+class Fake:
+    """A client that gives the answers of a list, one a call, and the last one for ever; and the time that passed."""
+
+    def __init__(self, *answers: Any, endpoint: str = AWS, **options: Any) -> None:
+        self.answers = list(answers)
+        self.asked: list[dict[str, Any]] = []
+        self.slept: list[float] = []
+        self.records: list[CallRecord] = []
+        self.client = SimpleNamespace(meta=SimpleNamespace(endpoint_url=endpoint))
+        for method in ("describe_images", "deregister_image", "describe_image_references", "describe_auto_scaling_groups"):
+            setattr(self.client, method, self.answer)
+        clock = Clock(
+            now=lambda: datetime(2024, 1, 1, tzinfo=UTC), monotonic=lambda: sum(self.slept), sleep=self.slept.append
+        )
+        self.api = Api(TARGET, lambda service: self.client, clock=clock, observe=self.records.append, **options)
+
+    def answer(self, **parameters: Any) -> Any:
+        self.asked.append(parameters)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def fails(self, kind: type[AwsError] = AwsError, action: str = "DescribeImages", **parameters: Any) -> AwsError:
+        with pytest.raises(AwsError) as caught:
+            self.api.call(action, **parameters)
+        assert type(caught.value) is kind
+        return caught.value
+
+
+# Pages
+
+
+def test_all_pages_are_read_each_with_a_page_size() -> None:
+    """0.2.2 read one page."""
+    fake = Fake(
+        {"Images": [1, 2], "NextToken": "a"},
+        {"Images": [], "NextToken": "b"},
+        {"Images": [3], "NextToken": ""},
+        {"Images": [4]},
+    )
+    assert list(fake.api.pages("DescribeImages", Owners=["self"])) == [1, 2, 3]
+    assert [asked.get("NextToken") for asked in fake.asked] == [None, "a", "b"]
+    assert all(asked["MaxResults"] == 1000 and asked["Owners"] == ["self"] for asked in fake.asked)
+
+
+def test_auto_scaling_calls_its_page_size_otherwise() -> None:
+    fake = Fake({"AutoScalingGroups": []})
+    assert list(fake.api.pages("DescribeAutoScalingGroups")) == []
+    assert fake.asked == [{"MaxRecords": 100}]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [{}],
+        [{"Images": None}],
+        [{"Images": [1], "NextToken": "a"}, {}],
+        [{"Images": [1], "NextToken": "a"}, {"Images": [2], "NextToken": "a"}],
+    ],
+)
+def test_an_answer_cut_short_is_no_short_answer(answers: list[Any]) -> None:
+    with pytest.raises(AwsError, match=r"^ec2:DescribeImages failed in account 1{12} Region eu-west-1: MalformedResponse: "):
+        list(Fake(*answers).api.pages("DescribeImages"))
+
+
+def test_an_error_on_a_later_page_is_an_error() -> None:
+    fake = Fake({"Images": [1], "NextToken": "a"}, refused("UnauthorizedOperation", 403))
+    pages = fake.api.pages("DescribeImages")
+    assert next(pages) == 1
+    with pytest.raises(AwsError):
+        next(pages)
+
+
+# Again
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(refused(code) for code in sorted(THROTTLES | TRANSIENT)),
+        refused("Whatever", 500),
+        refused("RequestLimitExceeded", 503),
+        refused("Slower", 429),
+        boto.ReadTimeoutError(endpoint_url=AWS),
+        boto.ConnectionClosedError(endpoint_url=AWS),
+        ResponseParserError("nonsense"),
+        ValueError("time data is none"),
+    ],
+)
+def test_what_may_pass_is_tried_again(fault: Exception) -> None:
+    fake = Fake(*[fault] * 7, {"Images": []})
+    assert fake.api.call("DescribeImages") == {"Images": []}
+    assert len(fake.asked) == 8
+    assert len(fake.slept) == 7
+    assert 10 < sum(fake.slept) < 32
+    assert max(fake.slept) <= 20
+
+
+def test_what_does_not_pass_ends_with_its_own_code() -> None:
+    fake = Fake(refused("RequestLimitExceeded", 503), attempts=3)
+    assert fake.fails(ThrottledError).code == "RequestLimitExceeded"
+    assert len(fake.asked) == 3
+    assert len(fake.slept) == 2
+    once = Fake(refused("Unavailable", 503))
+    with pytest.raises(TransientError):
+        once.api.call("DescribeImages", attempts=1)
+    assert once.slept == []
+
+
+def test_many_attempts_do_not_overflow() -> None:
+    fake = Fake(refused("Unavailable", 503), attempts=3000)
+    fake.fails(TransientError)
+    assert len(fake.asked) == 3000
+    assert max(fake.slept) <= 20
+
+
+@pytest.mark.parametrize(
+    "fault", [boto.EndpointConnectionError(endpoint_url=AWS), boto.ConnectTimeoutError(endpoint_url=AWS)]
+)
+def test_nobody_listening_is_given_up_early(fault: Exception) -> None:
+    fake = Fake(fault)
+    assert "Check the network" in str(fake.fails(TransientError))
+    assert len(fake.asked) == 3
+
+
+def test_after_a_stop_nothing_is_tried_again() -> None:
+    stop = Event()
+    stop.set()
+    fake = Fake(refused("Unavailable", 503), stop=stop)
+    fake.fails(TransientError)
+    assert (len(fake.asked), fake.slept) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "code", ["UnauthorizedOperation", "ExpiredToken", "InvalidAction", "InvalidParameterValue", "Weird"]
+)
+def test_what_will_not_pass_is_not_tried_again(code: str) -> None:
+    fake = Fake(refused(code))
+    with pytest.raises(AwsError):
+        fake.api.call("DescribeImages")
+    assert (len(fake.asked), fake.slept) == (1, [])
+
+
+def test_each_try_is_seen() -> None:
+    fake = Fake(refused("Unavailable", 503), {"Images": []})
+    fake.api.call("DescribeImages")
+    assert [(record.action, record.target, record.outcome) for record in fake.records] == [
+        ("ec2:DescribeImages", TARGET, "Unavailable"),
+        ("ec2:DescribeImages", TARGET, "ok"),
+    ]
+
+
+# What an error says
+
+
+@pytest.mark.parametrize(
+    "fault, kind, words",
+    [
+        (
+            refused("UnauthorizedOperation", 403),
+            AwsError,
+            "UnauthorizedOperation: no\nGrant the IAM action ec2:DescribeImages.",
+        ),
+        (refused("AccessDenied", 403), AwsError, "Grant the IAM action ec2:DescribeImages."),
+        (refused("AccessDenied", 403, operation="AssumeRole"), AwsError, "sts:AssumeRole failed"),
+        (refused("AccessDenied", 403, operation="AssumeRole"), AwsError, "Grant the IAM action sts:AssumeRole."),
+        *((refused(code), CredentialsError, "Renew your AWS credentials") for code in sorted(BAD_CREDENTIALS)),
+        (refused("AuthFailure", message="Not authorized for image: [ami-1]"), AwsError, "Not authorized for image"),
+        (boto.NoCredentialsError(), CredentialsError, "Unable to locate credentials\nGive AWS credentials"),
+        (boto.PartialCredentialsError(provider="env", cred_var="x"), CredentialsError, "Give AWS credentials"),
+        (boto.UnauthorizedSSOTokenError(), CredentialsError, "Give AWS credentials"),
+        (boto.ParamValidationError(report="x"), AwsError, "ParamValidationError"),
+        (refused("InvalidAction"), NotOfferedError, "InvalidAction: no"),
+        (refused("UnknownOperationException", 404), NotOfferedError, "UnknownOperationException"),
+        (NotImplementedError(), NotOfferedError, "NotImplementedError: the simulation does not have this call"),
+    ],
+)
+def test_kinds_of_errors(fault: Exception, kind: type[AwsError], words: str) -> None:
+    error = Fake(fault).fails(kind)
+    assert words in str(error)
+    assert (error.account, error.region) == (TARGET.account, TARGET.region)
+    assert "account 111111111111 Region eu-west-1" in str(error)
+
+
+@pytest.mark.parametrize(
+    "fault, acted",
+    [
+        (refused("InternalError", 500), True),
+        (boto.ReadTimeoutError(endpoint_url=AWS), True),
+        (boto.ConnectionClosedError(endpoint_url=AWS), True),
+        (ResponseParserError("x"), True),
+        (boto.EndpointConnectionError(endpoint_url=AWS), False),
+    ],
+)
+def test_whether_aws_may_have_acted(fault: Exception, acted: bool) -> None:
+    assert Fake(fault).fails(TransientError, "DeregisterImage", ImageId="ami-1").acted is acted
+
+
+def test_a_throttle_means_that_aws_did_not_act() -> None:
+    assert Fake(refused("RequestLimitExceeded", 503)).fails(ThrottledError, "DeregisterImage").acted is False
+
+
+@pytest.mark.parametrize(
+    "fault, kind",
+    [(boto.NoRegionError(), AwsError), (boto.NoCredentialsError(), CredentialsError), (ValueError("url"), AwsError)],
+)
+def test_no_client_no_call(fault: Exception, kind: type[AwsError]) -> None:
+    def client(service: str) -> Any:
+        raise fault
+
+    with pytest.raises(kind) as caught:
+        Api(TARGET, client).call("DescribeImages")
+    assert type(caught.value) is kind
+    assert caught.value.code == type(fault).__name__
+
+
+def test_what_is_no_fault_of_a_call_passes_through() -> None:
+    fake = Fake(ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        fake.api.call("DescribeImages")
+
+
+# What an emulator lacks
+
+LACKING: list[Callable[[], Exception]] = [
+    lambda: refused("InternalError", 500),
+    lambda: refused("500", 500),
+    lambda: refused("InternalFailure", 501),
+    lambda: refused("NotImplemented", 501),
+    lambda: ResponseParserError("nonsense"),
+]
+
+
+@pytest.mark.parametrize("fault", LACKING)
+def test_an_emulator_that_keeps_failing_does_not_have_the_call(fault: Callable[[], Exception]) -> None:
+    assert "DescribeImageReferences" in str(
+        Fake(fault(), endpoint=EMULATOR).fails(NotOfferedError, "DescribeImageReferences")
+    )
+
+
+@pytest.mark.parametrize("fault", LACKING)
+@pytest.mark.parametrize("suffix", AWS_SUFFIXES)
+def test_aws_always_has_it(fault: Callable[[], Exception], suffix: str) -> None:
+    for host in (f"https://ec2.x{suffix}", f"https://VPCE-1.ec2.x.vpce{suffix}:443"):
+        Fake(fault(), endpoint=host, attempts=1).fails(TransientError, "DescribeImageReferences")
+
+
+@pytest.mark.parametrize("endpoint", ["https://amazonaws.com.example.org", "https://notamazonaws.com", "http://localhost"])
+def test_what_only_looks_like_aws_is_not(endpoint: str) -> None:
+    Fake(refused("x", 500), endpoint=endpoint, attempts=1).fails(NotOfferedError, "DescribeImageReferences")
+
+
+@pytest.mark.parametrize(
+    "fault", [refused("RequestLimitExceeded", 503), refused("x", 429), refused("RequestLimitExceeded", 500)]
+)
+def test_a_throttle_is_never_that(fault: Exception) -> None:
+    Fake(fault, endpoint=EMULATOR).fails(ThrottledError, "DescribeImageReferences")
+
+
+@pytest.mark.parametrize("fault", [refused("Unavailable", 503), boto.ReadTimeoutError(endpoint_url=EMULATOR)])
+def test_nor_is_an_emulator_that_is_busy(fault: Exception) -> None:
+    Fake(fault, endpoint=EMULATOR).fails(TransientError, "DescribeImageReferences")
+
+
+@pytest.mark.parametrize("fault", LACKING)
+def test_a_call_that_changes_something_is_never_taken_as_not_there(fault: Callable[[], Exception]) -> None:
+    Fake(fault(), endpoint=EMULATOR).fails(TransientError, "DeregisterImage")
+
+
+@pytest.mark.parametrize("fault", LACKING)
+def test_what_has_answered_before_is_there_and_broken(fault: Callable[[], Exception]) -> None:
+    fake = Fake({"Images": [1], "NextToken": "a"}, fault(), endpoint=EMULATOR)
+    with pytest.raises(TransientError):
+        list(fake.api.pages("DescribeImages"))
+
+
+def test_an_emulators_passing_fault_passes() -> None:
+    fake = Fake(*[refused("x", 500)] * 3, {"Images": []}, endpoint=EMULATOR)
+    assert fake.api.call("DescribeImages") == {"Images": []}
+
+
+def test_nonsense_is_given_up_early() -> None:
+    """A person waits, and an emulator answers nonsense to each call that it lacks."""
+    fake = Fake(ResponseParserError("x"), endpoint=EMULATOR)
+    fake.fails(NotOfferedError, "DescribeImageReferences")
+    assert len(fake.asked) == 4
+    assert sum(fake.slept) < 2

@@ -1,0 +1,99 @@
+"""What an account owns, as it is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from amicleaner.aws.fetcher import fetch_amis, fetch_recycle_bin, fetch_shared_with, fetch_snapshots
+from amicleaner.errors import AwsError, NotOfferedError
+from amicleaner.models import Target
+
+
+class FakeApi:
+    """Gives one answer, or raises it; notes what was asked."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.target = Target("", "eu-west-1")
+
+    def pages(self, action: str, **parameters: Any) -> Any:
+        yield from self.call(action, **parameters)
+
+    def call(self, action: str, **parameters: Any) -> Any:
+        self.asked.append((action, parameters))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def error(self, action: str, code: str, message: str) -> AwsError:
+        return AwsError(f"ec2:{action}", code, message)
+
+
+def api(answer: Any) -> Any:
+    return FakeApi(answer)
+
+
+def refused(code: str) -> AwsError:
+    return AwsError("ec2:x", code, "no")
+
+
+def test_own_amis_disabled_ones_included_sorted_and_once() -> None:
+    fake = api([{"ImageId": "ami-2"}, {"ImageId": "ami-1", "State": "disabled"}, {"ImageId": "ami-2", "Name": "again"}])
+    assert [(ami.id, ami.state, ami.name) for ami in fetch_amis(fake)] == [("ami-1", "disabled", ""), ("ami-2", "", "again")]
+    assert fake.asked == [("DescribeImages", {"Owners": ["self"], "IncludeDisabled": True})]
+
+
+def test_own_completed_snapshots() -> None:
+    fake = api([{"SnapshotId": "snap-1"}])
+    assert [snapshot.id for snapshot in fetch_snapshots(fake)] == ["snap-1"]
+    filters = [{"Name": "status", "Values": ["completed"]}]
+    assert fake.asked == [("DescribeSnapshots", {"OwnerIds": ["self"], "Filters": filters})]
+
+
+@pytest.mark.parametrize("fetch", [fetch_amis, fetch_snapshots])
+@pytest.mark.parametrize("item", [{}, {"ImageId": "", "SnapshotId": None}])
+def test_a_thing_without_an_id_is_an_error(fetch: Any, item: dict[str, Any]) -> None:
+    with pytest.raises(AwsError, match="MalformedResponse"):
+        fetch(api([item]))
+
+
+def test_the_recycle_bin() -> None:
+    assert fetch_recycle_bin(api([{"ImageId": "ami-1"}, {"ImageId": "ami-2"}])) == ({"ami-1", "ami-2"}, ())
+    found, warnings = fetch_recycle_bin(api(NotOfferedError("ec2:ListImagesInRecycleBin", "InvalidAction", "no")))
+    assert found == set()
+    assert "ec2:ListImagesInRecycleBin is not offered" in warnings[0]
+    with pytest.raises(AwsError):
+        fetch_recycle_bin(api(refused("UnauthorizedOperation")))
+
+
+@pytest.mark.parametrize(
+    "permissions, expected",
+    [
+        ([], ()),
+        ([{"UserId": "111111111111"}], ()),
+        ([{"UserId": "222222222222"}, {"UserId": "111111111111"}], ("account 222222222222",)),
+        ([{"Group": "all"}], ("everybody",)),
+        ([{"Group": "some"}], ("the group some",)),
+        ([{"OrganizationArn": "arn:o"}, {"UserId": "2"}], ("account 2", "the organization arn:o")),
+        ([{"OrganizationalUnitArn": "arn:ou"}], ("the organizational unit arn:ou",)),
+        ([{"Something": "new"}], ("somebody that AWS does not name",)),
+    ],
+)
+def test_shared_with_whom(permissions: list[Any], expected: tuple[str, ...]) -> None:
+    fake = api({"LaunchPermissions": permissions})
+    assert fetch_shared_with(fake, "ami-1", {"111111111111", ""}) == expected
+    assert fake.asked == [("DescribeImageAttribute", {"ImageId": "ami-1", "Attribute": "launchPermission"})]
+
+
+@pytest.mark.parametrize("code", ["InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"])
+def test_what_is_gone_is_shared_with_nobody(code: str) -> None:
+    assert fetch_shared_with(api(refused(code)), "ami-1", ()) == ()
+
+
+@pytest.mark.parametrize("answer", [refused("UnauthorizedOperation"), refused("InvalidAMIID.Malformed"), {}])
+def test_permissions_that_can_not_be_read_are_an_error(answer: Any) -> None:
+    with pytest.raises(AwsError):
+        fetch_shared_with(api(answer), "ami-1", ())

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from amicleaner.report.progress import Progress
+
+from .accounts import FakeTerminal, Ticking
+
+
+def test_it_is_drawn_ten_times_a_second_at_most_and_goes_away() -> None:
+    stream, time = FakeTerminal(), Ticking()
+    progress = Progress(stream, {"TERM": "xterm"}, time.clock())
+    progress.show("at once")
+    assert stream.getvalue() == ""
+    time.sleep(0.1)
+    progress.show("Reading: 100 calls")
+    time.sleep(0.09)
+    progress.show("never seen")
+    time.sleep(0.02)
+    progress.show("Reading")
+    assert stream.getvalue() == "\rReading: 100 calls\rReading           "
+    progress.clear()
+    progress.clear()
+    assert stream.getvalue().endswith("\r       \r")
+    assert stream.getvalue().count("\r") == 4
+
+
+@pytest.mark.parametrize(
+    "stream, environ", [(io.StringIO(), {"TERM": "xterm"}), (FakeTerminal(), {"TERM": "dumb"}), (None, {"TERM": "xterm"})]
+)
+def test_it_is_for_terminals_alone(stream: io.StringIO | None, environ: dict[str, str]) -> None:
+    time = Ticking()
+    progress = Progress(stream, environ, time.clock())
+    time.sleep(1)
+    progress.show("x")
+    progress.clear()
+    assert stream is None or stream.getvalue() == ""
+
+
+def test_it_is_one_line_and_safe() -> None:
+    stream, time = FakeTerminal(), Ticking()
+    progress = Progress(stream, {"TERM": "xterm"}, time.clock())
+    time.sleep(1)
+    progress.show("\x1b" + "x" * 200)
+    assert stream.getvalue() == "\r\\x1b" + "x" * 74 + "…"
+
+
+def test_a_terminal_that_went_away_stops_nothing() -> None:
+    class Gone(FakeTerminal):
+        def flush(self) -> None:
+            raise OSError(5, "Input/output error")
+
+    time = Ticking()
+    progress = Progress(Gone(), {"TERM": "xterm"}, time.clock())
+    for _ in range(2):
+        time.sleep(1)
+        progress.show("x")
+    progress.clear()

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+
+from amicleaner.errors import InputEnded
+from amicleaner.report.question import Answers
+
+from .accounts import FakeTerminal
+
+
+def reader(data: bytes) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8")
+
+
+@pytest.mark.parametrize("answer", [b"y\n", b"Y\n", b"yes\n", b"YES\r\n", b" yEs \n", b"y"])
+def test_a_yes(answer: bytes) -> None:
+    assert Answers(reader(answer), None).read() is True
+
+
+@pytest.mark.parametrize("answer", [b"\n", b"n\n", b"no\n", b"yy\n", b"ye\n", b"y e s\n", b"\xff\n", b"\x00\n", b"y\xff\n"])
+def test_a_no(answer: bytes) -> None:
+    assert Answers(reader(answer), None).read() is False
+
+
+def test_each_question_has_its_own_line() -> None:
+    answers = Answers(reader(b"n\ny\n"), None)
+    assert [answers.read(), answers.read()] == [False, True]
+    with pytest.raises(InputEnded, match="--force-delete"):
+        answers.read()
+
+
+class Raises:
+    """A stream without bytes, whose lines can't be read."""
+
+    def __init__(self, error: BaseException, terminal: bool = False) -> None:
+        self.error = error
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+    def readline(self) -> str:
+        raise self.error
+
+
+def test_a_stream_that_breaks() -> None:
+    broken: Any = Raises(OSError(5, "Input/output error"))
+    with pytest.raises(InputEnded):
+        Answers(broken, None).read()
+    undecodable: Any = Raises(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"))
+    assert Answers(undecodable, None).read() is False
+
+
+def test_the_end_of_input() -> None:
+    closed = io.StringIO()
+    closed.close()
+    for stdin in (reader(b""), None, closed, io.StringIO("")):
+        with pytest.raises(InputEnded):
+            Answers(stdin, None).read()
+
+
+def test_a_stream_of_text_alone() -> None:
+    assert Answers(io.StringIO("y\n"), None).read() is True
+    assert Answers(io.StringIO("\ud800\n"), None).read() is False
+
+
+@pytest.mark.parametrize(
+    "stdin, talk, ended",
+    [
+        (reader(b"y\n"), io.StringIO(), True),
+        (FakeTerminal("y\n"), io.StringIO(), True),
+        (FakeTerminal("y\n"), FakeTerminal(), False),
+        (FakeTerminal("y"), FakeTerminal(), True),
+    ],
+)
+def test_what_is_said_next_begins_a_line(stdin: Any, talk: io.StringIO, ended: bool) -> None:
+    Answers(stdin, talk).read()
+    assert talk.getvalue() == ("\n" if ended else "")
+
+
+def test_after_the_end_of_input_and_after_ctrl_c_too() -> None:
+    talk = FakeTerminal()
+    with pytest.raises(InputEnded):
+        Answers(FakeTerminal(), talk).read()
+    assert talk.getvalue() == "\n"
+
+    interrupted: Any = Raises(KeyboardInterrupt(), terminal=True)
+    talk = FakeTerminal()
+    with pytest.raises(KeyboardInterrupt):
+        Answers(interrupted, talk).read()
+    assert talk.getvalue() == "\n"
