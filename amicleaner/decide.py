@@ -27,7 +27,7 @@ class Decided:
     """A plan; what it could not see; and when AWS was last asked who refers to its AMIs (seconds, monotonic clock)."""
 
     plan: Plan
-    warnings: tuple[str, ...]
+    warnings: tuple[tuple[Target, str], ...]
     since: float
 
 
@@ -41,14 +41,17 @@ def decide(config: Config, scanner: Scanner, scans: Sequence[Scan], clock: Clock
         return plan if allowed is None else restrict(plan, inventories, allowed)
 
     readings = [(scan.inventory.target.region, scan.reading.uses) for scan in scans]
+    usage = _usage(readings)
+    plan = plan_with(usage, {})
     asked: dict[str, list[str]] = {}
-    for target, ids in to_ask_about(plan_with(_usage(readings), {})).items():
+    for target, ids in to_ask_about(plan).items():
         asked.setdefault(target.region, []).extend(ids)
     since = clock.monotonic()
     answers = scanner.late(scans, asked)
-    warnings = tuple(dict.fromkeys(warning for _, (_, found) in answers for warning in found))
-    usage = _usage([*readings, *((scan.inventory.target.region, uses) for scan, (uses, _) in answers)])
-    plan = plan_with(usage, {})
+    warnings = tuple((scan.inventory.target, warning) for scan, (_, found) in answers for warning in found)
+    if any(uses for _, (uses, _) in answers):
+        usage = _usage([*readings, *((scan.inventory.target.region, uses) for scan, (uses, _) in answers)])
+        plan = plan_with(usage, {})
     if config.include_shared or not plan.removals:
         return Decided(plan, warnings, since)
     if len(plan.removals) > ASK_SHARED_FIRST:
@@ -56,7 +59,7 @@ def decide(config: Config, scanner: Scanner, scans: Sequence[Scan], clock: Clock
     inside = frozenset(scan.inventory.target.account for scan in scans)
     places = {scan.inventory.target: scan.place for scan in scans}
     shared = scanner.shared([(places[decision.target], decision.ami.id) for decision in plan.removals], inside)
-    return Decided(plan_with(usage, shared), warnings, since)
+    return Decided(plan_with(usage, shared) if any(shared.values()) else plan, warnings, since)
 
 
 def orphans_of(scans: Sequence[Scan], now: datetime) -> tuple[Orphan, ...]:

@@ -1,4 +1,4 @@
-"""The errors that a run may end with.  `str(error)` says what happened and what helps; nothing else is needed to print it."""
+"""The errors that a run may end with.  `str(error)` says what happened and what helps."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -86,22 +86,30 @@ class _Run:
         scans = scanner.scan(places)
         if saved:
             saved.check_targets(scan.inventory.target for scan in scans if not scan.place.read_only)
-        for warning in dict.fromkeys(warning for scan in scans for warning in scan.warnings):
-            self.warning(warning)
+        self._warn(scans, [(scan.inventory.target, warning) for scan in scans for warning in scan.warnings])
         self.view.targets([scan.inventory.target for scan in scans if not scan.place.read_only])
         execution = Execution(config, scanner, scans, audit, self.clock, self.interrupts, self.view)
         if config.check_orphans:
             self._orphans(scans, execution)
             self.view.retrieving(config)
         decided = decide(config, scanner, scans, self.clock, saved.removals if saved else None)
-        for warning in decided.warnings:
-            self.warning(warning)
+        self._warn(scans, decided.warnings)
         self._amis(decided, execution, saved)
 
     def warning(self, text: str) -> None:
         """Says and keeps a warning."""
         self.view.warning(text)
         self.result = replace(self.result, warnings=(*self.result.warnings, text))
+
+    def _warn(self, scans: Sequence[Scan], found: Iterable[tuple[Target, str]]) -> None:
+        """Each warning once, with where it holds if the run is in several places."""
+        places: dict[str, list[Target]] = {}
+        for target, text in found:
+            places.setdefault(text, []).append(target)
+        for text, targets in places.items():
+            shown = [" ".join(filter(None, (target.account, target.region))) for target in dict.fromkeys(targets)]
+            more = [f"and {len(shown) - 3} more"] if len(shown) > 3 else []
+            self.warning(f"{text} ({', '.join([*shown[:3], *more])})" if len(scans) > 1 else text)
 
     def problem(self, text: str) -> None:
         """Says and keeps what makes the exit status 1."""

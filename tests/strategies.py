@@ -82,7 +82,8 @@ def reasons(plan: Plan) -> list[str]:
 
 def every_account(test: Callable[..., None]) -> Callable[..., None]:
     """A property of whole random accounts: 10,000 of them take minutes."""
-    return pytest.mark.accounts(pytest.mark.timeout(3600)(test))
+    marked: Callable[..., None] = pytest.mark.accounts(pytest.mark.timeout(3600)(test))
+    return marked
 
 
 KEYS = (
@@ -103,7 +104,8 @@ NAMES = ("", "front-1", "back-2", "front-back", "FRONT", "AwsBackup_1", "xAwsBac
 STATES = ("available",) * 8 + ("failed", "error", "invalid", "pending", "disabled", "deregistered", "transient", "", "new")
 PROTECTIONS = ("",) * 5 + ("disabled", "enabled", "enabled-with-cooldown", "Disabled")
 # Few dates, so that many are the same; on both sides of whole days.
-AGES = tuple(timedelta(days=day, seconds=second) for day in (0, 1, 3, 7, 30) for second in (-1, 0, 1)) + (
+AGES = (
+    *(timedelta(days=day, seconds=second) for day in (0, 1, 3, 7, 30) for second in (-1, 0, 1)),
     timedelta(days=-2),
 )
 DATES = (*(f"{NOW - age:%Y-%m-%dT%H:%M:%S}.000Z" for age in AGES), f"{NOW - AGES[4]:%Y-%m-%dT%H:%M:%S}+02:00", "", "lately")
@@ -177,9 +179,9 @@ def tuples(values: tuple[str, ...], least: int = 0, most: int = 2) -> st.SearchS
 
 
 _mappings = st.one_of(
-    st.fixed_dictionaries({"mapping_key": st.just("tags"), "mapping_values": tuples(("environment", "role", "Name", "keep"), 1, 3)}),
+    st.fixed_dictionaries({"mapping_key": st.just("tags"), "mapping_values": tuples(KEYS[:2] + KEYS[5:7], 1, 3)}),
     st.fixed_dictionaries({"mapping_key": st.just("name"), "mapping_values": tuples(("front", "back", "f", "1"), 1, 3)}),
-)  # fmt: skip
+)
 _others = st.fixed_dictionaries(
     {"keep_previous": st.integers(0, 3)},
     optional={
@@ -203,7 +205,7 @@ options = st.builds(lambda mapping, others: {**mapping, **others}, _mappings, _o
 DESCRIPTIONS = (
     "Created by CreateImage(i-06a469f2d64822242) for ami-{} from vol-06caf0d5af00505e7",
     "Created by CreateImage(i-06a469f2d64822242) for ami-{}",
-    "Copied for DestinationAmi ami-{} from SourceAmi ami-0000ffff for SourceSnapshot snap-0000ffff. Task created on 1,607,338.",
+    "Copied for DestinationAmi ami-{} from SourceAmi ami-0000ffff for SourceSnapshot snap-0000ffff. Task created on 1,6.",
     "My backup: Created by CreateImage(i-06a469f2) for ami-{}",
     "Created by CreateImage(i-06a469f2) for ami-{} and me",
     "Created by CreateImage for ami-{}",

@@ -29,7 +29,13 @@ def test_a_line_before_and_a_line_after_each_call(tmp_path: Path) -> None:
         time.advance(0.5)
         audit.after(attempt, CHANGE, "done", snapshots={"snap-1": "success"})
     before, after = lines(path)
-    same = {"attempt": attempt, "action": "ec2:DeregisterImage", "account": HOME.account, "region": "eu-west-1", "id": "ami-1"}
+    same = {
+        "attempt": attempt,
+        "action": "ec2:DeregisterImage",
+        "account": HOME.account,
+        "region": "eu-west-1",
+        "id": "ami-1",
+    }
     assert before == {"time": "2026-01-01T00:16:40.000Z", "event": "before", **same}
     assert after == {
         "time": "2026-01-01T00:16:40.500Z",

@@ -71,8 +71,10 @@ def test_values_that_are_none(options: dict[str, Any], words: str) -> None:
 
 @pytest.mark.parametrize(
     "id",
-    ["ami-1234567", "ami-123456789", "ami-0123456789abcdeg0", "AMI-12345678", "ami-1234567G", "snap-12345678", "12345678"]
-    + ["ami-12345678\n", " ami-12345678", "ami-12345678,ami-23456789"],
+    [
+        *("ami-1234567", "ami-123456789", "ami-0123456789abcdeg0", "AMI-12345678", "ami-1234567G", "snap-12345678"),
+        *("12345678", "ami-12345678\n", " ami-12345678", "ami-12345678,ami-23456789"),
+    ],
 )
 def test_ids_that_are_none(id: str) -> None:
     assert repr(id) in refusal(from_ids=("ami-0123456789abcdef0", id))

@@ -361,7 +361,7 @@ def test_nothing_goes_that_must_stay(account: Account, said: dict[str, Any]) -> 
         assert may_go(ami, account, config)
         for group in mates(ami, account, config):
             kept = [a for a in group if a.id not in gone and a.state == "available" and a.created is not None]
-            newer = [a for a in kept if ami.created is not None and (a.created, ami.id) >= (ami.created, a.id)]  # type: ignore[operator]
+            newer = [a for a in kept if ami.created is not None and (a.created, ami.id) >= (ami.created, a.id)]
             assert ami.state != "available" or len(newer) >= config.keep_previous
     held = {snapshot.id for ami in account.amis if ami.id not in gone for snapshot in ami.snapshots}
     going = {snapshot.id for ami in account.amis if ami.id in gone for snapshot in ami.snapshots}

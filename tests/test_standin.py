@@ -72,9 +72,7 @@ def session_of(world: World, account: str, given: dict[str, str]) -> boto3.Sessi
 def attached(standin: Standin) -> Clients:
     """Clients without sockets."""
 
-    def make(
-        service: str = "ec2", account: str = DEFAULT_ACCOUNT, config: Config = ONCE, **given: str
-    ) -> Client:
+    def make(service: str = "ec2", account: str = DEFAULT_ACCOUNT, config: Config = ONCE, **given: str) -> Client:
         session: Any = session_of(standin.world, account, given)
         attach(standin, session)
         return session.client(service, config=config)
@@ -87,9 +85,7 @@ def served(standin: Standin) -> Iterator[Clients]:
     """Clients that speak to the URL."""
     made: list[Client] = []
 
-    def make(
-        service: str = "ec2", account: str = DEFAULT_ACCOUNT, config: Config = ONCE, **given: str
-    ) -> Client:
+    def make(service: str = "ec2", account: str = DEFAULT_ACCOUNT, config: Config = ONCE, **given: str) -> Client:
         session: Any = session_of(standin.world, account, given)
         made.append(session.client(service, config=config, endpoint_url=server.url))
         return made[-1]
@@ -134,9 +130,7 @@ def test_an_image_comes_as_boto3_shows_it(world: World, clients: Clients) -> Non
     assert shown["Tags"] == [{"Key": "role", "Value": "web"}]
     assert shown["LastLaunchedTime"] == "2024-03-01T00:00:00.000Z"
     assert shown["DeregistrationProtection"] == "enabled-with-cooldown"
-    sizes = [
-        (device["Ebs"]["SnapshotId"], device["Ebs"]["VolumeSize"]) for device in shown["BlockDeviceMappings"]
-    ]
+    sizes = [(device["Ebs"]["SnapshotId"], device["Ebs"]["VolumeSize"]) for device in shown["BlockDeviceMappings"]]
     assert sizes == list(zip(image.snapshot_ids, [8, 100], strict=True))
 
 
@@ -221,10 +215,7 @@ def test_launch_permissions(world: World, attached: Clients) -> None:
     answer = ec2.describe_image_attribute(ImageId=image.image_id, Attribute="deregistrationProtection")
     assert answer["DeregistrationProtection"] == {"Value": "disabled"}
     theirs = world.region(account_id=OTHER).add_image(public=True).image_id
-    assert (
-        code_of(lambda: ec2.describe_image_attribute(ImageId=theirs, Attribute="launchPermission"))
-        == "AuthFailure"
-    )
+    assert code_of(lambda: ec2.describe_image_attribute(ImageId=theirs, Attribute="launchPermission")) == "AuthFailure"
 
 
 def test_instances(world: World, attached: Clients) -> None:
@@ -261,9 +252,7 @@ def test_snapshots(world: World, attached: Clients) -> None:
     assert ids(Filters=[{"Name": "status", "Values": ["completed"]}]) == [made.snapshot_id]
     assert ids(SnapshotIds=[made.snapshot_id]) == [made.snapshot_id]
     assert code_of(lambda: ids(SnapshotIds=["snap-00000009"])) == "InvalidSnapshot.NotFound"
-    assert (
-        ec2.describe_snapshots(SnapshotIds=[made.snapshot_id])["Snapshots"][0]["StartTime"] == world.clock()
-    )
+    assert ec2.describe_snapshots(SnapshotIds=[made.snapshot_id])["Snapshots"][0]["StartTime"] == world.clock()
 
 
 def test_launch_templates(world: World, attached: Clients) -> None:
@@ -315,9 +304,7 @@ def test_spot_and_fleets(world: World, attached: Clients) -> None:
     specification = {"LaunchTemplateId": "lt-1", "Version": "2"}
     configs = [{"LaunchTemplateSpecification": specification, "Overrides": [{"ImageId": "ami-00000002"}]}]
     region.add_spot_fleet(launch_specifications=[{"ImageId": "ami-00000001"}])
-    region.add_spot_fleet(
-        "cancelled_running", launch_template_configs=[{"LaunchTemplateSpecification": specification}]
-    )
+    region.add_spot_fleet("cancelled_running", launch_template_configs=[{"LaunchTemplateSpecification": specification}])
     region.add_spot_request("ami-00000003", "active")
     region.add_fleet("deleted_running", launch_template_configs=configs)
     instant = region.add_fleet(type="instant")
@@ -374,9 +361,7 @@ def test_auto_scaling(world: World, clients: Clients) -> None:
     assert len(client.describe_auto_scaling_groups(IncludeManagedResources=False)["AutoScalingGroups"]) == 2
     named = client.describe_auto_scaling_groups(AutoScalingGroupNames=["plain", "nope"])["AutoScalingGroups"]
     assert named == groups[:1]
-    [configuration] = client.describe_launch_configurations(LaunchConfigurationNames=[])[
-        "LaunchConfigurations"
-    ]
+    [configuration] = client.describe_launch_configurations(LaunchConfigurationNames=[])["LaunchConfigurations"]
     assert configuration["ImageId"] == "ami-00000001"
     [refresh] = client.describe_instance_refreshes(AutoScalingGroupName="mixed")["InstanceRefreshes"]
     assert (refresh["Status"], refresh["DesiredConfiguration"]) == (
@@ -467,9 +452,7 @@ def test_references_need_the_callers_own_rights(standin: Standin, attached: Clie
 
     def ask() -> list[Any]:
         kinds = [{"ResourceType": "ssm:Parameter"}]
-        found: list[Any] = ec2.describe_image_references(ImageIds=["ami-00000001"], ResourceTypes=kinds)[
-            "ImageReferences"
-        ]
+        found: list[Any] = ec2.describe_image_references(ImageIds=["ami-00000001"], ResourceTypes=kinds)["ImageReferences"]
         return found
 
     standin.allow = {"ec2:DescribeImageReferences", "ssm:DescribeParameters"}
@@ -491,9 +474,7 @@ def test_pages_and_their_bounds(world: World, standin: Standin, clients: Clients
         region.add_instance(image_id)
         region.add_launch_template(versions=[{"ImageId": image_id}])
     assert len(ec2.describe_images(Owners=["self"])["Images"]) == 12
-    pages = list(
-        ec2.get_paginator("describe_images").paginate(Owners=["self"], PaginationConfig={"PageSize": 5})
-    )
+    pages = list(ec2.get_paginator("describe_images").paginate(Owners=["self"], PaginationConfig={"PageSize": 5}))
     assert [len(page["Images"]) for page in pages] == [5, 5, 2]
     assert [call.page for call in standin.calls.of("DescribeImages")] == [1, 1, 2, 3]
     token = pages[0]["NextToken"]
@@ -593,9 +574,7 @@ def test_deregister_of_an_emulator_gives_no_results(world: World, attached: Clie
     assert list(world.region().snapshots) == image.snapshot_ids
 
 
-def test_deregister_without_the_right_to_delete_snapshots(
-    world: World, standin: Standin, attached: Clients
-) -> None:
+def test_deregister_without_the_right_to_delete_snapshots(world: World, standin: Standin, attached: Clients) -> None:
     image = world.region().add_image()
     standin.allow = {"ec2:Deregister*"}
     answer = attached().deregister_image(ImageId=image.image_id, DeleteAssociatedSnapshots=True)
@@ -743,9 +722,7 @@ def test_a_parameter_that_is_not_heeded_is_no_secret(attached: Clients) -> None:
     ],
     ids=lambda value: value.kind if isinstance(value, Fault) else "",
 )
-def test_faults(
-    world: World, standin: Standin, clients: Clients, fault: Fault, expected: Any, acted: bool
-) -> None:
+def test_faults(world: World, standin: Standin, clients: Clients, fault: Fault, expected: Any, acted: bool) -> None:
     region, ec2 = world.region(), clients()
     image_id = region.add_image().image_id
     standin.faults.append(replace(fault, released=threading.Event()))
@@ -786,9 +763,7 @@ def test_faults_choose_their_call(world: World, standin: Standin, attached: Clie
     for _ in range(12):
         world.region().add_image()
         world.region("us-east-1").add_image()
-    standin.faults.append(
-        Fault("DescribeImages", "refuse", page=2, when=lambda call: call.region == "us-east-1")
-    )
+    standin.faults.append(Fault("DescribeImages", "refuse", page=2, when=lambda call: call.region == "us-east-1"))
 
     def pages(region: str) -> list[Any]:
         paginator = attached(region_name=region).get_paginator("describe_images")
@@ -876,9 +851,7 @@ def test_rates(standin: Standin, clock: ManualClock, attached: Clients) -> None:
     assert standin.rates.level("DescribeImages", OTHER, "eu-west-1") == 99
 
 
-def test_deletions_have_their_own_rates(
-    world: World, clock: ManualClock, attached: Clients, standin: Standin
-) -> None:
+def test_deletions_have_their_own_rates(world: World, clock: ManualClock, attached: Clients, standin: Standin) -> None:
     standin.rates.enabled = True
     ec2, ids = attached(), [world.region().add_image(snapshots=[]).image_id for _ in range(106)]
     for image_id in ids[:100]:
@@ -958,9 +931,7 @@ def test_connections_are_kept_alive(standin: Standin, served: Clients) -> None:
 
 
 def test_a_world_of_a_size(world: World, attached: Clients) -> None:
-    fill(
-        world.region(), Size(images=30, instances=20, templates=4, launch_configurations=3, groups=6, roles=5)
-    )
+    fill(world.region(), Size(images=30, instances=20, templates=4, launch_configurations=3, groups=6, roles=5))
     images = attached().describe_images(Owners=["self"])["Images"]
     assert len({image["CreationDate"] for image in images}) == len(images) == 30
     assert all(len(image["BlockDeviceMappings"]) == 2 for image in images)
@@ -972,9 +943,7 @@ def test_a_world_from_json(world: World, attached: Clients) -> None:
         "accounts": {
             DEFAULT_ACCOUNT: {
                 "eu-west-1": {
-                    "image": [
-                        {"name": "a", "image_id": "ami-00000001", "created": "2024-01-02T00:00:00+00:00"}
-                    ],
+                    "image": [{"name": "a", "image_id": "ami-00000001", "created": "2024-01-02T00:00:00+00:00"}],
                     "instance": [{"image_id": "ami-00000001"}],
                 }
             }
@@ -1030,16 +999,12 @@ def populated() -> World:
     configs = [{"LaunchTemplateSpecification": specification, "Overrides": [{"InstanceType": "t3.micro"}]}]
     region.add_instance(image.image_id, tags={"a": "b"}, lifecycle="spot", managed=True)
     region.add_launch_configuration(image.image_id, "full", block_devices=[device])
-    policy = {
-        "LaunchTemplate": {"LaunchTemplateSpecification": specification, "Overrides": [{"ImageId": "ami-1"}]}
-    }
+    policy = {"LaunchTemplate": {"LaunchTemplateSpecification": specification, "Overrides": [{"ImageId": "ami-1"}]}}
     member = {"InstanceId": "i-1", "AvailabilityZone": "eu-west-1a", "LifecycleState": "InService"}
     region.add_group("full", launch_configuration="full", tags={"a": "b"}, instances=[member], managed=True)
     region.add_group("mixed", mixed_instances_policy=policy, launch_template=specification)
     region.add_refresh("full", {"LaunchTemplate": specification, "MixedInstancesPolicy": policy})
-    region.add_spot_fleet(
-        launch_specifications=[{"ImageId": "ami-1"}], launch_template_configs=configs, tags={"a": "b"}
-    )
+    region.add_spot_fleet(launch_specifications=[{"ImageId": "ami-1"}], launch_template_configs=configs, tags={"a": "b"})
     region.add_spot_request(image.image_id, tags={"a": "b"})
     region.add_fleet(launch_template_configs=configs, tags={"a": "b"})
     region.add_parameter("full", image.image_id)

@@ -92,7 +92,7 @@ class Api:
         self._stop = stop or Event()
         self._observe = observe
         self._answered: set[str] = set()
-        self._gates = {action: Gate(clock) for action in OPERATIONS}
+        self._gates: dict[str, Gate] = {}
 
     def call(self, action: str, *, attempts: int | None = None, **parameters: Any) -> dict[str, Any]:
         """One call (`DescribeImages`), tried again while its fault may pass, at most `attempts` times.
@@ -104,7 +104,7 @@ class Api:
         tried = 0
         while True:
             tried += 1
-            if not operation.changes:
+            if not operation.changes and action in self._gates:
                 self._gates[action].enter()
             started = self.clock.monotonic()
             try:
@@ -125,7 +125,7 @@ class Api:
                 if self._stop.is_set():
                     raise error from exception
                 if isinstance(error, ThrottledError):
-                    self._gates[action].throttled()
+                    self._gates.setdefault(action, Gate(self.clock)).throttled()
                 self.clock.sleep(min(MAX_WAIT, 0.25 * 2 ** min(tried - 1, 10)) * random.uniform(0.5, 1.0))
             else:
                 self._answered.add(action)
@@ -250,5 +250,6 @@ def _classify(action: str, exception: Exception) -> tuple[type[AwsError], str, s
         return AwsError, name, str(exception), "", False
     if isinstance(exception, ResponseParserError | ValueError | KeyError | TypeError | AttributeError):
         # Where an answer makes no sense (a date that is none, a missing member) botocore's parsers raise plain exceptions.
-        return TransientError, "ResponseParserError", (str(exception).splitlines() or [name])[0], "", True
+        message = (str(exception).splitlines() or [name])[0]
+        return TransientError, "ResponseParserError", message, "Check the endpoint: AWS answers otherwise.", True
     raise exception

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 from ..models import Snapshot, Target, Use
 from ..plan import Inventory
@@ -15,13 +16,15 @@ from .targets import Place
 from .usage import UsageOptions, UsageReading
 from .usage.side_by_side import side_by_side
 
+T = TypeVar("T")
+
 Answer = tuple[Mapping[str, tuple[Use, ...]], tuple[str, ...]]
 """AMI id to its users, and warnings."""
 
-CALLS_AT_ONCE = 32
+CALLS_AT_ONCE = 64
 """Calls under way at once in the whole run, at most; so many connections, too."""
 
-PLACES_AT_ONCE = 24
+PLACES_AT_ONCE = 32
 """Regions (of all accounts) that are read at once, at most; each holds its clients only while it is read."""
 
 
@@ -44,6 +47,7 @@ class Scanner:
         """`orphans`: read too what tells orphan snapshots."""
         self._options = options
         self._orphans = orphans
+        self._drops = False
         self._calls = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="call")
         self._places = ThreadPoolExecutor(PLACES_AT_ONCE, thread_name_prefix="place")
 
@@ -54,7 +58,9 @@ class Scanner:
 
     def scan(self, places: Sequence[Place]) -> list[Scan]:
         """A scan of each place.  Where the account was not known, what it owns says who it is."""
-        return side_by_side(self._places, [partial(self._scan, place) for place in places])
+        # What is open at once must not grow with the organization; few places keep their connections for the deletion.
+        self._drops = len(places) > PLACES_AT_ONCE
+        return side_by_side(self._places, [partial(self._leaving, place, partial(self._scan, place)) for place in places])
 
     def read(self, place: Place) -> UsageReading:
         """What is in use in one place."""
@@ -74,7 +80,8 @@ class Scanner:
     def late(self, scans: Sequence[Scan], asked: Mapping[str, Sequence[str]]) -> list[tuple[Scan, Answer]]:
         """What is asked only once something would go: `asked` are AMIs by Region, whichever account they are in."""
         concerned = [scan for scan in scans if asked.get(scan.place.api.target.region)]
-        answers = side_by_side(self._places, [partial(self._late, scan, asked) for scan in concerned])
+        reads = [partial(self._leaving, scan.place, partial(self._late, scan, asked)) for scan in concerned]
+        answers = side_by_side(self._places, reads)
         return list(zip(concerned, answers, strict=True))
 
     def shared(
@@ -85,10 +92,19 @@ class Scanner:
         answers = side_by_side(self._calls, calls)
         return {(place.api.target, id): answer for (place, id), answer in zip(asked, answers, strict=True)}
 
+    def _leaving(self, place: Place, read: Callable[[], T]) -> T:
+        """Reads, and drops the place's clients where there are many places."""
+        try:
+            return read()
+        finally:
+            if self._drops:
+                place.clients.drop()
+
     def _scan(self, place: Place) -> Scan:
         api = place.api
         if place.read_only:
-            return Scan(place, Inventory(api.target, ()), self.read(place))
+            reading = self.read(place)
+            return Scan(place, Inventory(api.target, ()), reading, warnings=reading.warnings)
         amis = self._calls.submit(fetch_amis, api)
         snapshots = self._calls.submit(fetch_snapshots, api) if self._orphans else None
         bin = self._calls.submit(fetch_recycle_bin, api) if self._orphans else None

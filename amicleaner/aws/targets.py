@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 import boto3
@@ -17,6 +19,10 @@ from ..errors import AmicleanerError, UsageError
 from ..models import Target
 from .api import Api
 from .session import Clients, new_session
+from .usage.side_by_side import side_by_side
+
+ACCOUNTS_AT_ONCE = 16
+"""Accounts that are asked for their Regions at once, at most."""
 
 FALLBACK_REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 """By partition, where the enabled Regions are asked for when nothing names one that exists."""
@@ -48,7 +54,11 @@ class Place:
 def make_session(profile: str | None) -> boto3.Session:
     """A boto3 session; raises UsageError for a profile that does not exist or a broken AWS configuration."""
     try:
-        return new_session(profile=profile)
+        session = new_session(profile=profile)
+        # botocore looks for a profile, and into the files, only once something of them is needed.
+        if session.profile_name not in ("default", *session.available_profiles):
+            raise boto.ProfileNotFound(profile=session.profile_name)
+        return session
     except boto.ProfileNotFound as error:
         known = ", ".join(sorted(BotocoreSession().available_profiles)) or "none"
         kind = UsageError if profile is not None else AmicleanerError
@@ -61,18 +71,19 @@ def find_places(config: Config, sessions: SessionMaker, make_api: ApiMaker, *, n
     """Every (account, Region) of the run, targets first, sorted; `name_account` asks for the account's id even where one
     account alone takes part (a plan needs it; some networks have no STS, so nothing else asks)."""
     accounts = _Finder(config, sessions, make_api).accounts(name_account)
-    clients = {
-        "connect_timeout": config.connect_timeout,
-        "read_timeout": config.read_timeout,
-    }
-    places: list[Place] = []
-    wanted: set[str] = set()
-    for account in accounts:
-        for region in _regions(account, config, make_api, wanted if account.read_only else None):
-            if not account.read_only:
-                wanted.add(region)
-            made = Clients(account.session, region, **clients)
-            places.append(Place(make_api(Target(account.id, region), made), made, account.read_only))
+    targets = [account for account in accounts if not account.read_only]
+    readers = [account for account in accounts if account.read_only]
+    with ThreadPoolExecutor(ACCOUNTS_AT_ONCE, thread_name_prefix="account") as pool:
+        found = side_by_side(pool, [partial(_regions, account, config, make_api) for account in targets])
+        wanted = {region for regions in found for region in regions}
+        # What is not enabled in an account can't be asked there, and holds nothing.
+        enabled = side_by_side(pool, [partial(_enabled_regions, account, config, make_api) for account in readers])
+    found += [sorted(wanted.intersection(regions)) for regions in enabled]
+    places = []
+    for account, regions in zip([*targets, *readers], found, strict=True):
+        for region in regions:
+            clients = _clients(account.session, region, config)
+            places.append(Place(make_api(Target(account.id, region), clients), clients, account.read_only))
     if not wanted:
         raise UsageError("No Region is left: --exclude-region leaves out all of them.")
     return sorted(places, key=lambda place: (place.read_only, place.api.target))
@@ -126,10 +137,7 @@ class _Finder:
 
     def _api(self, session: boto3.Session, account: str = "") -> Api:
         region = _first_region(session, self.config)
-        clients = Clients(
-            session, region, connect_timeout=self.config.connect_timeout, read_timeout=self.config.read_timeout
-        )
-        return self.make_api(Target(account, region), clients)
+        return self.make_api(Target(account, region), _clients(session, region, self.config))
 
     def _identity(self, session: boto3.Session) -> tuple[str, str]:
         """(account id, partition) of whoever the session's credentials belong to."""
@@ -200,10 +208,12 @@ def _is_pattern(name: str) -> bool:
     return any(character in name for character in "*?[")
 
 
-def _regions(account: Account, config: Config, make_api: ApiMaker, wanted: Iterable[str] | None) -> Sequence[str]:
-    """The Regions of one account.  `wanted`: those that the targets are in, for an account that is only read."""
-    if wanted is not None:
-        return sorted(wanted)
+def _clients(session: boto3.Session, region: str, config: Config) -> Clients:
+    return Clients(session, region, connect_timeout=config.connect_timeout, read_timeout=config.read_timeout)
+
+
+def _regions(account: Account, config: Config, make_api: ApiMaker) -> list[str]:
+    """The Regions of one target account."""
     own = account.session.region_name
     if not config.region and not own:
         raise AmicleanerError("No Region: give --region, set AWS_DEFAULT_REGION, or set a region in the profile.")
@@ -213,9 +223,12 @@ def _regions(account: Account, config: Config, make_api: ApiMaker, wanted: Itera
 
 
 def _enabled_regions(account: Account, config: Config, make_api: ApiMaker) -> list[str]:
-    region = _first_region(account.session, config)
-    clients = Clients(account.session, region, connect_timeout=config.connect_timeout, read_timeout=config.read_timeout)
-    answer = make_api(Target(account.id, region), clients).pages("DescribeRegions")
+    clients = _clients(account.session, _first_region(account.session, config), config)
+    try:
+        api = make_api(Target(account.id, _first_region(account.session, config)), clients)
+        answer = list(api.pages("DescribeRegions"))
+    finally:
+        clients.drop()
     return sorted(item["RegionName"] for item in answer if item.get("OptInStatus") != "not-opted-in")
 
 

@@ -132,7 +132,7 @@ class Console:
 
     def removing_orphans(self, count: int) -> None:
         """Only the end says that they are removed."""
-        self._noun, self._done, self._total = "snapshots", 0, count
+        self._begin("snapshots", count)
         self._bold("Removing orphan snapshots...")
 
     def removed_orphans(self, count: int) -> None:
@@ -142,7 +142,7 @@ class Console:
 
     def cleaning(self, count: int) -> None:
         """The start of the deletion."""
-        self._noun, self._done, self._total = "AMIs", 0, count
+        self._begin("AMIs", count)
         self._bold(f"Cleaning from {count} AMI id(s) ..." if self._named else f"Cleaning {count} AMIs ...")
 
     def deregistered(self, target: Target, ami: str) -> None:
@@ -200,6 +200,11 @@ class Console:
 
     def _where(self, target: Target) -> str:
         return f" ({', '.join(filter(None, (target.account, target.region)))})" if self._several else ""
+
+    def _begin(self, noun: str, count: int) -> None:
+        self._noun, self._done, self._total = noun, 0, count
+        with self._lock:
+            self._progress.begin()
 
     def _count(self, noun: str) -> None:
         if self._total and noun == self._noun:

@@ -6,31 +6,37 @@ from collections.abc import Mapping
 from typing import IO
 
 from ..clock import Clock
-from .terminal import is_terminal, width_of
+from .terminal import MUTE, is_terminal, width_of
 from .text import columns, cut, visible
 
 _INTERVAL = 0.1
 """Seconds between two drawings: faster is not seen, and slows the run on a slow connection."""
 
+_PATIENCE = 1.0
+"""Seconds that something takes before it needs progress."""
+
 
 class Progress:
-    """Draws on a terminal alone, and not on a dumb one: there a carriage return may not go back."""
+    """Draws on a terminal alone, and on none that says nothing about itself: there a carriage return may not go back."""
 
     def __init__(self, stream: IO[str] | None, environ: Mapping[str, str], clock: Clock) -> None:
-        self._stream = stream if is_terminal(stream) and environ.get("TERM") != "dumb" else None
+        self._stream = stream if is_terminal(stream) and environ.get("TERM", "") not in MUTE else None
         self._clock = clock
-        # What is over at once needs no progress.
-        self._drawn_at = clock.monotonic()
         self._drawn = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """Something new begins, which may be over before anybody wonders."""
+        self._next = self._clock.monotonic() + _PATIENCE
 
     def show(self, text: str) -> None:
         """Draws `text` instead of what stands there, unless it was drawn just now."""
-        if self._stream is None or self._clock.monotonic() - self._drawn_at < _INTERVAL:
+        if self._stream is None or self._clock.monotonic() < self._next:
             return
         line = cut(visible(text), (width_of(self._stream) or 80) - 1)
         self._write("\r" + line + " " * (self._drawn - columns(line)))
         self._drawn = columns(line)
-        self._drawn_at = self._clock.monotonic()
+        self._next = self._clock.monotonic() + _INTERVAL
 
     def clear(self) -> None:
         """Takes the line away."""

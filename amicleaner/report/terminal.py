@@ -24,12 +24,15 @@ class Styles:
 
 PLAIN = Styles()
 
+MUTE = ("", "dumb", "unknown")
+"""What `TERM` says of a terminal that can do nothing, or that nothing is known about."""
+
 
 def styles_for(stream: IO[str] | None, environ: Mapping[str, str]) -> Styles:
     """The styles of a stream: plain in a pipe, with `NO_COLOR` (not empty, as no-color.org has it), and where `TERM` is
     dumb, empty or unknown."""
     kind = environ.get("TERM", "")
-    if environ.get("NO_COLOR") or kind in ("", "dumb", "unknown") or not is_terminal(stream):
+    if environ.get("NO_COLOR") or kind in MUTE or not is_terminal(stream):
         return PLAIN
     try:
         from blessings import Terminal  # type: ignore[import-untyped]

@@ -1,4 +1,4 @@
-"""Time, threads and AWS for the deleter's tests, all moved by one clock: nothing sleeps, the order is the same every time."""
+"""Time, threads and AWS for the deleter's tests, moved by one clock: nothing sleeps, the order is always the same."""
 
 from __future__ import annotations
 

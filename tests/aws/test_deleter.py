@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -251,7 +252,7 @@ def test_amis_that_share_a_snapshot_go_one_after_another_and_it_goes_with_the_la
     assert [snapshot.id for snapshot in results[2].snapshots] == ["snap-shared", "snap-2"]
     assert not scene.home.snapshots
     moments = [made.time for made in scene.home.made if made.action == "DeregisterImage"]
-    assert all(later - earlier >= scene.pool.seconds for earlier, later in zip(moments, moments[1:], strict=False))
+    assert all(later - earlier >= scene.pool.seconds for earlier, later in pairwise(moments))
 
 
 def test_amis_that_share_nothing_do_not_wait_for_those_that_do() -> None:
@@ -416,7 +417,9 @@ def test_faults_that_pass_are_tried_again_without_holding_up_the_others() -> Non
     assert all(result.outcome == "removed" for result in results)
     first = [made.time for made in scene.home.made if made.id == "ami-0"]
     others = [made.time for made in scene.home.made if made.id != "ami-0"]
-    assert [round(later - earlier, 2) >= pause for earlier, later, pause in zip(first, first[1:], (0.25, 0.5, 1.0), strict=False)]
+    assert [
+        round(later - earlier, 2) >= pause for earlier, later, pause in zip(first, first[1:], (0.25, 0.5, 1.0), strict=False)
+    ]
     assert max(others) < first[-1]
 
 
@@ -444,7 +447,9 @@ def test_a_single_snapshot_that_fails_is_named_with_the_reason() -> None:
 
 def test_expired_credentials_stop_everything_everywhere() -> None:
     scene = Scene(HOME, FAR)
-    removals = [(target, scene.aws[target].add(f"ami-{number}", f"snap-{number}")) for target in (HOME, FAR) for number in range(100)]
+    removals = [
+        (target, scene.aws[target].add(f"ami-{number}", f"snap-{number}")) for target in (HOME, FAR) for number in range(100)
+    ]
     scene.home.faults["ami-10"] = [Fault(expired())]
     results = scene.remove(removals)
     assert scene.deleter
@@ -682,9 +687,7 @@ def test_in_use_after_a_lost_answer_says_that_it_may_be_gone() -> None:
 
 def test_an_ami_that_turns_out_to_be_shared_is_kept() -> None:
     scene = Scene()
-    watch = make_watch(
-        scene.time, permissions=lambda target, id: ["999999999999"] if id == "ami-1" else [], pool=scene.pool
-    )
+    watch = make_watch(scene.time, permissions=lambda target, id: ["999999999999"] if id == "ami-1" else [], pool=scene.pool)
     results = scene.remove([scene.home.add("ami-0"), scene.home.add("ami-1")], watch=watch)
     assert outcomes(results) == {"ami-0": "removed", "ami-1": "kept"}
     assert results[1].shared_with == ("999999999999",)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from amicleaner.aws.watch import Verdict, Watch
@@ -68,11 +68,19 @@ def test_the_next_reading_begins_early_enough_and_only_once() -> None:
     prepare(watch, "ami-1")
     prepare(watch, "ami-2")
     assert len(account.readings) == 2
-    assert watch.in_flight
     settle(time, watch, 5.0)
-    assert not watch.in_flight
     time.advance(54.0)
     assert watch.verdict(HOME, "ami-1") == Verdict()
+
+
+def test_it_says_whether_an_answer_is_on_its_way() -> None:
+    time = Time()
+    watch = make_watch(time, Account(time, HOME, seconds=5.0), fresh=False)
+    on_its_way = [watch.in_flight]
+    prepare(watch, "ami-1")
+    on_its_way.append(watch.in_flight)
+    settle(time, watch, 5.0)
+    assert [*on_its_way, watch.in_flight] == [False, True, False]
 
 
 def test_a_long_reading_is_begun_anew_as_soon_as_it_is_over() -> None:
@@ -143,7 +151,10 @@ def test_every_account_of_the_region_must_have_answered() -> None:
     home, away, far = Account(time, HOME), Account(time, AWAY, seconds=3.0), Account(time, FAR)
     pool = Pool(time, 3.0)
     watch = Watch(
-        time.clock, pool, readers={account.target: account.read for account in (home, away, far)}, readings={HOME: home.read()}
+        time.clock,
+        pool,
+        readers={account.target: account.read for account in (home, away, far)},
+        readings={HOME: home.read()},
     )
     assert watch.verdict(HOME, "ami-1") is None
     prepare(watch, "ami-1")
@@ -357,9 +368,7 @@ def test_no_ami_goes_that_was_seen_in_use_an_answers_age_before(
         assert made.time - in_use.get(made.id, float("inf")) <= age
         if asks:
             assert in_use.get(made.id, float("inf")) >= started
-    assert [result.outcome for result in results] == [
-        "kept" if ami.id in scene.home.amis else "removed" for ami in amis
-    ]
+    assert [result.outcome for result in results] == ["kept" if ami.id in scene.home.amis else "removed" for ami in amis]
     assert all(result.used_by for result in results if result.outcome == "kept")
 
 

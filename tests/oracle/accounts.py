@@ -63,6 +63,7 @@ MARKS: list[Data] = [
     {"organizations": ("arn:aws:organizations::123456789012:ou/o-1/ou-2",)},
     *({"last_launched": NOW - age} for age in (DAY * 0, DAY * 2.5, DAY * 3, DAY * 3 + BIT, DAY * 10, DAY * 60)),
     {"deprecated": NOW - DAY},
+    {"created": None},
     {"owner_id": OUTSIDE},
 ]
 MARK = st.sampled_from([*([{}] * len(MARKS) * 2), *MARKS])
@@ -91,7 +92,7 @@ ALIAS = st.builds(
     st.sampled_from([*PARAMETERS, "gone", "/golden"]),
     st.sampled_from(SELECTORS),
 )
-TEXT = st.integers(0, 3).flatmap([INDEX, INDEX, st.none(), ALIAS].__getitem__)  # what can stand in a template
+TEXT = st.integers(0, 3).flatmap([INDEX, INDEX, st.none(), ALIAS].__getitem__)  # what can stand in a template or an override
 
 SPECIFICATION = st.fixed_dictionaries(
     {
@@ -102,10 +103,10 @@ SPECIFICATION = st.fixed_dictionaries(
 )
 MAYBE_SPECIFICATION = st.none() | SPECIFICATION
 MAYBE_INDEX = st.none() | INDEX
-OVERRIDE = st.fixed_dictionaries({"specification": MAYBE_SPECIFICATION, "image": MAYBE_INDEX})
+OVERRIDE = st.fixed_dictionaries({"specification": MAYBE_SPECIFICATION, "image": TEXT})
 POLICY = st.fixed_dictionaries({"base": MAYBE_SPECIFICATION, "overrides": st.lists(OVERRIDE, max_size=2)})
 SETUP = st.fixed_dictionaries({"template": SPECIFICATION}) | st.fixed_dictionaries({"policy": POLICY})
-FLEET_CONFIG = st.fixed_dictionaries({"specification": MAYBE_SPECIFICATION, "images": st.lists(MAYBE_INDEX, max_size=2)})
+FLEET_CONFIG = st.fixed_dictionaries({"specification": MAYBE_SPECIFICATION, "images": st.lists(TEXT, max_size=2)})
 
 TEMPLATE = st.fixed_dictionaries(
     {
@@ -261,6 +262,7 @@ class Account:
     targets: tuple[str, ...]
     readers: tuple[str, ...]
     regions: tuple[str, ...]
+    ids: tuple[str, ...]
     cap: int | None
     blank_pages: bool
     world: World = field(default_factory=lambda: World(ManualClock(NOW)))
@@ -269,8 +271,9 @@ class Account:
     def __repr__(self) -> str:
         given = {option.name: getattr(self.config, option.name) for option in OPTIONS}
         said = [f"{option.name}={given[option.name]!r}" for option in OPTIONS if given[option.name] != option.default]
-        head = f"Config({', '.join(said)}), targets {self.targets}, readers {self.readers}, Regions {self.regions}, cap {self.cap}"
-        return "\n".join(["", head, *self.script, ""])
+        head = f"Config({', '.join(said)})"
+        run = f"targets {self.targets}, readers {self.readers}, Regions {self.regions}, at most {self.cap} a page"
+        return "\n".join(["", head, run, *self.script, ""])
 
     def add(self, region: RegionState, kind: str, *arguments: Any, **members: Any) -> Any:
         texts = [*(repr(argument) for argument in arguments), *(f"{name}={value!r}" for name, value in members.items())]
@@ -314,6 +317,7 @@ def build(data: Data) -> Account:
         targets=(MAIN, SECOND) if second == "target" else (MAIN,),
         readers=(SECOND,) if second == "reader" else (),
         regions=regions or (HOME,),
+        ids=tuple(ids),
         cap=data["cap"],
         blank_pages=data["blank_pages"],
     )
@@ -332,20 +336,18 @@ def pick(ids: Sequence[str], index: int) -> str:
 
 
 def add_ami(account: Account, region: RegionState, id: str, ami: Data) -> None:
-    members: dict[str, Any] = {"name": ami["name"]}
+    members: dict[str, Any] = {"name": ami["name"], "created": NOW - ami["age"]}
     tags = {key: ami[key] for key in ("environment", "role") if ami[key] is not None}
     for mark in ami["marks"]:
         tags |= mark.get("tags", {})
         members |= {key: value for key, value in mark.items() if key != "tags"}
-    name = members.pop("name")
+    name, created = members.pop("name"), members.pop("created")
     shared = next(iter(region.snapshots), None)
     snapshots: tuple[int | str, ...] = () if ami["snapshot"] == "none" else (8,)
     if ami["snapshot"] == "shared" and shared:
         snapshots = (shared,)
-    image = account.add(
-        region, "image", name or "", image_id=id, created=NOW - ami["age"], tags=tags, snapshots=snapshots, **members
-    )
-    image.name = name
+    image = account.add(region, "image", name or "", image_id=id, created=created, tags=tags, snapshots=snapshots, **members)
+    image.name, image.created = name, created
 
 
 @dataclass
@@ -458,6 +460,3 @@ class Builder:
                 group = add(region, "group", launch_template=setup.get("LaunchTemplate"), mixed_instances_policy=policy)
                 for refresh in data["refreshes"]:
                     add(region, "refresh", group.name, self.setup(refresh["setup"]) or None, refresh["status"])
-
-
-ACCOUNTS = WHOLE.map(build)

@@ -1,4 +1,4 @@
-"""What the contract says of an account: it knows the simulated account, the options and the time, and nothing of the pipeline.
+"""What the contract says of an account: it knows what is in the account, the options and the time, and nothing of the code.
 
 Slow and plain on purpose: each function is one paragraph of the contract.
 """
@@ -124,9 +124,11 @@ class Looker:
     def looks_at(self, check: str) -> bool:
         return check not in self.config.skip_check
 
-    def name(self, image: Any, *by: tuple[str, str]) -> None:
-        if image:
-            self.found.append(Naming(image, frozenset(by)))
+    def name(self, image: str | None, *by: tuple[str, str]) -> None:
+        """`image` is an id, or an alias, or nothing."""
+        known = self.resolved(image)
+        if known:
+            self.found.append(Naming(known, frozenset(by)))
 
     def early(self) -> None:
         """Everything that is read of the whole account."""
@@ -219,8 +221,7 @@ class Looker:
 
     def version(self, template: LaunchTemplate, number: int, *by: tuple[str, str]) -> None:
         if number in template.versions:
-            image = self.resolved(template.versions[number].data.get("ImageId"))
-            self.name(image, ("launch-template", template.template_id), *by)
+            self.name(template.versions[number].data.get("ImageId"), ("launch-template", template.template_id), *by)
         else:
             self.lost.add(f"{template.template_id} version {number}")
 
@@ -228,6 +229,8 @@ class Looker:
         """`resolve:ssm:` with a name or an ARN, with a version or a label or none."""
         if text is None or not text.startswith("resolve:ssm:"):
             return text
+        if not self.looks_at("launch-templates"):
+            return None  # pins and aliases are left out with them
         name = text.removeprefix("resolve:ssm:")
         owner = self.region
         if name.startswith("arn:"):
@@ -291,7 +294,7 @@ def _grouped(
     members: dict[object, list[Image]] = {}
     for image in images:
         found = next(stays(image, config, now, namings), None)
-        if found is None and config.ami_min_days >= 0 and now - image.created < timedelta(days=config.ami_min_days):
+        if found is None and config.ami_min_days >= 0 and now - made(image) < timedelta(days=config.ami_min_days):
             found = "too-young"
         if found is not None:
             reasons[image.image_id] = found
@@ -300,14 +303,14 @@ def _grouped(
             members.setdefault(group, []).append(image)
     for rest in members.values():
         rest.sort(key=lambda image: image.image_id)
-        rest.sort(key=lambda image: image.created, reverse=True)
+        rest.sort(key=made, reverse=True)
         for image in [image for image in rest if image.state == "available"][: config.keep_previous]:
             reasons[image.image_id] = "kept-previous"
     return {
         image.image_id: Verdict(
             image.image_id not in reasons,
             frozenset({reasons.get(image.image_id, "old")}),
-            groups=frozenset(groups(image, config)),
+            groups=frozenset(() if reasons.get(image.image_id) == "not-selected" else groups(image, config)),
         )
         for image in images
     }
@@ -319,6 +322,8 @@ def stays(image: Image, config: Config, now: datetime, namings: Mapping[str, tup
         yield "in-use"
     if image.state not in ("available", "failed", "error", "invalid"):
         yield "state"
+    elif image.created is None and not config.from_ids:
+        yield "state"  # the contract is silent: what removes less
     if image.deregistration_protection not in (None, "", "disabled"):
         yield "protected"
     prefixes = ("aws:backup:", "aws:dlm:")
@@ -342,8 +347,13 @@ def stays(image: Image, config: Config, now: datetime, namings: Mapping[str, tup
         yield "recently-launched"
     if not selected(image, config):
         yield "not-selected"
-    if selected(image, config) and not groups(image, config):
+    if not groups(image, config):
         yield "no-tags" if config.mapping_key == "tags" else "no-match"
+
+
+def made(image: Image) -> datetime:
+    assert image.created is not None  # one without a date stays for that
+    return image.created
 
 
 def has_tag(image: Image, wanted: str) -> bool:
@@ -365,9 +375,6 @@ def selected(image: Image, config: Config) -> bool:
 
 
 def groups(image: Image, config: Config) -> set[object]:
-    """What is not selected is in no group."""
-    if not selected(image, config):
-        return set()
     if config.mapping_key == "name":
         return {value for value in config.mapping_values if value in (image.name or "")}
     values = frozenset((key, image.tags[key]) for key in config.mapping_values if image.tags.get(key))

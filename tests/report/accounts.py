@@ -37,7 +37,7 @@ def ami(number: int, name: str, created: str, tags: Mapping[str, str] | None = N
 
 
 def article() -> tuple[Ami, ...]:
-    """The article's: five front and five back images in dev and in prod, and one without tags; the newest have low numbers."""
+    """The article's: five front and five back images in dev and in prod, newest first, and one without tags."""
     amis: list[Ami] = []
     for role in ("front", "back"):
         for environment in ("dev", "prod"):
@@ -113,16 +113,16 @@ class Screen:
 
 
 NASTY = (
-    "\n", "\r", "\t", "\x00", "\x07", "\x1b[2J", "\x1b]0;owned\x07", "\x7f", "\x85", "\x9b31m", "\u2028", "\u2029", "\u202e",
-    "\u2066", "\u200f", "\u200b", "\u200d", "\u00ad", "\ufeff", "\ufe0f", "\u3164", "\U000e0041", "\ud800", "\udfff", "|", "\\", "`",
-    "*", "_", "<b>", "&amp;", "[x](y)", "$", "~~", "=1+1", "+1", "-1", "@x", "＝1", ";", "; ", ",", '"', "'", "日本", "שלום", "é", "😀",
-    "www.x.de", "http://x.de", "a@b.de", " ", "  ", "---", "#", "|---|",
+    "\n", "\r", "\t", "\x00", "\x07", "\x1b[2J", "\x1b]0;owned\x07", "\x7f", "\x85", "\x9b31m", "\u2028", "\u2029",
+    "\u202e", "\u2066", "\u200f", "\u200b", "\u200d", "\u00ad", "\ufeff", "\ufe0f", "\u3164", "\U000e0041", "\ud800",
+    "\udfff", "|", "\\", "`", "*", "_", "<b>", "&amp;", "[x](y)", "$", "~~", "=1+1", "+1", "-1", "@x", "＝1", ";", "; ", ",",
+    '"', "'", "日本", "שלום", "é", "😀", "www.x.de", "http://x.de", "a@b.de", " ", "  ", "---", "#", "|---|",
 )  # fmt: skip
 """What breaks tables, terminals, spreadsheets and Markdown."""
 
-hostile = st.lists(
-    st.one_of(st.sampled_from(NASTY), st.text(st.characters(), max_size=8)), min_size=1, max_size=6
-).map("".join)  # fmt: skip
+hostile = st.lists(st.one_of(st.sampled_from(NASTY), st.text(st.characters(), max_size=8)), min_size=1, max_size=6).map(
+    "".join
+)
 """Names and values with all of it."""
 
 

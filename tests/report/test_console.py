@@ -18,6 +18,7 @@ from amicleaner.view import View
 
 from .accounts import HERE, THERE, FakeTerminal, Screen, article, hostile, hostile_plans, instance, plan_of
 
+GOES = "4 AMIs and 4 snapshots go, at most 32 GiB, about $1.60 a month (at $0.05 a GiB)"
 REFUSED = Failure("UnauthorizedOperation", "You are not authorized.")
 
 
@@ -52,8 +53,7 @@ def test_the_articles_first_session() -> None:
         "| front.prod | 1 |",
         "| no-tags (excluded) | 1 |",
         "+-+-+",
-        "4 AMIs and 4 snapshots go, at most 32 GiB, about $1.60 a month (at $0.05 a GiB); "
-        "17 AMIs stay: 16 kept-previous, 1 no-tags",
+        f"{GOES}; 17 AMIs stay: 16 kept-previous, 1 no-tags",
         "Do you want to continue and remove 4 AMIs [y/N] ? :",
     ]
 
@@ -343,15 +343,17 @@ def test_progress_of_reading_and_of_deleting_and_no_trace_of_it() -> None:
     screen = Screen(err=FakeTerminal())
     record = CallRecord("ec2:DescribeImages", HERE, 0.25, "ok")
     for _ in range(3):
-        screen.time.sleep(0.06)
+        screen.time.sleep(0.5)
         screen.console.called(record)
-    assert screen.err.getvalue() == "\rReading: 2 calls"
+    assert screen.err.getvalue() == "\rReading: 2 calls\rReading: 3 calls"
     screen.console.cleaning(5)
+    screen.time.sleep(0.5)
+    screen.console.ami_failed(HERE, "ami-0", REFUSED)
     assert screen.err.getvalue().endswith("\r" + " " * 16 + "\r")
     screen.time.sleep(1)
     screen.console.called(record)
     screen.console.deregistered(HERE, "ami-1")
-    assert screen.err.getvalue().endswith("\rRemoving: 1 of 5 AMIs")
+    assert screen.err.getvalue().endswith("\rRemoving: 2 of 5 AMIs")
     screen.console.finished(Result())
     assert screen.err.getvalue().endswith("\r" + " " * 21 + "\r")
     assert "\r" not in screen.out.getvalue()

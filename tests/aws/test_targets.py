@@ -1,0 +1,297 @@
+"""Which accounts and Regions a run works in: on moto, in process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from amicleaner.aws.api import Api
+from amicleaner.aws.session import Clients
+from amicleaner.aws.targets import Place, find_places, make_session, select_regions
+from amicleaner.config import Config
+from amicleaner.errors import AmicleanerError, CredentialsError, UsageError
+from amicleaner.models import CallRecord, Target
+
+OWN = "123456789012"  # moto's
+ONE, TWO = "111111111111", "222222222222"
+Profiles = Callable[..., None]
+
+
+def role(account: str, name: str = "cleaner") -> str:
+    return f"arn:aws:iam::{account}:role/{name}"
+
+
+@pytest.fixture(autouse=True)
+def _moto() -> Iterator[None]:
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Profiles:
+    """Writes profiles, each with credentials of the account that is given (or with other settings)."""
+    config, credentials = tmp_path / "config", tmp_path / "credentials"
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
+
+    def write(settings: str = "region = eu-west-1", **accounts: str) -> None:
+        with config.open("a") as out, credentials.open("a") as secrets:
+            for name, account in accounts.items():
+                key = keys_of(account)
+                out.write(f"[profile {name}]\n{settings}\n")
+                secrets.write(
+                    f"[{name}]\naws_access_key_id = {key['AccessKeyId']}\naws_secret_access_key = {key['SecretAccessKey']}\n"
+                    f"aws_session_token = {key['SessionToken']}\n"
+                )
+        for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION"):
+            monkeypatch.delenv(variable, raising=False)
+
+    return write
+
+
+def keys_of(account: str) -> Any:
+    client = boto3.client(
+        "sts", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing", aws_session_token="t"
+    )
+    return client.assume_role(RoleArn=role(account), RoleSessionName="tests")["Credentials"]
+
+
+class Run:
+    """One `find_places`, and the calls that it took."""
+
+    def __init__(self, *, name_account: bool = False, **options: Any) -> None:
+        self.calls: list[CallRecord] = []
+        self.places = find_places(Config(**options), make_session, self.api, name_account=name_account)
+
+    def api(self, target: Target, clients: Clients) -> Api:
+        return Api(target, clients, observe=self.calls.append, attempts=1)
+
+    @property
+    def targets(self) -> list[tuple[str, str]]:
+        return [(place.api.target.account, place.api.target.region) for place in self.places if not place.read_only]
+
+    @property
+    def only_read(self) -> list[tuple[str, str]]:
+        return [(place.api.target.account, place.api.target.region) for place in self.places if place.read_only]
+
+
+def account_of(place: Place) -> str:
+    """Whose credentials a place really has."""
+    return str(place.api.call("GetCallerIdentity")["Account"])
+
+
+# One account
+
+
+def test_one_account_in_its_region_asks_nobody() -> None:
+    run = Run()
+    assert run.targets == [("", "eu-west-1")]
+    assert run.calls == []
+
+
+def test_its_id_is_asked_where_it_must_be_known() -> None:
+    run = Run(name_account=True)
+    assert run.targets == [(OWN, "eu-west-1")]
+    assert [call.action for call in run.calls] == ["sts:GetCallerIdentity"]
+
+
+def test_no_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    for excluded in ((), ("us-*",)):
+        with pytest.raises(AmicleanerError, match="No Region: give --region, set AWS_DEFAULT_REGION") as caught:
+            Run(exclude_region=excluded)
+        assert caught.value.exit_status == 1
+
+
+@pytest.mark.parametrize(
+    "region, exclude, expected",
+    [
+        ("us-east-1", (), ["us-east-1"]),
+        (("us-east-1", "eu-west-1"), (), ["eu-west-1", "us-east-1"]),
+        ("eu-west-*", (), ["eu-west-1", "eu-west-2", "eu-west-3"]),
+        ("eu-west-?", "*-2", ["eu-west-1", "eu-west-3"]),
+        (("eu-west-1", "eu-*-1", "eu-west-1"), ("eu-n*", "eu-[cs]*"), ["eu-west-1"]),
+        ((), "us-*", ["eu-west-1"]),
+    ],
+)
+def test_regions(region: Any, exclude: Any, expected: list[str]) -> None:
+    run = Run(region=region, exclude_region=exclude)
+    assert [name for _, name in run.targets] == expected
+
+
+@pytest.mark.parametrize(
+    "said", [{"region": "eu-wst-1"}, {"region": ("eu-west-1", "mars-*")}, {"exclude_region": "eu-wst-1"}]
+)
+def test_a_region_that_is_none(said: dict[str, Any]) -> None:
+    with pytest.raises(AmicleanerError, match=r"is none of the account's enabled Regions: .*eu-west-1"):
+        Run(**said)
+
+
+def test_no_region_left() -> None:
+    for region in (("eu-west-1",), ()):
+        with pytest.raises(UsageError, match="No Region is left"):
+            Run(region=region, exclude_region="eu-*")
+
+
+def test_select_regions_is_sorted_as_the_enabled_ones() -> None:
+    assert select_regions(["*"], ["b"], ["a", "b", "c"]) == ["a", "c"]
+    with pytest.raises(AmicleanerError):
+        select_regions(["A"], [], ["a"])
+
+
+# Profiles
+
+
+def test_several_profiles_are_several_accounts(profiles: Profiles) -> None:
+    profiles(two=TWO, one=ONE)
+    run = Run(profile=("two", "one"))
+    assert run.targets == [(ONE, "eu-west-1"), (TWO, "eu-west-1")]
+    assert [account_of(place) for place in run.places] == [ONE, TWO]
+
+
+def test_each_profile_has_its_region_unless_regions_are_given(profiles: Profiles) -> None:
+    profiles(one=ONE)
+    profiles("region = us-east-1", two=TWO)
+    assert Run(profile=("one", "two")).targets == [(ONE, "eu-west-1"), (TWO, "us-east-1")]
+    both = Run(profile=("one", "two"), region=("eu-west-1", "us-east-1")).targets
+    assert both == [(ONE, "eu-west-1"), (ONE, "us-east-1"), (TWO, "eu-west-1"), (TWO, "us-east-1")]
+
+
+def test_the_same_account_twice_counts_once(profiles: Profiles) -> None:
+    profiles(one=ONE, again=ONE)
+    assert Run(profile=("one", "again")).targets == [(ONE, "eu-west-1")]
+
+
+def test_a_profile_that_is_none(profiles: Profiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    profiles(one=ONE)
+    with pytest.raises(UsageError, match=r"\(nobody\).*Profiles that exist: one\.") as caught:
+        Run(profile="nobody")
+    assert caught.value.exit_status == 2
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(AmicleanerError, match="Profiles that exist: one") as said_nothing:
+        Run()
+    assert said_nothing.value.exit_status == 1
+
+
+def test_a_broken_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "config"
+    path.write_text("[profile one\nregion")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
+    with pytest.raises(AmicleanerError, match="The AWS configuration can't be read"):
+        Run()
+
+
+# Roles
+
+
+def test_roles_are_assumed_from_the_one_account_which_is_no_target() -> None:
+    run = Run(role_arn=(role(TWO), role(ONE)))
+    assert run.targets == [(ONE, "eu-west-1"), (TWO, "eu-west-1")]
+    assert [account_of(place) for place in run.places] == [ONE, TWO]
+
+
+def test_roles_of_a_profile_have_its_region_and_its_other_settings(profiles: Profiles) -> None:
+    profiles("region = us-east-1\nsdk_ua_app_id = from-profile", base=TWO)
+    (place,) = Run(role_arn=role(ONE), profile="base").places
+    assert place.api.target == Target(ONE, "us-east-1")
+    assert account_of(place) == ONE
+    assert place.clients("ec2").meta.config.user_agent_appid == "from-profile"
+
+
+def test_the_same_account_by_two_roles_counts_once() -> None:
+    assert Run(role_arn=(role(ONE), role(ONE, "other"))).targets == [(ONE, "eu-west-1")]
+
+
+def test_the_external_id_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    session = make_session(None)
+    session.events.register("provide-client-params.sts.AssumeRole", lambda params, **_: asked.append(params))
+
+    def api(target: Target, clients: Clients) -> Api:
+        return Api(target, clients)
+
+    (place,) = find_places(Config(role_arn=(role(ONE),), external_id="secret"), lambda _: session, api)
+    assert asked == []
+    assert account_of(place) == ONE
+    assert asked == [{"RoleArn": role(ONE), "RoleSessionName": "amicleaner", "ExternalId": "secret"}]
+
+
+def test_a_role_needs_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(AmicleanerError, match=r"There are no AWS credentials to assume arn:.*Partial credentials"):
+        Run(role_arn=role(ONE))
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    with pytest.raises(AmicleanerError, match="No AWS credentials were found to assume arn:"):
+        Run(role_arn=role(ONE))
+
+
+def test_without_credentials_no_region_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(CredentialsError, match="ec2:DescribeRegions failed"):
+        Run(region="eu-*")
+
+
+# An organization
+
+
+@pytest.fixture
+def organization() -> list[str]:
+    """The ids of two members, sorted; the caller's own account manages them."""
+    client = boto3.client("organizations")
+    client.create_organization(FeatureSet="ALL")
+    created = [client.create_account(AccountName=name, Email=f"{name}@example.org") for name in ("one", "two")]
+    return sorted(answer["CreateAccountStatus"]["AccountId"] for answer in created)
+
+
+def test_all_accounts_of_an_organization_the_own_one_with_its_own_credentials(organization: list[str]) -> None:
+    run = Run(organization_role="cleaner")
+    assert run.targets == [(account, "eu-west-1") for account in sorted([OWN, *organization])]
+    assert [account_of(place) for place in run.places] == sorted([OWN, *organization])
+    arns = {place.api.target.account: place.api.call("GetCallerIdentity")["Arn"] for place in run.places}
+    assert {account for account, arn in arns.items() if "assumed-role/cleaner" in arn} == set(organization)
+
+
+def test_accounts_may_be_excluded(organization: list[str]) -> None:
+    assert Run(organization_role="r", exclude_account=(OWN, organization[0])).targets == [(organization[1], "eu-west-1")]
+    with pytest.raises(UsageError, match="No account is left"):
+        Run(organization_role="r", exclude_account=(OWN, *organization))
+    with pytest.raises(AmicleanerError, match="999999999999 is no account of this organization"):
+        Run(organization_role="r", exclude_account="9" * 12)
+
+
+def test_closed_accounts_are_left_out_and_may_be_excluded(organization: list[str]) -> None:
+    boto3.client("organizations").close_account(AccountId=organization[0])
+    expected = [(account, "eu-west-1") for account in sorted([OWN, organization[1]])]
+    assert Run(organization_role="r").targets == expected
+    assert Run(organization_role="r", exclude_account=organization[0]).targets == expected
+
+
+# Accounts that are only read
+
+
+def test_accounts_that_are_only_read_are_read_where_the_targets_are(profiles: Profiles) -> None:
+    profiles(one=ONE)
+    profiles("region = us-east-1", two=TWO)
+    run = Run(profile="one", region=("eu-west-1", "eu-west-2"), used_by_profile="two", used_by_role_arn=role("3" * 12))
+    assert run.targets == [(ONE, "eu-west-1"), (ONE, "eu-west-2")]
+    assert run.only_read == [(account, region) for account in (TWO, "3" * 12) for region in ("eu-west-1", "eu-west-2")]
+    assert [place.read_only for place in run.places] == [False, False, True, True, True, True]
+    assert {account_of(place) for place in run.places if place.read_only} == {TWO, "3" * 12}
+
+
+def test_what_is_a_target_too_is_a_target(profiles: Profiles) -> None:
+    profiles(one=ONE, two=TWO)
+    run = Run(profile=("one", "two"), used_by_profile=("two",), used_by_role_arn=role(ONE))
+    assert (run.targets, run.only_read) == ([(ONE, "eu-west-1"), (TWO, "eu-west-1")], [])
+
+
+def test_the_accounts_beside_one_that_is_only_read_are_known(profiles: Profiles) -> None:
+    profiles(one=ONE)
+    assert Run(profile="one", used_by_role_arn=role(TWO)).targets == [(ONE, "eu-west-1")]
+    assert Run(profile="one", used_by_role_arn=role(ONE)).only_read == []
