@@ -21,6 +21,9 @@ from .interrupts import Interrupted, Interrupts
 from .options import OPTIONS, SECTIONS, Option
 from .settings import from_environment, from_file
 
+COMPLETE = "_AMICLEANER_COMPLETE"
+"""click's variable: a shell's completion sets it."""
+
 _BY_FLAG: dict[str, Option] = {flag: option for option in OPTIONS for flag in (option.flag, option.short) if flag}
 
 INTRODUCTION = """Remove old Amazon Machine Images (AMIs) and their snapshots.
@@ -187,6 +190,29 @@ command = Command(
 click.version_option(__version__, "-v", "--version", message="%(version)s", help="Print the version and exit.")(command)
 
 
+def _teach_completion() -> None:
+    """Puts our suggestions behind click's completion, which knows no option with several values behind one flag."""
+    from click import shell_completion as shells
+
+    from .completion import suggest
+
+    class Suggesting(shells.ShellComplete):
+        def get_completions(self, args: list[str], incomplete: str) -> list[shells.CompletionItem[str]]:
+            return [shells.CompletionItem(found.text, found.kind, found.help) for found in suggest(args, incomplete)]
+
+    class Bash(Suggesting, shells.BashComplete):
+        pass
+
+    class Zsh(Suggesting, shells.ZshComplete):
+        pass
+
+    class Fish(Suggesting, shells.FishComplete):
+        pass
+
+    for shell in (Bash, Zsh, Fish):
+        shells.add_completion_class(shell)
+
+
 def main(args: Sequence[str] | None = None) -> None:
     """The command `amicleaner`; ends in SystemExit with the exit status of the contract.
 
@@ -203,6 +229,8 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def _status(args: Sequence[str] | None) -> int:
     try:
+        if COMPLETE in os.environ:
+            _teach_completion()
         status = command.main(args=args, prog_name="amicleaner", standalone_mode=False)
         if sys.stdout is not None:  # there is none after `>&-`
             sys.stdout.flush()

@@ -21,7 +21,7 @@ from .execute import Execution
 from .interrupts import Interrupted, Interrupts
 from .models import Target
 from .report.saved import SavedPlan, check_writable, read_plan, write_plan
-from .result import Result
+from .result import Orphan, Result
 from .view import SilentView, View
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class _Run:
     clock: Clock
     interrupts: Interrupts
     result: Result = field(default_factory=Result)
+    _limited: bool = False
 
     def go(self, sessions: SessionMaker, stack: ExitStack) -> None:
         """Everything but the end."""
@@ -89,10 +90,13 @@ class _Run:
         self._warn(scans, [(scan.inventory.target, warning) for scan in scans for warning in scan.warnings])
         self.view.targets([scan.inventory.target for scan in scans if not scan.place.read_only])
         execution = Execution(config, scanner, scans, audit, self.clock, self.interrupts, self.view)
-        if config.check_orphans:
-            self._orphans(scans, execution)
-            self.view.retrieving(config)
+        # Everything is read before the first orphan snapshot goes: what can't be read stops that deletion too.
         decided = decide(config, scanner, scans, self.clock, saved.removals if saved else None)
+        if config.check_orphans:
+            orphans = orphans_of(scans, self.clock.now())
+            self._limited = self._exceeds(len(orphans)) or self._exceeds(len(decided.plan.removals))
+            self._orphans(orphans, execution)
+            self.view.retrieving(config)
         self._warn(scans, decided.warnings)
         self._amis(decided, execution, saved)
 
@@ -140,9 +144,8 @@ class _Run:
             observe=self.view.called,
         )
 
-    def _orphans(self, scans: Sequence[Scan], execution: Execution) -> None:
-        """Orphan snapshots: found, shown, asked about, removed."""
-        found = orphans_of(scans, self.clock.now())
+    def _orphans(self, found: tuple[Orphan, ...], execution: Execution) -> None:
+        """Orphan snapshots: shown, asked about, removed."""
         self.result = replace(self.result, orphans=found)
         if not found:
             return
@@ -192,10 +195,15 @@ class _Run:
         if self.interrupts.status is not None:
             raise Interrupted(self.interrupts.status)
 
-    def _too_many(self, count: int, things: str) -> bool:
+    def _exceeds(self, count: int) -> bool:
         limit = self.config.max_deletions
-        if limit is None or count <= limit:
-            return False
+        return limit is not None and count > limit
+
+    def _too_many(self, count: int, things: str) -> bool:
+        """Whether `--max-deletions` forbids it, if not for these things then for the others of this run."""
+        if not self._exceeds(count):
+            return self._limited
+        limit = self.config.max_deletions
         self.problem(f"{count} {things} would be removed, more than --max-deletions {limit} allows: nothing is removed.")
         return True
 

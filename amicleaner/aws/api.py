@@ -115,6 +115,8 @@ class Api:
                 raise self.error(action, type(exception).__name__, str(exception)) from exception
             try:
                 answer: dict[str, Any] = getattr(client, operation.method)(**parameters)
+                if operation.changes:
+                    _check_done(answer)
             except Exception as exception:
                 error = self._translate(action, operation, exception)
                 self._record(operation, action, started, error.code)
@@ -201,6 +203,13 @@ def _tries(error: AwsError, limit: int, lacks: bool) -> int:
     if isinstance(error, ThrottledError) and limit > 1:
         return limit * PATIENCE
     return min(limit, 4) if lacks and error.code == "ResponseParserError" else limit
+
+
+def _check_done(answer: dict[str, Any]) -> None:
+    """A page of a proxy can parse as an answer without members.  AWS's has a request id in its body; `DeregisterImage` says
+    in `Return` that it was done.  Raises ResponseParserError: nobody knows what happened."""
+    if not answer.get("ResponseMetadata", {}).get("RequestId") or answer.get("Return") is False:
+        raise ResponseParserError("the answer does not say that it was done")
 
 
 def _is_aws(endpoint: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unicodedata import bidirectional, combining, east_asian_width
+from unicodedata import bidirectional, category, east_asian_width
 
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -53,7 +53,7 @@ def columns(text: str) -> int:
 
 
 def _columns(char: str) -> int:
-    if combining(char):
+    if category(char) in ("Mn", "Me"):
         return 0
     return 2 if east_asian_width(char) in "WF" else 1
 

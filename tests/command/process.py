@@ -115,6 +115,17 @@ class Running:
         """Sends the process a signal, if it has not ended."""
         self._process.send_signal(number)
 
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def answer(self, text: str) -> None:
+        """Writes to its standard input."""
+        assert self._process.stdin
+        self._process.stdin.write(text.encode())
+        self._process.stdin.flush()
+
     def read_line(self) -> str:
         """The next line of its standard output."""
         assert self._process.stdout

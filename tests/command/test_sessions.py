@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,46 +14,47 @@ import amicleaner
 from .process import MODULE, Finished, run
 from .sessions import ARTICLE, in_order, lines_of
 
-ADDED_LINE = (
-    "4 AMIs and 4 snapshots go, at most 32 GiB, about $1.60 a month (at $0.05 a GiB); "
-    "17 AMIs stay: 16 kept-previous, 1 no-tags"
-)
+DEFAULT, KEEP_2, BY_NAME, BY_TAGS = ARTICLE
 
 
-@pytest.fixture(scope="module", params=ARTICLE)
-def session(request: pytest.FixtureRequest) -> tuple[str, Finished]:
-    """A session's arguments, and what the command does with them and a no."""
-    arguments = str(request.param)
-    return arguments, run("--demo", *arguments.split(), answer="n\n")
-
-
-def test_the_session_is_the_article_s_line_by_line(session: tuple[str, Finished]) -> None:
-    arguments, finished = session
-    assert lines_of(finished.out) == in_order(ARTICLE[arguments])
-
-
-def test_a_no_ends_it_well_and_nothing_else_is_said(session: tuple[str, Finished]) -> None:
-    _, finished = session
-    assert (finished.status, finished.err) == (0, "")
-    assert finished.out.endswith(" [y/N] ? : \n")
-
-
-def test_one_line_is_added_right_before_the_question(session: tuple[str, Finished]) -> None:
-    _, finished = session
-    *before, added, question = finished.lines
+def session(arguments: str, answer: str, words: Sequence[str] = ()) -> tuple[Finished, str]:
+    """Runs one; its text up to the question is the article's.  Returns what it left behind, and the text that came later."""
+    finished = run("--demo", *arguments.split(), answer=answer, words=words)
+    asked, end, later = finished.out.partition(" [y/N] ? : \n")
+    assert lines_of(asked + end) == in_order(ARTICLE[arguments])
+    # One line is added, right before the question.
+    *before, added, question = asked.splitlines()
     count = re.findall(r"remove (\d+) AMIs", question)[0]
     assert re.fullmatch(rf"{count} AMIs and {count} snapshots go, at most .* GiB, .*; \d+ AMIs stay: .*", added)
     assert not any(" AMIs and " in line for line in before)
+    return finished, later
 
 
-def test_blank_lines_stand_where_they_did() -> None:
-    finished = run("--demo")
+def test_the_default_and_a_yes() -> None:
+    finished, later = session(DEFAULT, "y\n")
+    assert (finished.status, finished.err) == (0, "")
+    assert (
+        "\n4 AMIs and 4 snapshots go, at most 32 GiB, about $1.60 a month (at $0.05 a GiB); "
+        "17 AMIs stay: 16 kept-previous, 1 no-tags\n"
+    ) in finished.out
     assert [number for number, line in enumerate(finished.lines) if not line] == [4, 6]
-    assert finished.lines[:8:4] == ["Default values : ==>", ""]
-    assert finished.lines[-2] == ADDED_LINE
-    assert finished.out.endswith("Do you want to continue and remove 4 AMIs [y/N] ? : \n")
-    # The input ended there, which is no answer.
-    assert finished.status == 1
+    head, *after = later.splitlines()
+    assert head == "Cleaning 4 AMIs ..."
+    assert after[::2] == [f"ami-{end} deregistered" for end in ("50504e36", "954658f3", "9d4759fb", "fd4c529b")]
+    assert all(re.fullmatch("snap-[0-9a-f]{17} deleted", line) for line in after[1::2])
+    assert len(set(after)) == 8
+
+
+def test_another_number_to_keep_and_no_answer_by_the_module() -> None:
+    finished, later = session(KEEP_2, "", MODULE)
+    assert (finished.status, later) == (1, "")
+    assert finished.err.startswith("Error: The input ended at the question")
+
+
+@pytest.mark.parametrize("arguments", [BY_NAME, BY_TAGS])
+def test_a_full_report_and_a_no(arguments: str) -> None:
+    finished, later = session(arguments, "n\n")
+    assert (finished.status, later, finished.err) == (0, "", "")
 
 
 @pytest.mark.parametrize("flag", ["--version", "-v"])
@@ -62,20 +64,6 @@ def test_the_version_is_bare(flag: str) -> None:
     assert finished.out.strip() == amicleaner.__version__
 
 
-def test_the_module_is_the_command(tmp_path: Path) -> None:
-    for arguments in (("--version",), ("--help",), ("--keep-previous", "-1"), ("--nonsense",)):
-        assert run(*arguments, words=MODULE, cwd=tmp_path) == run(*arguments, cwd=tmp_path)
-    finished = run("--demo", "--keep-previous", "2", words=MODULE, cwd=tmp_path, answer="n\n")
-    assert lines_of(finished.out) == in_order(ARTICLE["--keep-previous 2"])
-
-
-@pytest.mark.parametrize("answer", ["y\n"])
-def test_a_yes_cleans_the_simulated_account(answer: str) -> None:
-    finished = run("--demo", answer=answer)
-    assert (finished.status, finished.err) == (0, "")
-    after = finished.lines[finished.lines.index("Cleaning 4 AMIs ...") + 1 :]
-    amis = [line.removesuffix(" deregistered") for line in after if line.startswith("ami-")]
-    snapshots = [line for line in after if re.fullmatch("snap-[0-9a-f]{17} deleted", line)]
-    assert amis == ["ami-50504e36", "ami-954658f3", "ami-9d4759fb", "ami-fd4c529b"]
-    assert len(set(snapshots)) == 4
-    assert len(after) == 8
+@pytest.mark.parametrize("arguments", ["--version", "--help", "--keep-previous -1", "--nonsense"])
+def test_the_module_is_the_command(arguments: str, tmp_path: Path) -> None:
+    assert run(*arguments.split(), words=MODULE, cwd=tmp_path) == run(*arguments.split(), cwd=tmp_path)

@@ -27,6 +27,7 @@ from tests.oracle.accounts import HOME, MAIN, NOW, SECOND, USE, WHOLE, Account, 
 from tests.oracle.oracle import Expected, Verdict, expect
 from tests.standin import Standin, World, attach
 
+ONCE = ("instance", "launch-configuration", "spot-request", "ssm-parameter", "image-recipe", "container-recipe")
 MANY = {"dev": 100, "ci": 500, "long": 10_000}[os.environ.get("HYPOTHESIS_PROFILE", "dev")]
 large = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example])
 pytestmark = [pytest.mark.accounts, pytest.mark.timeout(7200)]
@@ -100,8 +101,8 @@ def differences(account: Account, result: Result, expected: Expected) -> list[st
         if decision.reason == "in-use":
             unknown = users - {by for naming in verdict.namings for by in naming.by}
             missing = [set(naming.by) for naming in verdict.namings if not naming.by & users]
-            # A template has several versions, which are told apart by their labels alone.
-            things = [(use.kind, use.id, use.account) for use in decision.used_by if use.kind != "launch-template"]
+            # A template has several versions, and a group several templates: their labels tell them apart.
+            things = [(use.kind, use.id, use.account) for use in decision.used_by if use.kind in ONCE]
             if unknown or missing or len(set(things)) < len(things) or len(set(decision.used_by)) < len(decision.used_by):
                 found.append(f"{id}: used by {decision.used_by}; of nobody known: {unknown}; missing: {missing}")
         elif users and not account.config.ignore_in_use:

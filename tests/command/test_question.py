@@ -1,0 +1,175 @@
+"""The questions, answered by a pipe, by the end of the input, or not asked at all."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from .accounts import FOUR, ORPHAN_QUESTION, QUESTION, Account, article_account, snapshot_of
+from .process import Finished, command, environment, run
+
+ORPHANS = ("snap-0badcafe", "snap-0badcaff")
+YES = {"y": "y\n", "capital": "Y\n", "yes": "yes\n", "capitals": "YES\n", "no newline": "y", "Windows": "y\r\n", "more": "y\nn\n"}
+NO = {"n": "n\n", "no": "no\n", "yep": "yep\n", "empty": "\n", "ye": "ye", "y twice": "yy\n", "later": "\ny\n", "bytes": b"\xff\n"}
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    with article_account() as account:
+        yield account
+
+
+@pytest.fixture
+def orphaned(account: Account) -> Account:
+    """The article's account with two snapshots whose AMIs are gone."""
+    for id in ORPHANS:
+        account.region.add_snapshot(
+            "Created by CreateImage(i-06a469f2d64822242) for ami-654b5503 from vol-06caf0d5af00505e7",
+            snapshot_id=id,
+            started=datetime(2017, 6, 15, tzinfo=UTC),
+        )
+    return account
+
+
+def removed(account: Account, *amis: str) -> bool:
+    """Whether these AMIs and their snapshots are gone, and no others, each by one call."""
+    assert sorted(account.deletions()) == [("DeregisterImage", ami) for ami in sorted(amis)]
+    return not account.images.intersection(amis) and len(account.images) == 21 - len(amis)
+
+
+def through_a_pipe(shell: str, account: Account, *args: str) -> Finished:
+    """A line of a shell, in which `"$@"` is the command."""
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", shell, "bash", *command(), *args],
+        env=environment(account.environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("answer", YES)
+def test_a_yes(account: Account, answer: str) -> None:
+    finished = run(answer=YES[answer], env=account.environment)
+    assert (finished.status, finished.err) == (0, "")
+    question, *after = finished.out[finished.out.index("Do you want") :].splitlines()
+    assert question == QUESTION.format(4)
+    assert after[0] == "Cleaning 4 AMIs ..."
+    assert after[1:] == [line for ami in FOUR for line in (f"{ami} deregistered", f"{snapshot_of(ami)} deleted")]
+    assert removed(account, *FOUR)
+    assert not account.snapshots.intersection(map(snapshot_of, FOUR))
+    assert len(account.snapshots) == 17
+
+
+@pytest.mark.parametrize("answer", NO)
+def test_everything_else_is_a_no(account: Account, answer: str) -> None:
+    finished = run(answer=NO[answer], env=account.environment)
+    assert (finished.status, finished.err) == (0, "")
+    assert finished.out.endswith(f"\n{QUESTION.format(4)}\n")
+    assert finished.out.count("[y/N]") == 1
+    assert removed(account)
+
+
+@pytest.mark.parametrize("word, gone", [("y", FOUR), ("n", ())])
+def test_the_command_yes(account: Account, word: str, gone: tuple[str, ...]) -> None:
+    finished = through_a_pipe(f'yes {word} | "$@"; exit "${{PIPESTATUS[1]}}"', account)
+    assert (finished.status, finished.err) == (0, "")
+    assert finished.out.count("[y/N]") == 1
+    assert removed(account, *gone)
+
+
+@pytest.mark.parametrize("shell", ['"$@" </dev/null', '"$@" <&-', 'printf "" | "$@"'])
+def test_the_end_of_the_input_is_a_no_that_is_said(account: Account, shell: str) -> None:
+    finished = through_a_pipe(shell, account)
+    assert finished.status == 1
+    assert finished.out.endswith(f"\n{QUESTION.format(4)}\n")
+    assert finished.err == "Error: The input ended at the question, which counts as a no; --force-delete asks no question.\n"
+    assert removed(account)
+
+
+def test_force_delete_asks_nothing(orphaned: Account) -> None:
+    finished = run("-f", "--check-orphans", env=orphaned.environment)
+    assert (finished.status, finished.err) == (0, "")
+    assert "[y/N]" not in finished.out
+    assert "2 orphan snapshots successfully removed !" in finished.lines
+    assert len(orphaned.images) == len(orphaned.snapshots) == 17
+
+
+def test_named_amis_need_no_answer(account: Account) -> None:
+    finished = run("--from-ids", FOUR[0], FOUR[1], env=account.environment)
+    assert (finished.status, finished.err) == (0, "")
+    assert "[y/N]" not in finished.out
+    assert finished.lines[-5:] == [
+        "Cleaning from 2 AMI id(s) ...",
+        f"{FOUR[0]} deregistered",
+        f"{snapshot_of(FOUR[0])} deleted",
+        f"{FOUR[1]} deregistered",
+        f"{snapshot_of(FOUR[1])} deleted",
+    ]
+    assert removed(account, FOUR[0], FOUR[1])
+
+
+def test_nothing_to_remove_is_no_question(account: Account) -> None:
+    finished = run("--keep-previous", "5", env=account.environment)
+    assert (finished.status, finished.err) == (0, "")
+    assert "| no-tags (excluded) |" in finished.out
+    assert "[y/N]" not in finished.out
+    assert removed(account)
+
+
+def test_both_questions_and_two_answers(orphaned: Account) -> None:
+    finished = run("--check-orphans", answer="y\nn\n", env=orphaned.environment)
+    assert (finished.status, finished.err) == (0, "")
+    lines = finished.lines
+    asked = lines.index(ORPHAN_QUESTION.format(2))
+    assert any("Orphan Snapshots" in line for line in lines[:asked])
+    assert all(any(id in line for line in lines[:asked]) for id in ORPHANS)
+    assert lines[asked + 1 : asked + 6] == [
+        "Removing orphan snapshots...",
+        *(f"{id} deleted" for id in ORPHANS),
+        "2 orphan snapshots successfully removed !",
+        "Default values : ==>",
+    ]
+    assert lines[-1] == QUESTION.format(4)
+    assert not orphaned.snapshots.intersection(ORPHANS)
+    assert len(orphaned.images) == len(orphaned.snapshots) == 21
+
+
+def test_a_no_to_the_first_question_leaves_the_second(orphaned: Account) -> None:
+    finished = run("--check-orphans", answer="n\ny\n", env=orphaned.environment)
+    assert (finished.status, finished.err) == (0, "")
+    assert "Removing" not in finished.out
+    assert orphaned.snapshots.issuperset(ORPHANS)
+    assert removed(orphaned, *FOUR)
+
+
+@pytest.mark.parametrize("answer, asked", [("", 1), ("n\n", 2)])
+def test_the_end_of_the_input_at_either_question(orphaned: Account, answer: str, asked: int) -> None:
+    finished = run("--check-orphans", answer=answer, env=orphaned.environment)
+    assert finished.status == 1
+    assert finished.out.count("[y/N]") == asked
+    assert finished.err.startswith("Error: The input ended at the question")
+    assert orphaned.deletions() == []
+
+
+def test_a_machine_format_asks_on_standard_error(account: Account) -> None:
+    finished = run("--output", "csv", answer="y\n", env=account.environment)
+    assert finished.status == 0
+    assert "[y/N]" not in finished.out
+    assert finished.lines[0].startswith("account,region,")
+    assert len(finished.lines) == 22
+    assert f"\n{QUESTION.format(4)}\nCleaning 4 AMIs ...\n" in finished.err
+    assert removed(account, *FOUR)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_a_closed_stream_changes_nothing_else(account: Account, closed: str) -> None:
+    finished = through_a_pipe(f'echo y | "$@" {closed}', account)
+    assert (finished.status, finished.err) == (0, "")
+    assert removed(account, *FOUR)

@@ -1,0 +1,224 @@
+"""Whole runs in simulated accounts: real sessions and clients, the stand-in in place of the network, and time that passes
+only where the tool sleeps."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from click.testing import CliRunner
+
+from amicleaner.aws import targets
+from amicleaner.aws.session import new_session
+from amicleaner.cli import command
+from amicleaner.clock import Clock
+from amicleaner.config import Config
+from amicleaner.errors import AwsError
+from amicleaner.models import AmiResult, CallRecord, Failure, Target
+from amicleaner.options import OPTIONS
+from amicleaner.plan import Decision, Plan
+from amicleaner.result import Result
+from amicleaner.run import clean
+from amicleaner.view import SilentView
+from tests.standin import DEFAULT_ACCOUNT, Call, Fault, RegionState, Standin, World, attach
+from tests.standin.resources import Image
+
+HOME = "eu-west-1"
+FAR = "us-east-1"
+OWN = DEFAULT_ACCOUNT
+OTHER = "210987654321"
+THIRD = "333333333333"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TAGS = {"environment": "prod", "role": "web"}
+
+
+class Time:
+    """Stands still until something sleeps; then `waiting` is called with the seconds."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.waiting: Callable[[float], object] = lambda seconds: None
+        self._lock = threading.Lock()
+        self.clock = Clock(now=self.now, monotonic=lambda: self.seconds, sleep=self.sleep)
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=self.seconds)
+
+    def sleep(self, seconds: float) -> None:
+        with self._lock:
+            self.seconds += seconds
+        self.waiting(seconds)
+
+
+class Listening(SilentView):
+    """Says yes, after `asked` was called, and keeps what it was told in the order it was told."""
+
+    def __init__(self, *, yes: bool = True, asked: Callable[[], object] = lambda: None) -> None:
+        super().__init__(yes)
+        self.asked = asked
+        self.told: list[tuple[Any, ...]] = []
+        self.questions: list[str] = []
+        self.calls: list[CallRecord] = []
+
+    def of(self, kind: str) -> list[Any]:
+        """What was told of one kind, the last member of each."""
+        return [entry[-1] for entry in self.told if entry[0] == kind]
+
+    def called(self, record: CallRecord) -> None:
+        self.calls.append(record)
+
+    def warning(self, text: str) -> None:
+        self.told.append(("warning", text))
+
+    def problem(self, text: str) -> None:
+        self.told.append(("problem", text))
+
+    def plan(self, plan: Plan) -> None:
+        self.told.append(("plan", len(plan.removals)))
+
+    def confirm_amis(self, count: int) -> bool:
+        self.questions.append(f"{count} AMIs")
+        self.asked()
+        return self.yes
+
+    def confirm_orphans(self, count: int) -> bool:
+        self.questions.append(f"{count} orphan snapshots")
+        self.asked()
+        return self.yes
+
+    def removed_orphans(self, count: int) -> None:
+        self.told.append(("removed orphans", count))
+
+    def deregistered(self, target: Target, ami: str) -> None:
+        self.told.append(("deregistered", target, ami))
+
+    def snapshot_deleted(self, target: Target, snapshot: str) -> None:
+        self.told.append(("deleted", target, snapshot))
+
+    def ami_kept(self, result: AmiResult) -> None:
+        self.told.append(("kept", result))
+
+    def ami_failed(self, target: Target, ami: str, failure: Failure) -> None:
+        self.told.append(("failed", target, failure))
+
+
+class Flow:
+    """The account `OWN` with its credentials in the environment, and the runs of a test."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        self.patch = monkeypatch
+        self.time = Time()
+        self.world = World(self.time.now)
+        self.standin = Standin(self.world)
+        self.home = self.world.region(HOME)
+        self.view = Listening()
+        self._folder = folder
+        monkeypatch.setattr(targets, "new_session", self._session)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", self.world.access_key())
+        monkeypatch.setenv("AWS_CONFIG_FILE", self.path("aws.ini"))
+
+    def _session(self, **arguments: Any) -> boto3.Session:
+        session = new_session(**arguments)
+        attach(self.standin, session)
+        return session
+
+    def path(self, name: str) -> str:
+        return str(self._folder / name)
+
+    def outside_aws(self) -> None:
+        """From now on the endpoint is not one of AWS's own."""
+        self.patch.setenv("AWS_ENDPOINT_URL", "http://localhost:4566")
+
+    def region(self, account: str = OWN, name: str = HOME) -> RegionState:
+        return self.world.region(name, account)
+
+    def profile(self, name: str, account: str, *, region: str | None = HOME, **more: str) -> str:
+        """A profile in the AWS configuration, with the account's own credentials."""
+        settings = self.world.credentials(account) | ({"region": region} if region else {}) | more
+        with open(self.path("aws.ini"), "a") as file:
+            file.write(f"[profile {name}]\n" + "".join(f"{key} = {value}\n" for key, value in settings.items()))
+        return name
+
+    def role(self, account: str, name: str = "cleaner", **members: Any) -> str:
+        return self.world.add_role(account, name, **members).arn
+
+    def fault(self, action: str, kind: Any = "refuse", **members: Any) -> Fault:
+        members.setdefault("times", None)
+        fault = Fault(action, kind, **members)
+        self.standin.faults.append(fault)
+        return fault
+
+    def add(self, *, days: float = 10, region: RegionState | None = None, **members: Any) -> Image:
+        """An AMI of the one group, made so many days ago."""
+        members.setdefault("tags", dict(TAGS))
+        return (region or self.home).add_image(created=NOW - timedelta(days=days), **members)
+
+    def several(self, number: int, **members: Any) -> list[str]:
+        """As many AMIs, each a day older than the one before."""
+        return [self.add(days=10 + day, **members).image_id for day in range(number)]
+
+    def clean(self, view: SilentView | None = None, **options: Any) -> Result:
+        """A run without questions, in which nothing is kept for being new, unless the options say otherwise."""
+        if not (options.keys() & {"from_ids", "apply_plan"}):
+            options = {"keep_previous": 0, **options}
+        options.setdefault("force_delete", True)
+        return clean(Config(**options), view=view or self.view, clock=self.time.clock)
+
+    def asks(self, asked: Callable[[], object], **options: Any) -> Result:
+        """A run that asks; `asked` is called between the question and the yes."""
+        self.view.asked = asked
+        return self.clean(force_delete=False, **options)
+
+    def fails(self, **options: Any) -> AwsError:
+        """The error of a run that can't be done, and that touches nothing."""
+        with pytest.raises(AwsError) as caught:
+            self.clean(**options)
+        assert self.changes() == []
+        return caught.value
+
+    def changes(self) -> list[str]:
+        """The changing calls that came, refused ones too."""
+        return [str(call.params.get("ImageId") or call.params.get("SnapshotId")) for call in self.standin.calls.changing()]
+
+    def calls(self, action: str, **where: Any) -> list[Call]:
+        return self.standin.calls.of(action, **where)
+
+
+def decisions(result: Result) -> dict[str, Decision]:
+    assert result.plan is not None
+    return {decision.ami.id: decision for decision in result.plan.decisions}
+
+
+def planned(result: Result) -> set[str]:
+    return {id for id, decision in decisions(result).items() if decision.remove}
+
+
+def reasons(result: Result) -> dict[str, str]:
+    return {id: decision.reason for id, decision in decisions(result).items()}
+
+
+def removed(result: Result) -> set[str]:
+    return {id for (_, id), end in result.amis.items() if end.outcome == "removed"}
+
+
+def kept(result: Result) -> set[str]:
+    return {id for (_, id), end in result.amis.items() if end.outcome == "kept"}
+
+
+def iam_policy(**options: Any) -> dict[str, set[str]]:
+    """What `--iam-policy` prints for these options: the allowed actions of each statement."""
+    words = ["--iam-policy"]
+    for option in OPTIONS:
+        if option.name in options:
+            value = options[option.name]
+            words += [option.flag, *([] if value is True else value if isinstance(value, tuple) else [str(value)])]
+    printed = CliRunner().invoke(command, words, standalone_mode=False)
+    if printed.exception:
+        raise printed.exception
+    return {entry["Sid"]: set(entry["Action"]) for entry in json.loads(printed.stdout)["Statement"]}

@@ -1,0 +1,255 @@
+"""What a shell offers at the tab key: by itself, by the protocol of the shells, and in the shells that are installed."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import boto3
+import click
+import pytest
+
+from amicleaner import cli
+from amicleaner.checks import CHECKS
+from amicleaner.completion import OWN, suggest
+from amicleaner.options import OPTIONS, Option
+from tests.command.process import command, environment, run
+
+
+def texts(*words: str) -> list[str]:
+    """What may stand in the place of the last of `words`."""
+    return [suggestion.text for suggestion in suggest(words[:-1], words[-1])]
+
+
+# What fits
+
+
+def test_every_option_is_offered() -> None:
+    assert texts("--") == [option.flag for option in OPTIONS] + ["--version", "--help"]
+    assert texts("") == texts("--")
+
+
+def test_short_options_are_offered_to_a_dash() -> None:
+    assert {*texts("-")} - {*texts("--")} == {"-f", "-v", "-h"}
+
+
+def test_click_s_own_options_are_those_that_the_command_has() -> None:
+    ctx = click.Context(cli.command, **cli.command.context_settings)
+    own = [parameter for parameter in cli.command.get_params(ctx) if parameter.name not in {o.name for o in OPTIONS}]
+    assert {flag: getattr(parameter, "help", None) for parameter in own for flag in parameter.opts} == OWN
+
+
+def test_an_option_that_was_said_is_not_offered_again_unless_it_takes_several() -> None:
+    assert texts("--dry-run", "--dr") == []
+    assert texts("-f", "--force") == []
+    assert texts("--keep-previous", "2", "--keep-p") == []
+    assert texts("--keep-tag", "golden", "--keep-t") == ["--keep-tag"]
+
+
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option.choices], ids=lambda option: option.name)
+def test_choices_stand_behind_their_option(option: Option) -> None:
+    assert texts(option.flag, "") == list(option.choices)
+
+
+def test_a_beginning_chooses() -> None:
+    assert texts("--output", "m") == ["markdown"]
+    assert texts("--mapping-key", "x") == []
+
+
+def test_a_second_and_a_third_value_stand_behind_one_option() -> None:
+    assert texts("--skip-check", "spot", "fl") == ["fleets"]
+    assert texts("--skip-check", "spot", "fleets", "") == [check for check in CHECKS if check not in ("spot", "fleets")]
+    assert texts("--dry-run", "--skip-check", "spot", "--explain", "--skip-check", "f") == ["fleets"]
+
+
+def test_an_option_with_one_value_takes_no_second() -> None:
+    assert texts("--output", "json", "c") == []
+    assert texts("--output", "json", "--save") == ["--save-plan"]
+
+
+def test_a_value_is_never_a_flag_and_a_flag_never_a_value() -> None:
+    assert texts("--skip-check", "--dry") == []
+    assert texts("--skip-check", "spot", "--dry") == ["--dry-run"]
+    assert texts("--keep-previous", "") == []
+    assert texts("--ami-min-days", "-1", "--dry") == ["--dry-run"]
+    assert texts("--dry-run", "--out") == ["--output"]
+
+
+def test_values_that_nobody_can_know_are_not_invented() -> None:
+    assert texts("--keep-tag", "x") == []
+    assert texts("--role-arn", "arn:") == []
+    assert texts("--nothing", "x") == []
+    assert texts("--", "--dr") == []
+
+
+def test_files_are_left_to_the_shell() -> None:
+    for flag in ("--config", "--save-plan", "--apply-plan", "--audit-log"):
+        (found,) = suggest([flag], "pl")
+        assert (found.kind, found.text) == ("file", "pl")
+
+
+def test_an_equals_sign_in_one_word_and_in_the_three_that_bash_makes() -> None:
+    assert texts("--output=js") == ["--output=json"]
+    assert texts("--output", "=", "js") == ["json"]
+    assert texts("--output", "=") == ["table", "json", "csv", "markdown"]
+    assert texts("--output", "=", "json", "--exp") == ["--explain"]
+    assert texts("--skip-check=spot", "fl") == []
+
+
+@pytest.mark.parametrize("flag", ["--region", "--exclude-region"])
+def test_regions_come_from_botocore_s_data(flag: str) -> None:
+    known = boto3.Session().get_available_regions("ec2")
+    assert {*known} <= {*texts(flag, "")}
+    assert texts(flag, "eu-west-1", "eu-west-") == ["eu-west-2", "eu-west-3"]
+    assert texts(flag, "cn-") == ["cn-north-1", "cn-northwest-1"]
+    assert texts(flag, "us-iso") == []
+
+
+@pytest.fixture
+def aws_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "config"
+    path.write_text("[default]\n[profile prod]\n[profile build account]\n[profile staging]\n[profile -f]\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
+    return path
+
+
+@pytest.mark.parametrize("flag", ["--profile", "--used-by-profile"])
+def test_profiles_come_from_the_aws_configuration(flag: str, aws_configuration: Path) -> None:
+    assert texts(flag, "") == ["default", "prod", "staging"]
+    assert texts(flag, "prod", "s") == ["staging"]
+
+
+def test_a_broken_configuration_offers_nothing(aws_configuration: Path) -> None:
+    aws_configuration.write_text("[profile")
+    assert texts("--profile", "") == []
+
+
+def test_regions_and_profiles_alone_load_botocore() -> None:
+    program = (
+        "import sys\nfrom amicleaner.completion import suggest\n"
+        "suggest([], '--re'), suggest(['--output'], ''), suggest(['--config'], '')\n"
+        "assert 'botocore' not in sys.modules\n"
+        "assert suggest(['--region'], 'eu-') and 'botocore' in sys.modules and 'boto3' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+# The shells' protocol
+
+
+@pytest.mark.parametrize(
+    "shell, words, position, out",
+    [
+        ("bash", "amicleaner --skip-check spot fl", "3", "plain,fleets\n"),
+        ("bash", "amicleaner --skip-check", "2", "".join(f"plain,{check}\n" for check in CHECKS)),
+        ("bash", "amicleaner --output = js", "3", "plain,json\n"),
+        ("bash", "amicleaner --config ", "2", "file,\n"),
+        ("bash", "amicleaner --region eu-west-1 eu-west-3", "3", "plain,eu-west-3\n"),
+        ("zsh", "amicleaner --skip-check spot fl", "3", "plain\nfleets\n_\n"),
+        ("zsh", "amicleaner --dry-r", "1", "plain\n--dry-run\nEverything up to the plan: nothing deleted, nothing asked.\n"),
+        ("zsh", "amicleaner --save-plan p", "2", "file\np\n_\n"),
+        ("fish", "amicleaner --skip-check spot fl", "fl", "plain,fleets\n"),
+        ("fish", "amicleaner --mapping-key ", "", "plain,name\nplain,tags\n"),
+        ("fish", "amicleaner --dr", "--dr", "plain,--dry-run\tEverything up to the plan: nothing deleted, nothing asked.\n"),
+    ],
+)  # fmt: skip
+def test_the_answer_that_a_shell_gets(shell: str, words: str, position: str, out: str) -> None:
+    answer = run(env={"_AMICLEANER_COMPLETE": f"{shell}_complete", "COMP_WORDS": words, "COMP_CWORD": position})
+    assert (answer.status, answer.out, answer.err) == (0, out, "")
+
+
+def test_a_shell_without_completion_is_an_error() -> None:
+    assert run(env={"_AMICLEANER_COMPLETE": "tcsh_complete"}).status == 1
+
+
+# In the shells
+
+
+@pytest.fixture
+def on_the_path(tmp_path: Path) -> dict[str, str]:
+    """An environment in which `amicleaner` is a command; three files stand in the folder."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    script = folder / "amicleaner"
+    script.write_text(f'#!/bin/sh\nexec {" ".join(command())} "$@"\n')
+    script.chmod(0o755)
+    for name in ("plan-monday.json", "other", "settings.toml"):
+        (tmp_path / name).touch()
+    here = environment({"HOME": str(tmp_path), "TERM": "xterm", "ZDOTDIR": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)})
+    return {**here, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+
+
+def typed(shell: list[str], setup: str, keys: str, wanted: str, env: dict[str, str]) -> str:
+    """What an interactive shell shows after `keys`, or after 30 seconds without `wanted`."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        shell, stdin=slave, stdout=slave, stderr=slave, env=env, cwd=env["HOME"], start_new_session=True
+    )
+    os.close(slave)
+    shown = ""
+    try:
+        os.write(master, f"{setup}; echo re''ady\n".encode())
+        for text, until in (("", "ready"), (keys, wanted)):
+            os.write(master, text.encode())
+            end = time.monotonic() + 30
+            while until not in shown and select.select([master], [], [], max(0.0, end - time.monotonic()))[0]:
+                try:
+                    shown += os.read(master, 65536).decode(errors="replace")
+                except OSError:
+                    break
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+    return shown
+
+
+LINES = [
+    ("--dry-r", "--dry-run"),
+    ("--skip-check spot fl", "--skip-check spot fleets"),
+    ("--output=mark", "--output=markdown"),
+    ("--save-plan plan-m", "--save-plan plan-monday.json"),
+    ("--region eu-nor", "--region eu-north-1"),
+]
+
+
+@pytest.mark.parametrize("line, completed", LINES)
+@pytest.mark.parametrize(
+    "shell, setup",
+    [
+        (["bash", "--norc", "--noprofile", "-i"], 'eval "$(_AMICLEANER_COMPLETE=bash_source amicleaner)"'),
+        (
+            ["zsh", "-f", "-i"],
+            'autoload -Uz compinit && compinit -u -D && eval "$(_AMICLEANER_COMPLETE=zsh_source amicleaner)"',
+        ),
+    ],
+    ids=["bash", "zsh"],
+)
+def test_the_tab_key(shell: list[str], setup: str, line: str, completed: str, on_the_path: dict[str, str]) -> None:
+    if not shutil.which(shell[0]):
+        pytest.skip(f"{shell[0]} is not installed")
+    shown = typed(shell, setup, f"amicleaner {line}\t", completed, on_the_path)
+    assert completed in shown
+
+
+@pytest.mark.parametrize("line, completed", LINES)
+def test_fish(line: str, completed: str, on_the_path: dict[str, str]) -> None:
+    if not shutil.which("fish"):
+        pytest.skip("fish is not installed")
+    script = f"_AMICLEANER_COMPLETE=fish_source amicleaner | source; complete --do-complete 'amicleaner {line}'"
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", script],
+        env=on_the_path,
+        cwd=on_the_path["HOME"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert [found.split("\t")[0] for found in done.stdout.splitlines()] == [completed.split(" ")[-1]]
