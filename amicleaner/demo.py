@@ -82,8 +82,8 @@ ENVIRONMENT = {
 }
 """What a session that is made within the demo finds in place of the person's own settings."""
 
-HIDDEN = ("AWS_", "BOTO_", "MOTO_", "TEST_SERVER_MODE", "TEST_PROXY_MODE", "INITIAL_NO_AUTH_ACTION_COUNT")
-"""Variables that start like this would change what boto3 or moto do; so would a proxy's."""
+HIDDEN = ("AWS_", "MOTO_", "TEST_SERVER_MODE", "TEST_PROXY_MODE", "INITIAL_NO_AUTH_ACTION_COUNT")
+"""Variables that start like this would change what boto3 or moto do.  (A proxy's would not: no request gets that far.)"""
 
 NOTHING_TO_TELL = {"DescribeImageReferences": "ImageReferences", "ListImagesInRecycleBin": "Images"}
 """EC2 calls that moto does not have, and the list that is empty in this account."""
@@ -128,7 +128,7 @@ def _start(stack: ExitStack) -> boto3.Session:
 @contextmanager
 def _environment() -> Iterator[None]:
     """Hides every variable that could break the simulation or lead out of it, and puts each back at the end."""
-    hidden = [name for name in os.environ if name.startswith(HIDDEN) or name.lower().endswith("_proxy")]
+    hidden = [name for name in os.environ if name.startswith(HIDDEN)]
     before = {name: os.environ.get(name) for name in [*hidden, *ENVIRONMENT]}
     try:
         for name in hidden:

@@ -113,7 +113,9 @@ class _Run:
         for text, targets in places.items():
             shown = [" ".join(filter(None, (target.account, target.region))) for target in dict.fromkeys(targets)]
             more = [f"and {len(shown) - 3} more"] if len(shown) > 3 else []
-            self.warning(f"{text} ({', '.join([*shown[:3], *more])})" if len(scans) > 1 else text)
+            said = f"{text} ({', '.join([*shown[:3], *more])})" if len(scans) > 1 else text
+            if said not in self.result.warnings:
+                self.warning(said)
 
     def problem(self, text: str) -> None:
         """Says and keeps what makes the exit status 1."""

@@ -207,6 +207,7 @@ LEADING_OUT = {
     "another partition": {"AWS_DEFAULT_REGION": "cn-north-1", "AWS_REGION": "cn-north-1"},
     "AWS's other names": {"AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true"},
     "moto's own images": {"MOTO_EC2_LOAD_DEFAULT_AMIS": "true"},
+    "moto's images from a file": {"MOTO_AMIS_PATH": "/nowhere.json"},
     "moto as a server": {"TEST_SERVER_MODE": "true", "TEST_SERVER_MODE_ENDPOINT": "URL"},
     "moto as a proxy": {"TEST_PROXY_MODE": "true", "TEST_PROXY_MODE_ENDPOINT": "URL"},
     "moto's authentication": {"INITIAL_NO_AUTH_ACTION_COUNT": "0"},

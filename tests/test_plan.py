@@ -164,6 +164,8 @@ def test_shared_ones_stay_and_keep_their_place() -> None:
     amis = row(4)
     shared = {(HERE, amis[2].id): ("account 2",)}
     assert reasons(plan_of(amis, shared=shared, keep_previous=2)) == ["kept-previous", "kept-previous", "shared", "old"]
+    among_the_n = {(HERE, amis[0].id): ("account 2",)}
+    assert reasons(plan_of(amis, shared=among_the_n, keep_previous=2)) == ["kept-previous", "kept-previous", "old", "old"]
     assert removed(plan_of(amis, shared=shared, keep_previous=2, include_shared=True)) == ids(3, 4)
     elsewhere = {(THERE, amis[2].id): ("account 2",)}
     assert removed(plan_of(amis, shared=elsewhere, keep_previous=2)) == ids(3, 4)
@@ -243,8 +245,8 @@ def test_a_snapshot_counts_once_and_only_if_nothing_that_stays_uses_it() -> None
     tags = {"role": "front"}
     amis = [
         image(1, days=1, tags=tags, snapshots=(BlockSnapshot("snap-kept", 1), BlockSnapshot("snap-own", 2))),
-        image(2, days=2, tags=tags, snapshots=(BlockSnapshot("snap-kept", 4), BlockSnapshot("snap-both", 8))),
-        image(3, days=3, tags=tags, snapshots=(BlockSnapshot("snap-both", 16), BlockSnapshot("snap-a", 32))),
+        image(2, days=2, tags=tags, snapshots=(BlockSnapshot("snap-kept", 4), BlockSnapshot("snap-both", 16))),
+        image(3, days=3, tags=tags, snapshots=(BlockSnapshot("snap-both", 8), BlockSnapshot("snap-a", 32))),
     ]
     plan = plan_of(amis, keep_previous=1)
     assert plan.snapshots == ((HERE, BlockSnapshot("snap-a", 32)), (HERE, BlockSnapshot("snap-both", 16)))

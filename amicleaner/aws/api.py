@@ -121,7 +121,7 @@ class Api:
                 error = self._translate(action, operation, exception)
                 self._record(operation, action, started, error.code)
                 # What has answered before, a further page too, is there, and broken now.
-                lacks = action not in self._answered and _lacks(operation, error, client.meta.endpoint_url)
+                lacks = action not in self._answered and _lacks(action, operation, error, client.meta.endpoint_url)
                 if not isinstance(error, ThrottledError | TransientError) or tried >= _tries(error, limit, lacks):
                     raise (_not_offered(error) if lacks else error) from exception
                 if self._stop.is_set():
@@ -185,9 +185,11 @@ class Api:
         )
 
 
-def _lacks(operation: Operation, error: AwsError, endpoint: str) -> bool:
+def _lacks(action: str, operation: Operation, error: AwsError, endpoint: str) -> bool:
     """Whether this is how an emulator answers to a read that it does not have: 500, 501, or nothing that parses."""
     if not isinstance(error, TransientError) or operation.changes or _is_aws(endpoint):
+        return False
+    if error.action != f"{operation.service}:{action}":  # a role's credentials could not be renewed
         return False
     return error.status in {500, 501} or error.code == "ResponseParserError"
 
@@ -251,6 +253,9 @@ def _classify(action: str, exception: Exception) -> tuple[type[AwsError], str, s
             "Give AWS credentials: a profile, environment variables or a role.",
             False,
         )
+    if isinstance(exception, RuntimeError) and "expired" in str(exception):
+        # botocore's word for credentials that were renewed and count as expired all the same.
+        return CredentialsError, "ExpiredToken", str(exception), "Check this machine's clock.", False
     if isinstance(exception, boto.EndpointConnectionError | boto.ConnectTimeoutError | boto.ProxyConnectionError):
         return TransientError, name, str(exception), "Check the network, the Region and the endpoint.", False
     if isinstance(exception, boto.HTTPClientError | boto.ConnectionError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 import boto3
@@ -18,7 +18,7 @@ CONNECTIONS = 16
 
 # Making a client from a session is not safe in threads (boto3's guide on sessions), and the Regions of an account share
 # one; using a client is.
-_making = Lock()
+_making = RLock()
 
 
 _loader = SlimLoader()
@@ -64,9 +64,13 @@ class Clients:
         """The client of a service (`ec2`)."""
         with _making:
             if service not in self._clients:
-                client = self._session.client(service, region_name=self._region, config=self._config)
-                self._clients[service] = client
+                self._clients[service] = self.make(service)
             return self._clients[service]
+
+    def make(self, service: str, **credentials: Any) -> Any:
+        """A client for its caller alone, on request with other credentials (by the names that boto3 has for them)."""
+        with _making:
+            return self._session.client(service, region_name=self._region, config=self._config, **credentials)
 
     def drop(self) -> None:
         """Closes all connections and forgets the clients; they are made anew when they are asked for again."""

@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 from botocore import exceptions as boto
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.parsers import ResponseParserError
 from botocore.session import Session as BotocoreSession
 
 from ..config import ROLE_ARN, Config
@@ -163,22 +164,24 @@ class _Finder:
                 "Give AWS credentials: a profile, environment variables or a role."
             )
         fetcher = AssumeRoleCredentialFetcher(
-            client_creator=_client_creator(base, _first_region(base, self.config)),
+            client_creator=_clients(base, _first_region(base, self.config), self.config).make,
             source_credentials=source,
             role_arn=arn,
             extra_args=extra,
         )
         # The profile's other settings (endpoints, certificates) hold for its roles too.
         profile = base.profile_name if base.profile_name in base.available_profiles else None
-        renewing = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+        renewing = DeferredRefreshableCredentials(partial(_fetch, fetcher, arn), "assume-role")
         return new_session(profile=profile, region=base.region_name, credentials=renewing)
 
 
-def _client_creator(base: boto3.Session, region: str) -> Callable[..., Any]:
-    def create(service: str, **arguments: Any) -> Any:
-        return base.client(service, region_name=region, **arguments)
-
-    return create
+def _fetch(fetcher: AssumeRoleCredentialFetcher, arn: str) -> Any:
+    """A role's credentials.  An answer that makes no sense is no fault of the call that waits for them."""
+    try:
+        return fetcher.fetch_credentials()
+    except (ResponseParserError, ValueError, KeyError, TypeError, AttributeError) as error:
+        told = f"AssumeRole's answer makes no sense: {(str(error).splitlines() or [''])[0] or type(error).__name__}"
+        raise boto.CredentialRetrievalError(provider=arn, error_msg=told) from error
 
 
 def _account_of(arn: str) -> str:

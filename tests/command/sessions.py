@@ -118,6 +118,7 @@ Do you want to continue and remove 8 AMIs [y/N] ? :
 }
 """Arguments, and what the article prints below them."""
 
+
 def lines_of(text: str) -> list[str]:
     """The lines of a session without what is free: blank lines, the padding of tables, the line before the question."""
     lines = [_unpadded(line) for line in text.splitlines() if line.strip()]

@@ -39,9 +39,7 @@ class Terminal:
         wanted = {"TERM": "xterm-256color", **(env or {})}
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        streams = {
-            stream: subprocess.PIPE if stream in piped else slave for stream in ("stdin", "stdout", "stderr")
-        }
+        streams = {stream: subprocess.PIPE if stream in piped else slave for stream in ("stdin", "stdout", "stderr")}
         self._process = subprocess.Popen(
             launched([*command(), *args]),
             env=environment({name: value for name, value in wanted.items() if value is not None}),

@@ -12,6 +12,7 @@ import boto3
 import pytest
 
 from amicleaner.demo import IMAGES, REGION
+from tests.standin import Fault
 
 from .accounts import FOUR, Account, article_account, snapshot_of
 from .process import Finished, run
@@ -44,9 +45,7 @@ class Moto:
         """Name to id and snapshot, as the server tells it."""
         with client(self.url) as ec2:
             found = ec2.describe_images(Owners=["self"])["Images"]
-        return {
-            image["Name"]: (image["ImageId"], image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]) for image in found
-        }
+        return {image["Name"]: (image["ImageId"], image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]) for image in found}
 
     def snapshots(self) -> set[str]:
         with client(self.url) as ec2:
@@ -160,20 +159,23 @@ def test_what_came_into_use_between_the_question_and_the_yes_stays(account: Acco
 
 
 def test_what_aws_refuses_is_told_and_the_others_go(account: Account) -> None:
-    account.region.images[FOUR[0]].deregistration_protection = "enabled"
-    account.region.snapshots[snapshot_of(FOUR[2])].return_code = "internal-error"
-    account.region.snapshots[snapshot_of(FOUR[2])].refusal = ("InternalError", "An internal error has occurred")
-    account.region.snapshots[snapshot_of(FOUR[3])].refusal = ("UnauthorizedOperation", "You are not authorized.")
-    finished = run("--max-attempts", "1", answer="y\n", env=account.environment)
-    # The protected one is not even tried: its group keeps it.
+    protected, refused, kept, easy = FOUR
+    account.region.images[protected].deregistration_protection = "enabled"
+    account.region.snapshots[snapshot_of(kept)].refusal = ("UnauthorizedOperation", "You may not.")
+    account.standin.faults.append(
+        Fault("DeregisterImage", "refuse", when=lambda call: call.params["ImageId"] == refused, message="Not that one.")
+    )
+    finished = run(answer="y\n", env=account.environment)
+    # A protected one is not tried at all.
     assert finished.status == 1
     assert "remove 3 AMIs [y/N]" in finished.out
-    assert said_to_be_gone(finished) == {FOUR[1], snapshot_of(FOUR[1]), FOUR[2], FOUR[3]}
-    assert "2 failed snapshots" in finished.lines
-    assert "Failed Snapshots" in finished.out
-    print(finished.out)
-    assert "You are not authorized." in finished.out
-    assert account.snapshots.issuperset(map(snapshot_of, (FOUR[0], FOUR[2], FOUR[3])))
+    assert said_to_be_gone(finished) == {kept, easy, snapshot_of(easy)}
+    assert "1 failed AMIs" in finished.lines
+    assert f"{refused} | UnauthorizedOperation | Not that one." in lines_of(finished.out)
+    assert "1 failed snapshots" in finished.lines
+    assert any(line.startswith(f"{snapshot_of(kept)} | client-error | ") for line in lines_of(finished.out))
+    assert account.images == {image.id for image in IMAGES} - {kept, easy}
+    assert account.snapshots == {snapshot_of(image.id) for image in IMAGES if image.id != easy}
 
 
 # moto

@@ -188,11 +188,9 @@ def test_what_is_in_flight_ends_and_nothing_new_begins(large: Account, number: S
 def test_a_machine_format_tells_the_outcomes_so_far(large: Account, kind: str) -> None:
     finished = interrupted(large, SIGINT, "--output", kind)
     assert finished.status == 130
-    rows: list[dict[str, Any]]
+    rows: list[dict[str, Any]] = list(csv.DictReader(io.StringIO(finished.out)))
     if kind == "json":
         rows = json.loads(finished.out)["amis"]
-    else:
-        rows = list(csv.DictReader(io.StringIO(finished.out)))
     assert len(rows) == COUNT
     assert {row["decision"] for row in rows} == {"remove"}
     check_the_truth(large, {row["id"] for row in rows if row["outcome"] == "removed"})

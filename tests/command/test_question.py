@@ -12,8 +12,25 @@ from .accounts import FOUR, ORPHAN_QUESTION, QUESTION, Account, article_account,
 from .process import Finished, command, environment, run
 
 ORPHANS = ("snap-0badcafe", "snap-0badcaff")
-YES = {"y": "y\n", "capital": "Y\n", "yes": "yes\n", "capitals": "YES\n", "no newline": "y", "Windows": "y\r\n", "more": "y\nn\n"}
-NO = {"n": "n\n", "no": "no\n", "yep": "yep\n", "empty": "\n", "ye": "ye", "y twice": "yy\n", "later": "\ny\n", "bytes": b"\xff\n"}
+YES = {
+    "y": "y\n",
+    "capital": "Y\n",
+    "yes": "yes\n",
+    "capitals": "YES\n",
+    "no newline": "y",
+    "Windows": "y\r\n",
+    "more": "y\nn\n",
+}
+NO: dict[str, str | bytes] = {
+    "n": "n\n",
+    "no": "no\n",
+    "yep": "yep\n",
+    "empty": "\n",
+    "ye": "ye",
+    "y twice": "yy\n",
+    "later": "\ny\n",
+    "bytes": b"\xff\n",
+}
 
 
 @pytest.fixture

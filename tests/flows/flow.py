@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.credentials import DeferredRefreshableCredentials
 from click.testing import CliRunner
 
 from amicleaner.aws import targets
@@ -120,6 +121,8 @@ class Flow:
         self.view = Listening()
         self._folder = folder
         monkeypatch.setattr(targets, "new_session", self._session)
+        # botocore takes the time, by which it renews a role's credentials, from a default argument.
+        monkeypatch.setattr(DeferredRefreshableCredentials.__init__, "__defaults__", (self.time.now,))
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", self.world.access_key())
         monkeypatch.setenv("AWS_CONFIG_FILE", self.path("aws.ini"))
 
