@@ -33,10 +33,10 @@ def suggest(words: Sequence[str], incomplete: str) -> list[Suggestion]:
     if "--" in said:
         return []
     flag, equals, value = incomplete.partition("=")
-    if incomplete == "=" or (said and said[-1].endswith("=") and said[-1] != "="):
-        # bash took the word apart and puts back what stands before the `=` itself.
-        named = said[-1].rstrip("=") if said else ""
-        return _values(_FLAGS.get(named), (), value if incomplete == "=" else incomplete)
+    last = said[-1] if said else ""
+    if incomplete == "=" or (last.startswith("--") and last.endswith("=")):
+        # bash took the word apart, and puts back what stands before the `=` itself.
+        return _values(_FLAGS.get(last.rstrip("=")), (), value if incomplete == "=" else incomplete)
     if equals and flag in _FLAGS:
         found = _values(_FLAGS[flag], (), value)
         return [replace(suggestion, text=f"{flag}={suggestion.text}") for suggestion in found]
@@ -63,17 +63,14 @@ def _open(said: Sequence[str]) -> tuple[Option | None, tuple[str, ...]]:
     option: Option | None = None
     taken: tuple[str, ...] = ()
     for word in said:
-        if option is not None and option.kind in ("integer", "number"):
-            option = None
-        elif word.startswith("-"):
+        if word.startswith("-"):
             option, taken = _FLAGS.get(word), ()
         else:
             taken = (*taken, word)
-            if option is not None and option.kind == "text":
-                option = None
-        if option is not None and option.kind == "flag":
-            option = None
-    return option, taken if option is not None else ()
+        # A word later, all but lists are full; a flag is so at once.
+        if option is not None and (option.kind == "flag" or (taken and option.kind != "texts")):
+            option, taken = None, ()
+    return option, taken
 
 
 def _values(option: Option | None, taken: Sequence[str], incomplete: str) -> list[Suggestion]:

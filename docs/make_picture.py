@@ -105,6 +105,9 @@ def rows_of(shown: str) -> list[list[Cell]]:
             column += 1
         else:
             style = " ".join(STYLES[number] for number in sgr.split(";") if number in STYLES)
+    for row in rows[:-1]:
+        while row and row[-1].text == " ":
+            row.pop()
     return rows
 
 

@@ -100,6 +100,8 @@ def test_an_equals_sign_in_one_word_and_in_the_three_that_bash_makes() -> None:
     assert texts("--output", "=") == ["table", "json", "csv", "markdown"]
     assert texts("--output", "=", "json", "--exp") == ["--explain"]
     assert texts("--skip-check=spot", "fl") == []
+    assert texts("--only-tag", "stage=", "--dr") == ["--dry-run"]
+    assert texts("--only-tag", "stage", "=", "prod", "--dr") == ["--dry-run"]
 
 
 @pytest.mark.parametrize("flag", ["--region", "--exclude-region"])

@@ -229,6 +229,7 @@ def test_no_setting_breaks_it_or_leads_out(
     with demo_session() as session:
         # The session that is handed out, and one that a part of the run makes for itself.
         assert image_ids(session) == image_ids(boto3.Session()) == expected
+        assert session.region_name == boto3.Session().region_name == REGION
     if "moto" in names:
         in_a_new_process()
     assert listener.visits == 0

@@ -35,6 +35,8 @@ BAD_CREDENTIALS = frozenset(
     "AuthFailure ExpiredToken ExpiredTokenException IncompleteSignature InvalidClientTokenId InvalidToken "
     "MissingAuthenticationToken RequestExpired SignatureDoesNotMatch UnrecognizedClientException".split()
 )
+UNKNOWN_KEYS = frozenset("AuthFailure InvalidClientTokenId UnrecognizedClientException".split())
+ELSEWHERE = " (or the Region is not enabled for the account: then no credentials are valid there)"
 NOT_OFFERED = frozenset({"InvalidAction", "UnknownOperationException"})
 NO_CREDENTIALS = (
     boto.NoCredentialsError,
@@ -235,7 +237,8 @@ def _classify(action: str, exception: Exception) -> tuple[type[AwsError], str, s
             return ThrottledError, code, message, "AWS limits how often this call may be made: try again later.", False
         # EC2 says AuthFailure too of an AMI that somebody else owns; that is no reason to distrust the credentials.
         if code in BAD_CREDENTIALS and not message.startswith("Not authorized for"):
-            return CredentialsError, code, message, "Renew your AWS credentials, then run the command again.", False
+            hint = "Renew your AWS credentials, then run the command again"
+            return CredentialsError, code, message, f"{hint}{ELSEWHERE if code in UNKNOWN_KEYS else ''}.", False
         if code in NOT_OFFERED:
             return NotOfferedError, code, message, "", False
         if code in DENIED:

@@ -168,16 +168,16 @@ class Lane:
         self.waiting = [call for call in self.waiting if not which(call)]
         return [Ended(call, _cut_short(call), error=call.error) for call in given_up]
 
-    def collect(self, *, again: bool) -> list[Ended]:
-        """How the calls that came back ended.  With `again`, those whose fault may pass wait for another try."""
+    def collect(self) -> list[Ended]:
+        """How the calls that came back ended.  Those whose fault may pass are among the waiting again."""
         ended = []
         for future in [future for future in self._running if future.done()]:
-            end = self._judge(self._running.pop(future), future, again)
+            end = self._judge(self._running.pop(future), future)
             if end:
                 ended.append(end)
         return sorted(ended, key=lambda end: end.call.order)
 
-    def _judge(self, call: Call, future: Future[_Tried], again: bool) -> Ended | None:
+    def _judge(self, call: Call, future: Future[_Tried]) -> Ended | None:
         try:
             tried = future.result()
         except AuditError as stop:
@@ -198,7 +198,7 @@ class Lane:
         wait = self._patience(call, error)
         if wait is None:
             return Ended(call, "in-use" if error.code == IN_USE else "failed", error=error, stop=tried.unlogged)
-        if tried.unlogged or not again:
+        if tried.unlogged:
             return Ended(call, _cut_short(call), error=error, stop=tried.unlogged)
         call.not_before = self._clock.monotonic() + wait
         self.add(call)

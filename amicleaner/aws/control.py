@@ -85,7 +85,7 @@ class Control:
 
     def collect(self, lane: Lane) -> list[Ended]:
         """What came back in a lane; what forbids further calls is noted."""
-        ended = lane.collect(again=self.going_on)
+        ended = lane.collect()
         for end in ended:
             if end.stop:
                 self.halt(end.stop, cut_off=True)

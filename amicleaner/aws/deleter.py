@@ -19,7 +19,7 @@ from .changes import SIDE_BY_SIDE, Calls, Lane
 from .control import AT_ONCE, Control, delete_snapshot, snapshot_result
 from .listener import Listener, NullListener
 from .pace import Pace
-from .removal import Removal
+from .removal import HELD, Removal
 from .snapshots import Holders
 from .watch import Watch
 
@@ -93,6 +93,8 @@ class Deleter:
                     lanes[target] = control.lane("DeleteSnapshot", target, pool)
                 lanes[target].add(delete_snapshot(id, order))
             results: dict[int, SnapshotResult] = {}
+            untold: dict[int, float] = {}
+            in_turn = 0
             while True:
                 for target, lane in lanes.items():
                     ended = control.collect(lane)
@@ -101,8 +103,17 @@ class Deleter:
                     for end in ended:
                         if end.how != "undone":
                             results[end.call.order] = snapshot_result(target, end)
-                            control.tell_snapshot(results[end.call.order])
-                if not any(lane.waiting or lane.running for lane in lanes.values()):
+                            untold[end.call.order] = control.clock.monotonic()
+                over = not any(lane.waiting or lane.running for lane in lanes.values())
+                while in_turn in results:
+                    in_turn += 1
+                now = control.clock.monotonic()
+                for order in sorted(untold):
+                    # In the order given, unless an earlier one takes its time.
+                    if over or order < in_turn or now - untold[order] > HELD:
+                        del untold[order]
+                        control.tell_snapshot(results[order])
+                if over:
                     return [results[order] for order in sorted(results)]
                 started = False
                 for lane in lanes.values():

@@ -61,13 +61,11 @@ class Removal:
         self._jobs = [_Job(target, ami) for (target, _), ami in {(target, ami.id): ami for target, ami in removals}.items()]
         self._amis: dict[Target, Lane] = {}
         self._snapshots: dict[Target, Lane] = {}
-        self._closing: dict[Target, list[_Job]] = {}
         self._first_untold = 0
         for order, job in enumerate(self._jobs):
             if job.target not in self._amis:
                 self._amis[job.target] = control.lane("DeregisterImage", job.target, pool)
                 self._snapshots[job.target] = control.lane("DeleteSnapshot", job.target, pool)
-                self._closing[job.target] = []
             parameters = {"ImageId": job.ami.id, "DeleteAssociatedSnapshots": True}
             self._amis[job.target].add(Call(job.ami.id, order, parameters))
             holders.will_go(job.target, job.ami.id)
@@ -117,9 +115,7 @@ class Removal:
         job = self._jobs[end.call.order]
         if end.how in ("done", "gone"):
             self._deregistered(job, end.call.order, return_codes(end.answer))
-        elif end.how == "undone":
-            self._holders.stays(job.target, job.ami.id)
-        else:
+        elif end.how != "undone":
             self._failed(job, end.call, failure(end.error or end.stop or Exception("no answer")))
 
     def _deregistered(self, job: _Job, order: int, codes: dict[str, str]) -> None:
@@ -134,7 +130,6 @@ class Removal:
         job.open = set(sorting.singly)
         for id in sorting.singly:
             self._snapshots[target].add(delete_snapshot(id, order))
-        self._closing[target].append(job)
         self._finish_if_closed(job)
 
     def _deletion_ended(self, end: Ended) -> None:
@@ -151,7 +146,6 @@ class Removal:
 
     def _finish_if_closed(self, job: _Job) -> None:
         if not job.open:
-            self._closing[job.target].remove(job)
             self._end(job, AmiResult(job.target, job.ami.id, "removed", snapshots=in_plan_order(job.ami, job.fates)))
 
     def _failed(self, job: _Job, call: Call, error: Failure, verdict: Verdict | None = None) -> None:
@@ -159,12 +153,10 @@ class Removal:
         if call.lost:
             error = Failure(error.code, f"{error.message} (a try got no answer: the AMI may be gone all the same)".lstrip())
             snapshots = tuple(replace(snapshot, outcome="failed", error=error) for snapshot in snapshots)
-        self._holders.stays(job.target, job.ami.id)
         used_by = verdict.used_by if verdict else ()
         self._end(job, AmiResult(job.target, job.ami.id, "failed", error, snapshots, used_by))
 
     def _kept(self, job: _Job, verdict: Verdict) -> None:
-        self._holders.stays(job.target, job.ami.id)
         snapshots = kept_with_ami(job.target, job.ami)
         self._end(
             job,
@@ -200,7 +192,7 @@ class Removal:
         return started, pause
 
     def _start_deregistrations(self, target: Target, lane: Lane) -> tuple[bool, float]:
-        busy = self._busy(target, lane)
+        busy = self._busy(lane)
         ready = self._ready(lane, busy)
         if self._watch:
             self._watch.prepare(
@@ -235,10 +227,9 @@ class Removal:
         now = self._control.clock.monotonic()
         return progress, paused - now if paused > now else FOREVER
 
-    def _busy(self, target: Target, lane: Lane) -> set[str]:
-        """The snapshots of the AMIs that are being removed: while they are, AWS would call one that is shared in use."""
-        jobs = [*(self._jobs[call.order] for call in lane.under_way), *self._closing[target]]
-        return set().union(*(job.snapshots for job in jobs))
+    def _busy(self, lane: Lane) -> set[str]:
+        """The snapshots of the AMIs that are being deregistered: AWS would skip one that two of them share for both."""
+        return set().union(*(self._jobs[call.order].snapshots for call in lane.under_way))
 
     def _ready(self, lane: Lane, busy: set[str]) -> list[Call]:
         """The calls whose turn comes soon, in order, but those that pause between two tries, or whose snapshots are busy."""

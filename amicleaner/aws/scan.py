@@ -88,9 +88,14 @@ class Scanner:
         self, asked: Sequence[tuple[Place, str]], inside: frozenset[str]
     ) -> dict[tuple[Target, str], tuple[str, ...]]:
         """To whom outside the run each of these AMIs is shared."""
-        calls = [partial(fetch_shared_with, place.api, id, inside) for place, id in asked]
-        answers = side_by_side(self._calls, calls)
-        return {(place.api.target, id): answer for (place, id), answer in zip(asked, answers, strict=True)}
+        places: dict[Target, Place] = {}
+        ids: dict[Target, list[str]] = {}
+        for place, id in asked:
+            places[place.api.target] = place
+            ids.setdefault(place.api.target, []).append(id)
+        reads = [partial(self._leaving, place, partial(self._shared, place, ids[t], inside)) for t, place in places.items()]
+        answers = side_by_side(self._places, reads)
+        return {(target, id): found for target, answer in zip(places, answers, strict=True) for id, found in answer.items()}
 
     def _leaving(self, place: Place, read: Callable[[], T]) -> T:
         """Reads, and drops the place's clients where there are many places."""
@@ -124,6 +129,10 @@ class Scanner:
             recycled,
             (*reading.warnings, *warnings),
         )
+
+    def _shared(self, place: Place, ids: Sequence[str], inside: frozenset[str]) -> dict[str, tuple[str, ...]]:
+        answers = side_by_side(self._calls, [partial(fetch_shared_with, place.api, id, inside) for id in ids])
+        return dict(zip(ids, answers, strict=True))
 
     def _late(self, scan: Scan, asked: Mapping[str, Sequence[str]]) -> Answer:
         refreshes, first = self.refreshes(scan.place, scan.reading, scan.reading.groups)

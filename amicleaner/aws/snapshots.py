@@ -23,7 +23,7 @@ _WORDS = {
 @dataclass(slots=True)
 class Sorting:
     """`settled` is known already; `singly` must be deleted by calls of their own; `later` go with the last AMI of the
-    plan that holds them; `kept` are used by the AMIs named."""
+    plan that holds them, if that goes; `kept` are used by the AMIs named."""
 
     settled: list[SnapshotResult] = field(default_factory=list)
     singly: list[str] = field(default_factory=list)
@@ -42,12 +42,8 @@ class Holders:
         self._deleted: set[tuple[Target, str]] = set()
 
     def will_go(self, target: Target, ami_id: str) -> None:
-        """The plan removes this AMI, and its turn is still to come, or it is being removed."""
+        """The plan removes this AMI."""
         self._coming[target].add(ami_id)
-
-    def stays(self, target: Target, ami_id: str) -> None:
-        """This AMI was not removed after all."""
-        self._coming[target].discard(ami_id)
 
     def went(self, target: Target, ami_id: str) -> None:
         """This AMI is deregistered."""
@@ -68,7 +64,7 @@ class Holders:
         return tuple(sorted(held - self._gone[target]))
 
     def goes_later(self, target: Target, snapshot_id: str) -> bool:
-        """Whether one of the AMIs that hold it is still to go."""
+        """Whether one of the AMIs that hold it is to go, or was but stays: who holds it is known for certain at the end."""
         return not self._coming[target].isdisjoint(self.of(target, snapshot_id))
 
 

@@ -1,6 +1,6 @@
 """It asks again: what is in use is read over and over while the deletion goes on.
 
-The rule (README, "In use"): no deregistration rests on an answer older than 60 seconds or, where one reading of an
+The rule (docs/in-use.md): no deregistration rests on an answer older than 60 seconds or, where one reading of an
 account's Region takes longer than that, than one reading.  An answer is as old as the moment at which it was begun.
 
 A `Watch` is used from one thread.  It never waits: it starts readings in a pool, early enough that the deletion need not

@@ -212,8 +212,7 @@ class Console:
             self._show(f"Removing: {self._done} of {self._total} {noun}")
 
     def _ask(self, question: str) -> bool:
-        self._print(self._talk, question, end="")
-        return self._answers.read()
+        return self._answers.read(lambda: self._print(self._talk, question, end=""))
 
     def _bold(self, text: str) -> None:
         self._print(self._talk, self._styles.bold(visible(text)))

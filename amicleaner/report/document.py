@@ -36,7 +36,7 @@ def document(result: Result, config: Config, *, version: str, created: datetime)
     plan = result.plan
     options = plan.config if plan else config
     targets = plan.targets if plan else sorted({orphan.target for orphan in result.orphans})
-    decisions = sorted(plan.decisions, key=lambda decision: decision.key) if plan else ()
+    decisions = plan.decisions if plan else ()
     totals = plan.totals if plan else None
     size = totals.size_gib if totals else 0
     rest: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import IO
 
 from ..errors import InputEnded
@@ -16,10 +17,14 @@ class Answers:
         self._stdin = stdin
         self._talk = talk
 
-    def read(self) -> bool:
-        """`y` or `yes` in any case is a yes, all else a no.  Raises InputEnded where there is no answer to read."""
+    def read(self, ask: Callable[[], None] = lambda: None) -> bool:
+        """`y` or `yes` in any case is a yes, all else a no.  Raises InputEnded where there is no answer to read.
+
+        `ask` puts the question; an interruption that comes with it ends its line too.
+        """
         answer = b""
         try:
+            ask()
             answer = self._line()
         finally:
             # The Return key has ended the line already, if it was echoed to where the question stands.

@@ -62,10 +62,12 @@ class Pool(Executor):
     def __init__(self, time: Time, seconds: float = 0.08) -> None:
         self.time = time
         self.seconds = seconds
-        self.submitted = 0
+        self.under_way = self.most_under_way = 0
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        self.submitted += 1
+        self.under_way += 1
+        self.most_under_way = max(self.under_way, self.most_under_way)
+        self.time.at(self.seconds, self._back)
         future: Future[T] = Future()
         try:
             value = fn(*args, **kwargs)
@@ -74,6 +76,9 @@ class Pool(Executor):
         else:
             self.time.at(self.seconds, lambda: future.set_result(value))
         return future
+
+    def _back(self) -> None:
+        self.under_way -= 1
 
 
 class SimulatedBell(Bell):
@@ -151,7 +156,12 @@ class FakeAws:
         try:
             if fault.error and not fault.after:
                 raise fault.error
-            answer = self._deregister(id, fault.codes) if action == "DeregisterImage" else self._delete(id)
+            if action == "DeregisterImage":
+                assert parameters == {"ImageId": id, "DeleteAssociatedSnapshots": True}
+                answer = self._deregister(id, fault.codes)
+            else:
+                assert parameters == {"SnapshotId": id}
+                answer = self._delete(id)
             if fault.error:
                 raise fault.error
         except AwsError as error:

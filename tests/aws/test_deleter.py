@@ -15,7 +15,7 @@ import pytest
 from amicleaner.audit import AuditError, AuditLog, Change, NullAudit
 from amicleaner.aws.deleter import Deleter
 from amicleaner.errors import AwsError, CredentialsError, ThrottledError, TransientError
-from amicleaner.models import Failure
+from amicleaner.models import Failure, Target
 from tests.aws.simulation import (
     AWAY,
     FAR,
@@ -91,6 +91,20 @@ def test_targets_go_side_by_side_each_at_its_own_pace() -> None:
     assert [(result.target, result.id) for result in results] == [(target, ami.id) for target, ami in removals]
     assert all(result.outcome == "removed" for result in results)
     assert scene.time.seconds - start < 5.0
+
+
+def test_no_more_calls_are_under_way_than_there_are_threads() -> None:
+    scene = Scene(*(Target("123456789012", f"region-{number}") for number in range(7)))
+    scene.pool.seconds = 2.0
+    scene.remove([(target, aws.add(f"ami-{number}")) for target, aws in scene.aws.items() for number in range(20)])
+    assert scene.pool.most_under_way == 32
+
+
+def test_a_long_chain_of_shared_snapshots_does_not_hold_up_what_comes_after_it() -> None:
+    scene = Scene()
+    amis = [*(scene.home.add(f"ami-{number}", "snap-shared") for number in range(300)), scene.home.add("ami-free")]
+    scene.remove(amis)
+    assert scene.home.calls("DeregisterImage")[1] == "ami-free"
 
 
 def test_the_same_ami_twice_is_removed_once() -> None:
@@ -401,12 +415,24 @@ def test_a_storm_of_throttles_has_an_end_for_all_amis_together() -> None:
     scene = Scene()
     amis = [scene.home.add(f"ami-{number}") for number in range(30)]
     for ami in amis:
-        scene.home.faults[ami.id] = [Fault(throttle()) for _ in range(10_000)]
+        scene.home.faults[ami.id] = [Fault(throttle())] * 10_000
     start = scene.time.seconds
     results = scene.remove(amis)
     assert {result.error.code for result in results if result.error} == {"RequestLimitExceeded"}
     assert outcomes(results) == {ami.id: "failed" for ami in amis}
     assert 600.0 <= scene.time.seconds - start < 900.0
+
+
+def test_throttles_with_answers_between_them_are_no_storm() -> None:
+    scene = Scene()
+    scene.pool.seconds = 100.0
+    ami = scene.home.add("ami-1")
+    scene.home.faults["ami-1"] = [Fault(throttle()), Fault(aws_error("InternalError", TransientError))] * 3 + [
+        Fault(throttle())
+    ]
+    (result,) = scene.remove([ami])
+    assert result.outcome == "removed"
+    assert scene.home.made[-1].time - scene.home.made[0].time > 600.0
 
 
 def test_faults_that_pass_are_tried_again_without_holding_up_the_others() -> None:
@@ -501,6 +527,16 @@ def test_an_audit_log_that_fails_after_a_call_loses_no_result_and_stops() -> Non
     assert left
 
 
+def test_an_audit_log_that_fails_after_a_throttle_lets_no_other_try_begin() -> None:
+    scene = Scene()
+    ami = scene.home.add("ami-1", "snap-1")
+    scene.home.faults["ami-1"] = [Fault(throttle())]
+    assert scene.remove([ami], audit=FailingAudit(after=0)) == []
+    assert scene.deleter
+    assert isinstance(scene.deleter.stopped_by, AuditError)
+    assert len(scene.home.made) == 1
+
+
 def test_every_call_stands_between_its_two_lines(tmp_path: Path) -> None:
     scene = Scene(emulator=True)
     path = tmp_path / "audit.jsonl"
@@ -560,6 +596,7 @@ def test_a_stop_ends_a_pause_between_two_tries() -> None:
     start = scene.time.seconds
     results = scene.remove(amis)
     assert scene.time.seconds - start < 2.0
+    assert all(made.time - start <= 1.2 for made in scene.home.made)
     assert outcomes(results) == {"ami-1": "failed", "ami-3": "removed"}
     assert snapshot_outcomes(results) == {"snap-1": ["failed"], "snap-3": ["kept"]}
 
@@ -581,7 +618,10 @@ def test_after_a_stop_snapshots_of_an_ami_that_is_gone_do_not_wait_for_long() ->
 def test_a_listener_that_fails_stops_the_deletion_and_loses_no_result() -> None:
     scene = Scene()
 
+    broke: list[float] = []
+
     def broken(line: str) -> None:
+        broke.append(scene.time.seconds)
         raise BrokenPipeError
 
     scene.heard = Heard(broken)
@@ -590,7 +630,8 @@ def test_a_listener_that_fails_stops_the_deletion_and_loses_no_result() -> None:
     assert scene.deleter
     assert isinstance(scene.deleter.stopped_by, BrokenPipeError)
     assert {result.id for result in results} == {ami.id for ami in amis} - set(scene.home.amis)
-    assert 0 < len(results) <= 16
+    assert len(results) == 8
+    assert all(made.time < broke[0] for made in scene.home.made)
 
 
 def test_a_defect_in_a_call_is_no_success_and_stops() -> None:
@@ -605,6 +646,7 @@ def test_a_defect_in_a_call_is_no_success_and_stops() -> None:
     assert result.outcome == "failed"
     assert result.error
     assert result.error.code == "RuntimeError"
+    assert "may be gone" in result.error.message
     assert scene.deleter
     assert isinstance(scene.deleter.stopped_by, RuntimeError)
 
@@ -725,10 +767,14 @@ def test_permissions_that_cannot_be_read_stop_the_deletion() -> None:
 def test_a_reading_that_a_stop_broke_off_is_not_the_reason() -> None:
     scene = Scene()
     account = Account(scene.time, HOME)
-    watch = make_watch(scene.time, account, fresh=False)
+    watch = make_watch(scene.time, account)
+    scene.time.advance(59.5)
     account.error = aws_error("RequestTimeout", TransientError)
+    scene.pool.seconds = 3.0
     scene.time.at(0.5, scene.stop.set)
-    assert scene.remove([scene.home.add("ami-1")], watch=watch) == []
+    results = scene.remove([scene.home.add(f"ami-{number}") for number in range(100)], watch=watch)
+    assert len(results) == 8
+    assert watch.failure is account.error
     assert scene.deleter
     assert scene.deleter.stopped_by is None
 
@@ -826,7 +872,7 @@ class FailingAudit(NullAudit):
 def test_the_fake_fails_as_it_should() -> None:
     aws = FakeAws(Time())
     with pytest.raises(AwsError, match=r"InvalidAMIID\.Unavailable"):
-        aws.call("DeregisterImage", attempts=1, ImageId="ami-1")
+        aws.call("DeregisterImage", attempts=1, ImageId="ami-1", DeleteAssociatedSnapshots=True)
     aws.faults["ami-1"] = [Fault(throttle())]
     with pytest.raises(ThrottledError):
-        aws.call("DeregisterImage", attempts=1, ImageId="ami-1")
+        aws.call("DeregisterImage", attempts=1, ImageId="ami-1", DeleteAssociatedSnapshots=True)

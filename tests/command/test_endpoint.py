@@ -145,14 +145,14 @@ def said_to_be_gone(finished: Finished) -> set[str]:
 
 
 def test_what_came_into_use_between_the_question_and_the_yes_stays(account: Account) -> None:
-    def launch(*_: object) -> None:
+    def configure(*_: object) -> None:
         if account.standin.calls.count("DescribeImageAttribute") == 4:
-            account.region.add_instance(FOUR[1], instance_id="i-0badcafe")
+            account.region.add_launch_configuration(FOUR[1], "new-one")
 
-    account.standin.after("DescribeImageAttribute", launch)
+    account.standin.after("DescribeImageAttribute", configure)
     finished = run(answer="y\n", env=account.environment)
     assert (finished.status, finished.err) == (0, "")
-    assert [line for line in finished.lines if line.startswith(f"{FOUR[1]} stays: ") and "i-0badcafe" in line]
+    assert [line for line in finished.lines if line.startswith(f"{FOUR[1]} stays: ") and "new-one" in line]
     assert said_to_be_gone(finished) == {id for ami in (FOUR[0], *FOUR[2:]) for id in (ami, snapshot_of(ami))}
     assert FOUR[1] in account.images
     assert snapshot_of(FOUR[1]) in account.snapshots

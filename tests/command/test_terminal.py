@@ -13,7 +13,7 @@ from .accounts import FOUR, QUESTION, Account, article_account, snapshot_of
 from .process import Finished
 from .terminal import ESCAPE, Terminal, plain
 
-BOLD, GREEN, RED = "\x1b[1m", "\x1b[32m", "\x1b[31m"
+BOLD, GREEN = "\x1b[1m", "\x1b[32m"
 DEFAULT_LINES = [
     "Default values : ==>",
     "mapping_key : tags",

@@ -138,6 +138,11 @@ class Flow:
         """From now on the endpoint is not one of AWS's own."""
         self.patch.setenv("AWS_ENDPOINT_URL", "http://localhost:4566")
 
+    def direct(self, url: str) -> None:
+        """From now on the stand-in is reached over a socket."""
+        self.patch.setattr(targets, "new_session", new_session)
+        self.patch.setenv("AWS_ENDPOINT_URL", url)
+
     def region(self, account: str = OWN, name: str = HOME) -> RegionState:
         return self.world.region(name, account)
 
@@ -166,6 +171,40 @@ class Flow:
         """As many AMIs, each a day older than the one before."""
         return [self.add(days=10 + day, **members).image_id for day in range(number)]
 
+    def fill(self, account: str = OWN) -> str:
+        """An account in which every call has something to find, on two pages where there are pages: two AMIs that may go,
+        two orphan snapshots, and the newest AMI, which is in use everywhere; its id."""
+        region = self.region(account)
+        held = self.add(region=region).image_id
+        for days in (20, 30):
+            self.add(region=region, days=days)
+        for number in range(2):
+            region.add_instance(held)
+            region.add_launch_configuration(held)
+            region.add_spot_fleet(launch_specifications=[{"ImageId": held}])
+            region.add_spot_request(held)
+            region.add_fleet(launch_template_configs=[{"Overrides": [{"ImageId": held}]}])
+            region.add_parameter(f"/golden/{number}", held)
+            template = region.add_launch_template(versions=[{"ImageId": f"resolve:ssm:/golden/{number}"}, {}, {}])
+            pinned = {"LaunchTemplateId": template.template_id, "Version": "2"}
+            group = region.add_group(launch_template=pinned)
+            for _ in range(2):
+                region.add_refresh(group.name, {"LaunchTemplate": pinned})
+            self.orphan(f"ami-0000000{number}", region=region)
+            region.recycle(f"ami-1000000{number}")
+        return held
+
+    def orphan(self, ami: str = "ami-00000000", *, days: float = 3, region: RegionState | None = None, **more: Any) -> str:
+        """A snapshot that CreateImage left behind."""
+        text = more.pop("description", f"Created by CreateImage(i-0) for {ami}")
+        return (region or self.home).add_snapshot(text, started=NOW - timedelta(days=days), **more).snapshot_id
+
+    def organization(self) -> None:
+        """`OWN` manages `OTHER`, which has a role, and an account that is closed."""
+        organization = self.world.add_organization(OWN, [OTHER, THIRD])
+        organization.accounts[THIRD].state = "CLOSED"
+        self.role(OTHER)
+
     def clean(self, view: SilentView | None = None, **options: Any) -> Result:
         """A run without questions, in which nothing is kept for being new, unless the options say otherwise."""
         if not (options.keys() & {"from_ids", "apply_plan"}):
@@ -180,6 +219,7 @@ class Flow:
 
     def fails(self, **options: Any) -> AwsError:
         """The error of a run that can't be done, and that touches nothing."""
+        options.setdefault("max_attempts", 2)
         with pytest.raises(AwsError) as caught:
             self.clean(**options)
         assert self.changes() == []

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from amicleaner.errors import AwsError, NotOfferedError, ThrottledError
-from tests.flows.flow import HOME, NOW, OTHER, OWN, THIRD, Flow, removed
+from tests.flows.flow import HOME, OTHER, OWN, Flow, removed
 from tests.standin import Call
 
 
@@ -79,51 +78,16 @@ BREAKS = {
     "http500": ("500|ResponseParserError", ""),
     "html": ("ResponseParserError|MalformedResponse", ""),
     "xhtml": ("MalformedResponse|ResponseParserError", ""),
-    "empty": ("MalformedResponse|ResponseParserError", ""),
     "truncated": ("ResponseParserError|MalformedResponse", ""),
     "cut": ("ConnectionClosedError", ""),
-    "hang": ("ReadTimeoutError", ""),
-    "unreachable": ("EndpointConnectionError", "Check the network, the Region and the endpoint."),
     "throttle": ("RequestLimitExceeded|Throttling|ThrottlingException|TooManyRequestsException", "try again later"),
 }
 
 
-def fill(flow: Flow, account: str = OWN) -> None:
-    """An account in which every read has at least two pages, a free AMI, and an orphan snapshot."""
-    region = flow.region(account)
-    held = flow.add(region=region).image_id
-    flow.add(region=region, days=20)
-    flow.add(region=region, days=30)
-    for number in range(2):
-        region.add_instance(held)
-        region.add_launch_configuration(held)
-        region.add_spot_fleet(launch_specifications=[{"ImageId": held}])
-        region.add_spot_request(held)
-        region.add_fleet(launch_template_configs=[{"Overrides": [{"ImageId": held}]}])
-        region.add_parameter(f"/golden/{number}", held)
-        template = region.add_launch_template(versions=[{"ImageId": f"resolve:ssm:/golden/{number}"}, {}, {}])
-        group = region.add_group(launch_template={"LaunchTemplateId": template.template_id, "Version": "2"})
-        for _ in range(2):
-            region.add_refresh(group.name, {"LaunchTemplate": {"LaunchTemplateId": template.template_id}})
-        region.add_snapshot(
-            f"Created by CreateImage(i-0) for ami-0000000{number}", started=NOW - timedelta(days=3)
-        )
-        region.recycle(f"ami-1000000{number}")
-    # A parameter and an instance: two pages of references.
-    region.add_parameter("/last", held)
-
-
-def shared_out(flow: Flow) -> None:
-    """An organization of three accounts, of which one is closed."""
-    organization = flow.world.add_organization(OWN, [OTHER, THIRD])
-    organization.accounts[THIRD].state = "CLOSED"
-    flow.role(OTHER)
-
-
 @pytest.fixture
 def full(flow: Flow) -> Flow:
-    fill(flow)
-    shared_out(flow)
+    flow.fill()
+    flow.organization()
     flow.standin.pager.cap = 1
     return flow
 
@@ -146,7 +110,7 @@ def test_the_account_has_every_call_and_every_page_and_is_cleaned_where_nothing_
 
 @EACH
 def test_a_denied_read_stops_everything_and_says_what_to_grant(full: Flow, read: Read) -> None:
-    fill(full, OTHER)
+    full.fill(OTHER)
     # Only what the other account answers, where that has an answer of its own.
     account = OWN if read.service in ("sts", "organizations") else OTHER
     full.fault(read.name, code=read.denial, when=lambda call: call.account == account)
@@ -177,6 +141,17 @@ def test_a_later_page_that_breaks_stops_everything(full: Flow, read: Read, kind:
     assert hint in error.hint
     assert not isinstance(error, NotOfferedError)
     assert (error.account, error.region) == ("" if len(error.account) < 12 else OWN, HOME)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [("empty", "ResponseParserError"), ("hang", "ReadTimeoutError"), ("unreachable", "EndpointConnectionError")],
+)
+def test_silence_stops_everything(full: Flow, kind: str, code: str) -> None:
+    full.fault("DescribeInstances", kind, page=2)
+    error = full.fails(check_orphans=True)
+    assert (error.action, error.code) == ("ec2:DescribeInstances", code)
+    assert error.hint
 
 
 UNPAGED = [read for read in READS if not read.paged]
@@ -263,7 +238,7 @@ def test_expired_credentials_stop_everything_and_no_check_is_offered_instead(ful
 
 
 def test_of_several_errors_the_first_account_and_place_is_told(full: Flow) -> None:
-    fill(full, OTHER)
+    full.fill(OTHER)
     for action in ("DescribeFleets", "DescribeInstances", "DescribeLaunchConfigurations"):
         full.fault(action, code="X")
     texts = {str(full.fails(**OPTIONS)) for _ in range(3)}
@@ -374,7 +349,7 @@ class TestWhatAnEndpointDoesNotHave:
         assert [warning.split(" is ")[0] for warning in result.warnings] == ["ec2:DescribeImageReferences"]
 
     def test_with_several_places_the_warning_says_where(self, full: Flow) -> None:
-        fill(full, OTHER)
+        full.fill(OTHER)
         full.standin.missing_actions.add("DescribeFleets")
         result = full.clean(organization_role="cleaner")
         [warning] = result.warnings

@@ -55,18 +55,20 @@ MARKS: list[Data] = [
     *({"deregistration_protection": text} for text in ("enabled", "enabled-with-cooldown", "disabled", "", "something")),
     {"public": True},
     {"public": True, "shared_with": (OUTSIDE,)},
-    {"shared_with": (OUTSIDE,)},
+    *({"shared_with": (OUTSIDE,)} for _ in range(2)),
     {"shared_with": (SECOND,)},
     {"shared_with": (MAIN,)},
     {"shared_with": (MAIN, SECOND, OUTSIDE)},
-    {"organizations": ("arn:aws:organizations::123456789012:organization/o-1",)},
-    {"organizations": ("arn:aws:organizations::123456789012:ou/o-1/ou-2",)},
+    *(
+        {"organizations": (f"arn:aws:organizations::123456789012:{path}",)}
+        for path in ("organization/o-1", "ou/o-1/ou-2") * 2
+    ),
     *({"last_launched": NOW - age} for age in (DAY * 0, DAY * 2.5, DAY * 3, DAY * 3 + BIT, DAY * 10, DAY * 60)),
     {"deprecated": NOW - DAY},
     {"created": None},
     {"owner_id": OUTSIDE},
 ]
-MARK = st.sampled_from([*([{}] * len(MARKS) * 2), *MARKS])
+MARK = st.sampled_from([*([{}] * len(MARKS)), *MARKS])
 SECOND_MARK = st.sampled_from([*([{}] * len(MARKS) * 6), *MARKS])
 
 AMI = st.fixed_dictionaries(
@@ -174,8 +176,8 @@ USE = st.one_of(
 
 PARTS = st.fixed_dictionaries(
     {
-        "amis": st.lists(AMI, min_size=4, max_size=ANY),
-        "templates": st.lists(TEMPLATE, max_size=3),
+        "amis": st.lists(AMI, min_size=6, max_size=ANY),
+        "templates": st.lists(TEMPLATE, max_size=2),
         "parameters": st.lists(PARAMETER, max_size=len(PARAMETERS)),
         "uses": st.lists(USE, max_size=5),
     }
@@ -215,7 +217,7 @@ BY_NAME = st.fixed_dictionaries(
 CHOOSING = st.fixed_dictionaries(
     {
         "grouping": st.integers(0, 2).flatmap([BY_TAGS, BY_TAGS, BY_NAME].__getitem__),
-        "keep_previous": st.sampled_from([1, 0, 0, 2, 3]),
+        "keep_previous": st.sampled_from([1, 0, 0, 0, 1, 2, 3]),
         "ami_min_days": seldom(-1, 0, 1, 3, 10, weight=2),
         "unused_days": seldom(None, 0, 3, 10, weight=2),
         "only_tag": seldom((), ("team=a",), ("role=web", "environment=dev"), ("team=",), ("role=we",), weight=12),

@@ -134,7 +134,7 @@ def test_the_plan_is_the_one_that_the_contract_asks_for() -> None:
             seen.update([decision.reason, *(use.kind for use in decision.used_by)])
 
     check()
-    if MANY >= 500:
+    if MANY >= 10_000:
         assert {*get_args(Reason), *get_args(UseKind)} == seen, "what is never seen is not tested"
 
 

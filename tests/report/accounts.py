@@ -120,8 +120,14 @@ NASTY = (
 )  # fmt: skip
 """What breaks tables, terminals, spreadsheets and Markdown."""
 
+
+def joined(parts: list[str]) -> str:
+    """The parts in a row; two halves of a letter that meet are the letter, as in any text that was read from JSON."""
+    return "".join(parts).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
 hostile = st.lists(st.one_of(st.sampled_from(NASTY), st.text(st.characters(), max_size=8)), min_size=1, max_size=6).map(
-    "".join
+    joined
 )
 """Names and values with all of it."""
 

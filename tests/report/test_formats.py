@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any, get_args
 
@@ -139,6 +140,11 @@ def test_targets_and_images_are_sorted() -> None:
     assert [(image["region"], image["id"]) for image in whole["amis"]] == [
         (target.region, image.id) for target in (HERE, THERE) for image in article()[:3]
     ]
+
+
+def test_times_are_utc() -> None:
+    there = NOW.astimezone(timezone(timedelta(hours=2)))
+    assert document(Result(), Config(), version=VERSION, created=there)["created"] == "2017-06-20T00:00:00Z"
 
 
 def test_the_digest_is_the_documented_one() -> None:

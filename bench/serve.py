@@ -1,0 +1,39 @@
+"""One scenario, served by a process of its own: prints its URL and an access key, ends with its standard input, and then
+prints the summary of its log.
+
+python -m bench.serve large --latency 0.05
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from tests.standin import Standin, World, serve
+from tests.standin.__main__ import warm
+
+from . import scenario
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.serve")
+    parser.add_argument("scenario", choices=("large", "images", "burst", "regions", "organization"))
+    parser.add_argument("count", nargs="?", type=int, default=0, help="AMIs, or accounts")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds for each call")
+    parser.add_argument("--rates", action="store_true", help="with AWS's token buckets")
+    options = parser.parse_args()
+    world = World()
+    build = getattr(scenario, options.scenario)
+    build(world, options.count) if options.count else build(world)
+    warm(world)
+    account = min(world.accounts)
+    standin = Standin(world, latency=options.latency, rates=options.rates)
+    with serve(standin) as served:
+        print(served.url, world.access_key(account), flush=True)
+        sys.stdin.read()
+    json.dump(standin.calls.summary(), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,478 @@
+"""Several accounts and Regions in one run: which take part, what protects across them, and that order does not matter."""
+
+from __future__ import annotations
+
+import io
+import random
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amicleaner.aws import scan
+from amicleaner.aws.control import AT_ONCE
+from amicleaner.config import Config
+from amicleaner.errors import AmicleanerError, AwsError, UsageError
+from amicleaner.models import Target
+from amicleaner.report.console import Console
+from amicleaner.report.document import document
+from amicleaner.report.formats import to_json
+from amicleaner.result import Result
+from amicleaner.run import clean
+from tests.flows.flow import FAR, HOME, NOW, OTHER, OWN, THIRD, Flow, decisions, reasons, removed
+from tests.standin import serve
+
+CHANGES = {"DeregisterImage", "DeleteSnapshot"}
+
+
+def places(result: Result) -> list[tuple[str, str]]:
+    assert result.plan is not None
+    return [(target.account, target.region) for target in result.plan.targets]
+
+
+def regions(result: Result) -> list[str]:
+    return [region for _, region in places(result)]
+
+
+def accounts(result: Result) -> list[str]:
+    return sorted({account for account, _ in places(result)})
+
+
+class TestRegions:
+    @pytest.mark.parametrize(
+        ("options", "expected"),
+        [
+            ({"region": ("eu-west-*",)}, ["eu-west-1", "eu-west-2", "eu-west-3"]),
+            ({"region": ("eu-west-*",), "exclude_region": ("eu-west-2",)}, ["eu-west-1", "eu-west-3"]),
+            ({"region": ("eu-*",), "exclude_region": ("*-1",)}, ["eu-west-2", "eu-west-3"]),
+            ({"region": ("us-east-1", "eu-south-1")}, ["eu-south-1", "us-east-1"]),
+            ({"region": ("us-*", "us-east-1")}, ["us-east-1", "us-east-2", "us-west-1", "us-west-2"]),
+            ({"region": ("eu-west-1",)}, ["eu-west-1"]),
+            ({}, ["eu-west-1"]),
+            ({"exclude_region": ("us-*",)}, ["eu-west-1"]),
+        ],
+    )
+    def test_patterns_choose_among_the_enabled_ones(self, flow: Flow, options: Any, expected: list[str]) -> None:
+        free = {name: flow.add(region=flow.region(name=name)).image_id for name in (*expected, "ca-central-1")}
+        result = flow.clean(**options)
+        assert regions(result) == expected
+        assert removed(result) == {free[name] for name in expected}
+
+    def test_all_are_those_that_are_enabled(self, flow: Flow) -> None:
+        found = regions(flow.clean(region=("*",)))
+        assert len(found) == 16
+        assert "eu-south-1" in found
+        assert {"af-south-1", "ap-east-1"}.isdisjoint(found)
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"region": ("eu-west-1", "eu-wset-2")}, {"region": ("eu-west-1", "af-south-1")}, {"region": ("mars-*",)},
+            {"region": ("eu-*",), "exclude_region": ("eu-wset-2",)},
+        ],
+    )  # fmt: skip
+    def test_a_name_that_is_none_of_them_is_an_error(self, flow: Flow, options: Any) -> None:
+        flow.add()
+        with pytest.raises(AmicleanerError, match="is none of the account's enabled Regions: ap-northeast-1, ") as caught:
+            flow.clean(**options)
+        assert caught.value.exit_status == 1
+        assert flow.changes() == []
+
+    def test_where_no_credentials_are_valid_the_region_may_not_be_enabled(self, flow: Flow) -> None:
+        assert "or the Region is not enabled" in flow.fails(region=("af-south-1",)).hint
+
+    def test_that_none_is_left_is_an_error(self, flow: Flow) -> None:
+        with pytest.raises(UsageError, match="No Region is left"):
+            flow.clean(exclude_region=("eu-west-1",))
+
+    def test_without_any_region_nothing_is_guessed(self, flow: Flow) -> None:
+        flow.patch.delenv("AWS_DEFAULT_REGION")
+        with pytest.raises(AmicleanerError, match="No Region: give --region"):
+            flow.clean()
+
+    def test_each_account_has_the_regions_that_are_enabled_in_it(self, flow: Flow) -> None:
+        flow.world.account(OTHER).opt_in["eu-west-2"] = "not-opted-in"
+        roles = (flow.role(OWN), flow.role(OTHER))
+        assert places(flow.clean(role_arn=roles, region=("eu-west-*",))) == [
+            (OWN, "eu-west-1"),
+            (OWN, "eu-west-2"),
+            (OWN, "eu-west-3"),
+            (OTHER, "eu-west-1"),
+            (OTHER, "eu-west-3"),
+        ]
+
+
+class TestAccounts:
+    def test_several_profiles_each_in_its_own_region(self, flow: Flow) -> None:
+        flow.patch.delenv("AWS_DEFAULT_REGION")
+        flow.profile("one", OWN)
+        flow.profile("two", OTHER, region=FAR)
+        free = flow.add().image_id, flow.add(region=flow.region(OTHER, FAR)).image_id
+        result = flow.clean(profile=("one", "two"))
+        assert places(result) == [(OWN, HOME), (OTHER, FAR)]
+        assert removed(result) == set(free)
+
+    def test_an_unknown_profile_is_named_with_those_that_exist(self, flow: Flow) -> None:
+        flow.profile("one", OWN)
+        with pytest.raises(UsageError, match="Profiles that exist: one") as caught:
+            flow.clean(profile=("one", "tow"))
+        assert "tow" in str(caught.value)
+        assert flow.standin.calls.records == []
+
+    def test_several_roles_and_not_the_account_that_assumes_them(self, flow: Flow) -> None:
+        own = flow.add().image_id
+        free = {flow.add(region=flow.region(account)).image_id for account in (OTHER, THIRD)}
+        result = flow.clean(role_arn=(flow.role(OTHER), flow.role(THIRD)))
+        assert accounts(result) == [OTHER, THIRD]
+        assert removed(result) == free
+        assert own in flow.home.images
+        assert {call.action for call in flow.standin.calls.records if call.account == OWN} == {"AssumeRole"}
+
+    def test_roles_are_assumed_from_the_one_profile(self, flow: Flow) -> None:
+        flow.patch.delenv("AWS_DEFAULT_REGION")
+        flow.profile("base", THIRD, region=FAR)
+        role = flow.role(OTHER, trusted=[THIRD])
+        free = flow.add(region=flow.region(OTHER, FAR)).image_id
+        result = flow.clean(profile=("base",), role_arn=(role,))
+        assert (places(result), removed(result)) == ([(OTHER, FAR)], {free})
+
+    def test_several_profiles_with_roles_are_a_misunderstanding(self, flow: Flow) -> None:
+        with pytest.raises(UsageError, match="give one --profile"):
+            flow.clean(profile=("one", "two"), role_arn=(flow.role(OTHER),))
+
+    def test_a_role_of_the_own_account_makes_it_a_target(self, flow: Flow) -> None:
+        free = flow.add().image_id
+        assert removed(flow.clean(role_arn=(flow.role(OWN),))) == {free}
+
+    @pytest.mark.parametrize("given", ["a secret", None, "another"])
+    def test_the_external_id_goes_along(self, flow: Flow, given: str | None) -> None:
+        free = flow.add(region=flow.region(OTHER)).image_id
+        options: dict[str, Any] = {"role_arn": (flow.role(OTHER, external_id="a secret"),)}
+        options |= {"external_id": given} if given else {}
+        if given == "a secret":
+            assert removed(flow.clean(**options)) == {free}
+        else:
+            assert str(flow.fails(**options)).startswith(f"sts:AssumeRole failed in account {OTHER} Region {HOME}: AccessDenied")
+
+    @pytest.mark.parametrize("way", ["profiles", "roles", "profile and reader", "role and reader"])
+    def test_the_same_account_twice_counts_once(self, flow: Flow, way: str) -> None:
+        flow.profile("one", OTHER)
+        flow.profile("two", OTHER)
+        first, second = flow.role(OTHER), flow.role(OTHER, "second")
+        free = flow.add(region=flow.region(OTHER)).image_id
+        options: dict[str, Any] = {
+            "profiles": {"profile": ("one", "two")},
+            "roles": {"role_arn": (first, second)},
+            "profile and reader": {"profile": ("one",), "used_by_role_arn": (first,)},
+            "role and reader": {"role_arn": (first,), "used_by_profile": ("two",)},
+        }[way]
+        result = flow.clean(**options)
+        assert places(result) == [(OTHER, HOME)]
+        assert removed(result) == {free}
+        assert flow.changes() == [free]
+        assert len(flow.calls("DescribeImages")) == 1
+
+
+class TestOrganization:
+    def test_the_own_account_with_its_own_credentials_and_no_closed_one(self, flow: Flow) -> None:
+        flow.standin.pager.cap = 1
+        flow.organization()
+        flow.role(OWN)
+        flow.role(THIRD)
+        free = {flow.add(region=flow.region(account)).image_id for account in (OWN, OTHER)}
+        closed = flow.add(region=flow.region(THIRD)).image_id
+        result = flow.clean(organization_role="cleaner")
+        assert accounts(result) == [OWN, OTHER]
+        assert removed(result) == free
+        assert closed in flow.region(THIRD).images
+        assert {call.params["RoleArn"] for call in flow.calls("AssumeRole")} == {f"arn:aws:iam::{OTHER}:role/cleaner"}
+
+    @pytest.mark.parametrize("state", ["SUSPENDED", "PENDING_CLOSURE", "PENDING_ACTIVATION", "CLOSED"])
+    def test_only_active_accounts_take_part(self, flow: Flow, state: str) -> None:
+        flow.organization()
+        assert flow.world.organization
+        flow.world.organization.accounts[THIRD].state = state
+        assert accounts(flow.clean(organization_role="cleaner")) == [OWN, OTHER]
+
+    @pytest.mark.parametrize(("excluded", "left"), [(OTHER, [OWN]), (OWN, [OTHER])])
+    def test_excluded_accounts_take_no_part(self, flow: Flow, excluded: str, left: list[str]) -> None:
+        flow.organization()
+        image = flow.add(region=flow.region(excluded)).image_id
+        result = flow.clean(organization_role="cleaner", exclude_account=(excluded,))
+        assert accounts(result) == left
+        assert image in flow.region(excluded).images
+        assert {call.account for call in flow.calls("DescribeInstances")} == set(left)
+
+    def test_an_excluded_account_that_is_unknown_is_an_error(self, flow: Flow) -> None:
+        flow.organization()
+        with pytest.raises(AmicleanerError, match="444444444444 is no account of this organization"):
+            flow.clean(organization_role="cleaner", exclude_account=("444444444444",))
+
+    def test_that_no_account_is_left_is_an_error(self, flow: Flow) -> None:
+        flow.organization()
+        with pytest.raises(UsageError, match="No account is left"):
+            flow.clean(organization_role="cleaner", exclude_account=(OWN, OTHER))
+
+    def test_one_account_without_the_role_stops_all(self, flow: Flow) -> None:
+        flow.organization()
+        flow.world.add_organization(OWN, [OTHER, THIRD])
+        flow.add()
+        assert f"sts:AssumeRole failed in account {THIRD}" in str(flow.fails(organization_role="cleaner"))
+
+
+def test_groups_and_the_kept_ones_count_in_each_place_alone(flow: Flow) -> None:
+    everywhere = [flow.region(account, name) for account in (OWN, OTHER) for name in (HOME, FAR)]
+    images = [flow.several(3, region=region) for region in everywhere]
+    result = flow.clean(role_arn=(flow.role(OWN), flow.role(OTHER)), region=(HOME, FAR), keep_previous=2)
+    assert removed(result) == {ids[2] for ids in images}
+    assert result.plan is not None
+    assert [(row.target, row.label, len(row.decisions)) for row in result.plan.listed] == [
+        (target, "prod.web", 1) for target in sorted(Target(a, r) for a in (OWN, OTHER) for r in (HOME, FAR))
+    ]
+
+
+class TestProtection:
+    """What any account of the run uses protects the AMIs of all of them in that Region."""
+
+    def roles(self, flow: Flow) -> dict[str, Any]:
+        return {"role_arn": (flow.role(OWN), flow.role(OTHER)), "region": (HOME, FAR)}
+
+    @pytest.mark.parametrize(("owner", "user"), [(OWN, OTHER), (OTHER, OWN)])
+    def test_an_instance_of_one_account_keeps_the_ami_of_the_other(self, flow: Flow, owner: str, user: str) -> None:
+        held, free = flow.several(2, region=flow.region(owner))
+        instance = flow.region(user).add_instance(held)
+        result = flow.clean(**self.roles(flow))
+        assert removed(result) == {free}
+        [use] = decisions(result)[held].used_by
+        assert (use.id, use.account, use.region) == (instance.instance_id, user, HOME)
+
+    def test_references_are_asked_in_every_account(self, flow: Flow) -> None:
+        held, free = flow.several(2)
+        flow.region(OTHER).add_parameter("/golden", held)
+        result = flow.clean(**self.roles(flow))
+        assert (removed(result), decisions(result)[held].used_by[0].account) == ({free}, OTHER)
+
+    def test_so_are_refreshes(self, flow: Flow) -> None:
+        held, free = flow.several(2)
+        flow.region(OTHER).add_group("group")
+        override = {"LaunchTemplate": {"Overrides": [{"ImageId": held}]}}
+        flow.region(OTHER).add_refresh("group", {"MixedInstancesPolicy": override})
+        result = flow.clean(**self.roles(flow))
+        assert (removed(result), decisions(result)[held].used_by[0].kind) == ({free}, "instance-refresh")
+
+    @pytest.mark.parametrize("user", [OWN, OTHER])
+    def test_not_in_another_region(self, flow: Flow, user: str) -> None:
+        image = flow.add().image_id
+        flow.region(user, FAR).add_instance(image)
+        assert removed(flow.clean(**self.roles(flow))) == {image}
+
+    def test_sharing_with_an_account_of_the_run_keeps_nothing_but_use_does(self, flow: Flow) -> None:
+        shared, used = flow.several(2, shared_with=(OTHER,))
+        outside = flow.add(shared_with=(OTHER, THIRD)).image_id
+        flow.region(OTHER).add_instance(used)
+        result = flow.clean(**self.roles(flow))
+        assert reasons(result) == {shared: "old", used: "in-use", outside: "shared"}
+        assert THIRD in decisions(result)[outside].explanation
+        assert OTHER not in decisions(result)[outside].explanation
+        assert removed(result) == {shared}
+
+    def test_sharing_with_a_read_only_account_of_the_run_keeps_nothing_either(self, flow: Flow) -> None:
+        image = flow.add(shared_with=(OTHER,)).image_id
+        assert reasons(flow.clean(used_by_role_arn=(flow.role(OTHER),))) == {image: "old"}
+
+
+class TestReaders:
+    @pytest.mark.parametrize("way", ["used_by_role_arn", "used_by_profile"])
+    def test_what_they_use_protects_and_nothing_of_theirs_is_touched(self, flow: Flow, way: str) -> None:
+        held, free = flow.several(2)
+        theirs = flow.region(OTHER)
+        flow.add(region=theirs)
+        flow.orphan("ami-12345678", region=theirs)
+        theirs.add_instance(held)
+        given = flow.role(OTHER) if way == "used_by_role_arn" else flow.profile("other", OTHER)
+        result = flow.clean(**{way: (given,)}, check_orphans=True)
+        assert removed(result) == {free}
+        assert places(result) == [(OWN, HOME)]
+        assert len(theirs.images), len(theirs.snapshots) == (1, 2)
+        called = {call.action for call in flow.standin.calls.records if call.account == OTHER}
+        assert called.isdisjoint(CHANGES | {"DescribeImages", "DescribeSnapshots", "DescribeImageAttribute"})
+        assert "DescribeInstances" in called
+
+    def test_they_are_read_in_the_regions_of_the_targets_that_are_enabled_there(self, flow: Flow) -> None:
+        flow.world.account(OTHER).opt_in["eu-west-2"] = "not-opted-in"
+        flow.clean(region=("eu-west-1", "eu-west-2"), used_by_role_arn=(flow.role(OTHER),))
+        assert {call.region for call in flow.calls("DescribeInstances", account=OTHER)} == {"eu-west-1"}
+
+    def test_one_that_can_not_be_read_stops_everything(self, flow: Flow) -> None:
+        flow.add()
+        flow.fault("DescribeFleets", when=lambda call: call.account == OTHER)
+        assert f"account {OTHER}" in str(flow.fails(used_by_role_arn=(flow.role(OTHER),)))
+
+    def test_their_snapshots_templates_keep_an_orphan(self, flow: Flow) -> None:
+        kept, free = flow.orphan(), flow.orphan()
+        flow.region(OTHER).add_launch_template(versions=[{"BlockDeviceMappings": [{"Ebs": {"SnapshotId": kept}}]}])
+        result = flow.clean(check_orphans=True, used_by_role_arn=(flow.role(OTHER),))
+        assert [orphan.snapshot.id for orphan in result.orphans] == [free]
+        assert kept in flow.home.snapshots
+
+
+TEN = [f"{number:012}" for number in range(100, 110)]
+
+
+@pytest.mark.parametrize("action", ["DescribeImages", "DescribeInstances", "DescribeImageReferences", "DescribeImageAttribute"])
+def test_one_unreadable_target_among_ten_stops_all(flow: Flow, action: str) -> None:
+    for account in TEN:
+        flow.add(region=flow.region(account))
+    flow.fault(action, when=lambda call: call.account == TEN[6])
+    error = flow.fails(role_arn=tuple(flow.role(account) for account in TEN))
+    assert str(error).startswith(f"ec2:{action} failed in account {TEN[6]} Region {HOME}: UnauthorizedOperation")
+    assert all(len(flow.region(account).images) == 1 for account in TEN)
+
+
+def everything(flow: Flow) -> dict[str, Any]:
+    """Two accounts and two Regions that are in use all over the place."""
+    for account in (OWN, OTHER):
+        held = flow.fill(account)
+        far = flow.region(account, FAR)
+        flow.several(3, region=far)
+        flow.region(OTHER, FAR).add_instance(held)
+    flow.standin.missing_actions |= {"DescribeSpotInstanceRequests", "DescribeFleets"}
+    flow.home.add_group(launch_template={"LaunchTemplateId": "lt-00000000000000000", "Version": "1"})
+    return {
+        "role_arn": (flow.role(OTHER), flow.role(OWN)),
+        "region": (FAR, HOME),
+        "check_orphans": True,
+        "keep_previous": 1,
+        "force_delete": True,
+        "explain": True,
+    }
+
+
+def output(flow: Flow, options: dict[str, Any]) -> tuple[str, str, str]:
+    """What the command prints, and its JSON."""
+    config = Config(**options)
+    out, err = io.StringIO(), io.StringIO()
+    environ: Mapping[str, str] = {"COLUMNS": "160"}
+    console = Console(
+        config, stdout=out, stderr=err, stdin=io.StringIO(), environ=environ, clock=flow.time.clock, version="1"
+    )
+    result = clean(config, view=console, clock=flow.time.clock)
+    return out.getvalue(), err.getvalue(), to_json(document(result, config, version="1", created=NOW))
+
+
+def test_the_output_is_the_same_whatever_the_order_of_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = set()
+    for seed in range(4):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        flow = Flow(monkeypatch, folder)
+        options = everything(flow)
+        shuffled, wait = random.Random(seed), threading.Event()
+        flow.standin.latency = 1.0 if seed else 0.0
+        flow.standin.sleep = lambda seconds, shuffled=shuffled, wait=wait: wait.wait(shuffled.random() * 0.02)
+        if seed == 3:
+            options["role_arn"], options["region"] = options["role_arn"][::-1], options["region"][::-1]
+        out, err, json = output(flow, options)
+        if seed < 3:
+            found.add((out, err, json))
+        assert out.count("deregistered") == 6
+        assert "orphan snapshots successfully removed" in out
+    assert len(found) == 1
+
+
+class TestBounds:
+    def waiting(self, flow: Flow) -> dict[str, Any]:
+        """Twelve Regions whose answers take a little."""
+        names = [name for name in flow.world.account().opt_in if flow.world.account().enabled(name)][:12]
+        for name in names:
+            flow.several(3, region=flow.region(name=name))
+        flow.standin.latency = 0.003
+        return {"region": tuple(names)}
+
+    def test_calls_at_once(self, flow: Flow) -> None:
+        result = flow.clean(**self.waiting(flow))
+        assert len(removed(result)) == 36
+        assert 8 < flow.standin.calls.peak_running <= scan.CALLS_AT_ONCE + AT_ONCE
+
+    def test_the_bound_is_what_bounds_them(self, flow: Flow) -> None:
+        flow.patch.setattr(scan, "CALLS_AT_ONCE", 3)
+        flow.clean(**self.waiting(flow), dry_run=True)
+        assert flow.standin.calls.peak_running == 3
+
+    def test_connections(self, flow: Flow) -> None:
+        """Where there are more places than are read at once, those that are done let go of their connections."""
+        flow.patch.setattr(scan, "CALLS_AT_ONCE", 4)
+        flow.patch.setattr(scan, "PLACES_AT_ONCE", 2)
+        with serve(flow.standin) as served:
+            flow.direct(served.url)
+            flow.clean(**self.waiting(flow), dry_run=True)
+        # Two places with at most four connections to each of EC2 and Auto Scaling, and one to ask for the Regions.
+        assert 2 < flow.standin.calls.peak_connections <= 2 * 2 * 4 + 1
+
+
+def test_the_credentials_of_a_role_are_renewed_in_a_long_run(flow: Flow) -> None:
+    """Twenty-six AMIs that share a snapshot go one after another; two hours pass, and credentials last for one."""
+    shared = flow.home.add_snapshot("shared").snapshot_id
+    ids = [flow.add(snapshots=[shared]).image_id for _ in range(26)]
+    flow.standin.after("DeregisterImage", lambda world, call: flow.time.sleep(290))
+    result = flow.clean(role_arn=(flow.role(OWN),))
+    assert (removed(result), result.exit_status) == (set(ids), 0)
+    assert len(flow.calls("AssumeRole")) >= 3
+    assert flow.time.seconds > 7200
+
+
+def test_a_role_that_is_taken_away_in_a_long_run_stops_it(flow: Flow) -> None:
+    shared = flow.home.add_snapshot("shared").snapshot_id
+    for _ in range(26):
+        flow.add(snapshots=[shared])
+    flow.standin.after("DeregisterImage", lambda world, call: flow.time.sleep(290))
+    flow.fault("AssumeRole", nth=2, code="AccessDenied")
+    result = flow.clean(role_arn=(flow.role(OWN),))
+    assert 0 < len(removed(result)) < 20
+    assert "sts:AssumeRole failed" in result.problems[0]
+    assert result.exit_status == 1
+
+
+def test_several_targets_are_deleted_at_once(flow: Flow) -> None:
+    targets = [(OWN, HOME), (OWN, FAR), (OTHER, HOME)]
+    for account, name in targets:
+        flow.add(region=flow.region(account, name))
+    together = threading.Barrier(len(targets), timeout=20)
+    answer = flow.standin.handle
+
+    def handle(method: str, path: str, headers: Any, body: bytes, connection: int = 0) -> Any:
+        if b"Action=DeregisterImage" in body:
+            together.wait()
+        return answer(method, path, headers, body, connection)
+
+    flow.patch.setattr(flow.standin, "handle", handle)
+    result = flow.clean(role_arn=(flow.role(OWN), flow.role(OTHER)), region=(HOME, FAR))
+    assert len(removed(result)) == 3
+
+
+def test_what_fails_in_one_target_does_not_stop_the_others(flow: Flow) -> None:
+    free = flow.add().image_id
+    far = flow.add(region=flow.region(OTHER)).image_id
+    flow.fault("DeregisterImage", when=lambda call: call.account == OTHER)
+    result = flow.clean(role_arn=(flow.role(OWN), flow.role(OTHER)))
+    assert removed(result) == {free}
+    [failed] = result.failed_amis
+    assert (failed.id, failed.target, failed.error and failed.error.code) == (far, Target(OTHER, HOME), "UnauthorizedOperation")
+    assert result.exit_status == 1
+
+
+def test_no_changing_call_before_every_target_has_been_read(flow: Flow) -> None:
+    for account in TEN[:3]:
+        flow.fill(account)
+    flow.clean(role_arn=tuple(flow.role(account) for account in TEN[:3]), check_orphans=True)
+    actions = [call.action for call in flow.standin.calls.records]
+    first = min(actions.index(action) for action in CHANGES)
+    assert {"DescribeImageReferences", "DescribeImageAttribute", "DescribeSnapshots"}.isdisjoint(actions[first:])
+
+
+def test_a_region_that_a_role_may_not_use_is_named(flow: Flow) -> None:
+    flow.fault("DescribeImages", when=lambda call: call.region == FAR)
+    with pytest.raises(AwsError, match=f"account {OTHER} Region {FAR}"):
+        flow.clean(role_arn=(flow.role(OTHER),), region=(HOME, FAR))
