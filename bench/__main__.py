@@ -187,8 +187,8 @@ def write(figures: Sequence[Figure], runs: int) -> None:
     text = [
         "# Figures",
         "",
-        f"Made by `tox -e bench` on {datetime.now(UTC):%Y-%m-%d} with Python {platform.python_version()}: medians of {runs} "
-        "runs of whole processes, in turn with aws-amicleaner 0.2.2, against the stand-in of the tests.",
+        f"Made by `tox -e bench` on {datetime.now(UTC):%Y-%m-%d} with Python {platform.python_version()}. Whole processes,",
+        f"medians of {runs} runs, in turn with aws-amicleaner 0.2.2, against the stand-in of the tests.",
         "",
         "![ratios](figures.svg)",
         "",
@@ -198,7 +198,8 @@ def write(figures: Sequence[Figure], runs: int) -> None:
         "",
     ]
     (ROOT / "docs" / "figures.md").write_text("\n".join(text), encoding="utf-8")
-    draw([figure for figure in figures if figure.ratio is not None and figure.goal is not None], ROOT / "docs" / "figures.svg")
+    shown = [figure for figure in figures if figure.ratio is not None and figure.goal is not None]
+    draw(shown, ROOT / "docs" / "figures.svg")
 
 
 if __name__ == "__main__":

@@ -55,8 +55,7 @@ def serve(*arguments: str) -> Iterator[Served]:
     """A scenario (`bench.serve`), until the block ends."""
     command = [sys.executable, "-m", "bench.serve", *arguments]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert process.stdout is not None
-    url, key = process.stdout.readline().split()
+    url, key = process.stdout.readline().split() if process.stdout else ("", "")
     served = Served(url, key, process)
     try:
         yield served
@@ -72,9 +71,9 @@ def run(command: Sequence[str], environment: Mapping[str, str], answer: str = ""
     process = subprocess.Popen(
         command, env=env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True, cwd="/"
     )
-    assert process.stdin is not None
-    process.stdin.write(answer)
-    process.stdin.close()
+    if process.stdin:
+        process.stdin.write(answer)
+        process.stdin.close()
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.monotonic() - started
     process.returncode = os.waitstatus_to_exitcode(status)

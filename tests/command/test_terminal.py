@@ -46,7 +46,7 @@ def answered(
 
 def shown_lines(finished: Finished) -> list[str]:
     """What is to be seen once it is over: progress is gone by then."""
-    return [re.sub(r".*\r", "", line.rstrip("\r")) for line in plain(finished.out).split("\n")]
+    return [re.sub(r".*\r", "", line.rstrip("\r")).rstrip() for line in plain(finished.out).split("\n")]
 
 
 def test_styles_and_a_yes(own_account: Account) -> None:
@@ -88,8 +88,15 @@ def test_an_empty_no_color_is_none(account: Account) -> None:
     assert BOLD in answered(account, "n", env={"NO_COLOR": ""}).out
 
 
-def test_nothing_is_drawn_over_on_a_dumb_terminal(account: Account) -> None:
-    assert not re.search(r"\r(?!\n)", answered(account, "n", env={"TERM": "dumb"}).out)
+@pytest.mark.parametrize("kind, drawn", [("xterm-256color", True), ("dumb", False)])
+def test_progress_is_drawn_and_gone_where_a_line_can_be_drawn_over(own_account: Account, kind: str, drawn: bool) -> None:
+    own_account.standin.latency = 0.6
+    finished = answered(own_account, "n", env={"TERM": kind})
+    assert ("Reading: " in finished.out) is drawn
+    assert bool(re.search(r"\r(?!\r?\n)", finished.out)) is drawn
+    lines = shown_lines(finished)
+    assert not any("Reading: " in line for line in lines)
+    assert lines[lines.index("Retrieving AMIs to clean ...") + 1 :][:2] == ["", "AMIs to be removed:"]
 
 
 @pytest.mark.parametrize("kind", [None, "", "no-such-terminal", "xterm-256color"])

@@ -6,10 +6,13 @@ import io
 import random
 import threading
 from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.credentials import DeferredRefreshableCredentials
 
 from amicleaner.aws import scan
 from amicleaner.aws.control import AT_ONCE
@@ -154,7 +157,9 @@ class TestAccounts:
         if given == "a secret":
             assert removed(flow.clean(**options)) == {free}
         else:
-            assert str(flow.fails(**options)).startswith(f"sts:AssumeRole failed in account {OTHER} Region {HOME}: AccessDenied")
+            assert str(flow.fails(**options)).startswith(
+                f"sts:AssumeRole failed in account {OTHER} Region {HOME}: AccessDenied"
+            )
 
     @pytest.mark.parametrize("way", ["profiles", "roles", "profile and reader", "role and reader"])
     def test_the_same_account_twice_counts_once(self, flow: Flow, way: str) -> None:
@@ -162,13 +167,13 @@ class TestAccounts:
         flow.profile("two", OTHER)
         first, second = flow.role(OTHER), flow.role(OTHER, "second")
         free = flow.add(region=flow.region(OTHER)).image_id
-        options: dict[str, Any] = {
+        ways: dict[str, dict[str, Any]] = {
             "profiles": {"profile": ("one", "two")},
             "roles": {"role_arn": (first, second)},
             "profile and reader": {"profile": ("one",), "used_by_role_arn": (first,)},
             "role and reader": {"role_arn": (first,), "used_by_profile": ("two",)},
-        }[way]
-        result = flow.clean(**options)
+        }
+        result = flow.clean(**ways[way])
         assert places(result) == [(OTHER, HOME)]
         assert removed(result) == {free}
         assert flow.changes() == [free]
@@ -292,13 +297,20 @@ class TestReaders:
         flow.orphan("ami-12345678", region=theirs)
         theirs.add_instance(held)
         given = flow.role(OTHER) if way == "used_by_role_arn" else flow.profile("other", OTHER)
-        result = flow.clean(**{way: (given,)}, check_orphans=True)
+        options: dict[str, Any] = {way: (given,)}
+        result = flow.clean(**options, check_orphans=True)
         assert removed(result) == {free}
         assert places(result) == [(OWN, HOME)]
-        assert len(theirs.images), len(theirs.snapshots) == (1, 2)
+        assert (len(theirs.images), len(theirs.snapshots)) == (1, 2)
         called = {call.action for call in flow.standin.calls.records if call.account == OTHER}
         assert called.isdisjoint(CHANGES | {"DescribeImages", "DescribeSnapshots", "DescribeImageAttribute"})
         assert "DescribeInstances" in called
+
+    def test_what_they_cannot_see_is_a_warning_too(self, flow: Flow) -> None:
+        flow.add()
+        flow.region(OTHER).add_launch_template(versions=[{"ImageId": "resolve:ssm:/lost"}])
+        [warning] = flow.clean(used_by_role_arn=(flow.role(OTHER),)).warnings
+        assert warning.endswith(f"({OTHER} {HOME})")
 
     def test_they_are_read_in_the_regions_of_the_targets_that_are_enabled_there(self, flow: Flow) -> None:
         flow.world.account(OTHER).opt_in["eu-west-2"] = "not-opted-in"
@@ -321,7 +333,9 @@ class TestReaders:
 TEN = [f"{number:012}" for number in range(100, 110)]
 
 
-@pytest.mark.parametrize("action", ["DescribeImages", "DescribeInstances", "DescribeImageReferences", "DescribeImageAttribute"])
+@pytest.mark.parametrize(
+    "action", ["DescribeImages", "DescribeInstances", "DescribeImageReferences", "DescribeImageAttribute"]
+)
 def test_one_unreadable_target_among_ten_stops_all(flow: Flow, action: str) -> None:
     for account in TEN:
         flow.add(region=flow.region(account))
@@ -362,6 +376,11 @@ def output(flow: Flow, options: dict[str, Any]) -> tuple[str, str, str]:
     return out.getvalue(), err.getvalue(), to_json(document(result, config, version="1", created=NOW))
 
 
+def shuffle(numbers: random.Random, seconds: float) -> None:
+    """Lets an answer wait for some milliseconds."""
+    threading.Event().wait(numbers.random() * 0.02)
+
+
 def test_the_output_is_the_same_whatever_the_order_of_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = set()
     for seed in range(4):
@@ -369,9 +388,8 @@ def test_the_output_is_the_same_whatever_the_order_of_answers(monkeypatch: pytes
         folder.mkdir()
         flow = Flow(monkeypatch, folder)
         options = everything(flow)
-        shuffled, wait = random.Random(seed), threading.Event()
         flow.standin.latency = 1.0 if seed else 0.0
-        flow.standin.sleep = lambda seconds, shuffled=shuffled, wait=wait: wait.wait(shuffled.random() * 0.02)
+        flow.standin.sleep = partial(shuffle, random.Random(seed))
         if seed == 3:
             options["role_arn"], options["region"] = options["role_arn"][::-1], options["region"][::-1]
         out, err, json = output(flow, options)
@@ -435,6 +453,29 @@ def test_a_role_that_is_taken_away_in_a_long_run_stops_it(flow: Flow) -> None:
     assert result.exit_status == 1
 
 
+def test_a_clock_that_is_wrong_is_no_fault_of_this_program(flow: Flow) -> None:
+    """botocore takes credentials that were made just now for expired ones."""
+    flow.add()
+    role = flow.role(OWN)
+    flow.patch.setattr(
+        DeferredRefreshableCredentials.__init__, "__defaults__", (lambda: flow.time.now() + timedelta(hours=2),)
+    )
+    error = flow.fails(role_arn=(role,))
+    assert "still expired" in error.message
+    assert error.hint == "Check this machine's clock."
+
+
+def test_outside_aws_a_role_that_breaks_does_not_pass_for_a_read_that_is_not_there(flow: Flow) -> None:
+    flow.outside_aws()
+    flow.add()
+    flow.patch.setattr(flow.view, "targets", lambda targets: flow.time.sleep(3500))
+    role = flow.role(OWN)
+    flow.fault("AssumeRole", code="InternalFailure", status=500, when=lambda call: flow.time.seconds > 3000)
+    with pytest.raises(AwsError, match="sts:AssumeRole failed"):
+        flow.clean(role_arn=(role,), max_attempts=2, include_shared=True)
+    assert flow.changes() == []
+
+
 def test_several_targets_are_deleted_at_once(flow: Flow) -> None:
     targets = [(OWN, HOME), (OWN, FAR), (OTHER, HOME)]
     for account, name in targets:
@@ -459,7 +500,11 @@ def test_what_fails_in_one_target_does_not_stop_the_others(flow: Flow) -> None:
     result = flow.clean(role_arn=(flow.role(OWN), flow.role(OTHER)))
     assert removed(result) == {free}
     [failed] = result.failed_amis
-    assert (failed.id, failed.target, failed.error and failed.error.code) == (far, Target(OTHER, HOME), "UnauthorizedOperation")
+    assert (failed.id, failed.target, failed.error and failed.error.code) == (
+        far,
+        Target(OTHER, HOME),
+        "UnauthorizedOperation",
+    )
     assert result.exit_status == 1
 
 

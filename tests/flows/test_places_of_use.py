@@ -43,13 +43,13 @@ def mixed(override: dict[str, Any] | None = None, **specification: str) -> dict[
     return {"LaunchTemplate": configs(override, **specification)[0]}
 
 
-def pinned(region: RegionState, image: str) -> dict[str, str]:
+def pinned(region: RegionState, image: str) -> dict[str, Any]:
     """Version 2 of a template of three, which is neither the default nor the latest one."""
     template = region.add_launch_template(versions=[{}, {"ImageId": image}, {}])
     return {"LaunchTemplateId": template.template_id, "Version": "2"}
 
 
-def by_name(region: RegionState, image: str) -> dict[str, str]:
+def by_name(region: RegionState, image: str) -> dict[str, Any]:
     template = region.add_launch_template(versions=[{}, {"ImageId": image}, {}])
     return {"LaunchTemplateName": template.name, "Version": "2"}
 
@@ -130,7 +130,9 @@ CASES = [
         lambda r, i: refreshing(r, {"MixedInstancesPolicy": mixed({"ImageId": i})}, "Cancelling"),
     ),
     Case("Spot Fleet's image", *SF, lambda r, i: r.add_spot_fleet(launch_specifications=[{"ImageId": i}])),
-    Case("Spot Fleet's template", *SF, lambda r, i: r.add_spot_fleet(launch_template_configs=configs(**pinned(r, i))), **PIN),
+    Case(
+        "Spot Fleet's template", *SF, lambda r, i: r.add_spot_fleet(launch_template_configs=configs(**pinned(r, i))), **PIN
+    ),
     Case(
         "Spot request", "spot-requests", "DescribeSpotInstanceRequests", "Spot request sir-",
         lambda r, i: r.add_spot_request(i),

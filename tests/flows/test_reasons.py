@@ -1,4 +1,4 @@
-"""For each reason to stay: an account in which exactly that keeps an AMI, on the last page, and a free AMI beside it goes."""
+"""For each reason to stay: an account in which exactly that keeps an AMI, on the last page, and a free one beside it goes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def tagged(**more: str) -> dict[str, Any]:
     return {"tags": TAGS | more}
 
 
-BY_NAME = {"mapping_key": "name", "mapping_values": ("web", "db")}
+BY_NAME: dict[str, Any] = {"mapping_key": "name", "mapping_values": ("web", "db")}
 
 CASES = [
     *(
@@ -52,7 +52,7 @@ CASES = [
         "Data Lifecycle Manager's tag", "managed", "Data Lifecycle", {"tags": TAGS | {"aws:dlm:lifecycle-policy-id": "p"}},
         by_id=True,
     ),
-    Case("Data Lifecycle Manager's own tag", "managed", "Data Lifecycle", {"tags": TAGS | {"dlm:managed": "yes"}}, by_id=True),
+    Case("dlm:managed", "managed", "Data Lifecycle", {"tags": TAGS | {"dlm:managed": "yes"}}, by_id=True),
     Case("public", "public", "public", {"public": True}, by_id=True),
     Case("shared with an account", "shared", OTHER, {"shared_with": (OTHER,)}, by_id=True),
     Case("shared with an organization", "shared", "the organization", {"organizations": (ORGANIZATION,)}, by_id=True),
@@ -111,9 +111,7 @@ def test_without_its_rule_it_goes(flow: Flow, case: Case, monkeypatch: pytest.Mo
     options = {**case.options, **({"keep_previous": 0} if case.reason == "kept-previous" else {})}
     # Everybody is also somebody outside the run; and AWS protects what is protected.
     lost = {case.reason, *(["shared"] if case.reason == "public" else [])}
-    left = {
-        name: tuple(rule for rule in getattr(filters, name) if rule[0] not in lost) for name in ("RULES", "NAMED_RULES")
-    }
+    left = {name: tuple(rule for rule in getattr(filters, name) if rule[0] not in lost) for name in ("RULES", "NAMED_RULES")}
     monkeypatch.setattr(filters.why_it_stays, "__defaults__", (left["RULES"],))
     monkeypatch.setattr(plan, "NAMED_RULES", left["NAMED_RULES"])
     assert planned(flow.clean(**options)) == {free, held}

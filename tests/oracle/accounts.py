@@ -63,7 +63,7 @@ MARKS: list[Data] = [
         {"organizations": (f"arn:aws:organizations::123456789012:{path}",)}
         for path in ("organization/o-1", "ou/o-1/ou-2") * 2
     ),
-    *({"last_launched": NOW - age} for age in (DAY * 0, DAY * 2.5, DAY * 3, DAY * 3 + BIT, DAY * 10, DAY * 60)),
+    *({"last_launched": NOW - age} for age in (DAY * 0, DAY * 3, DAY * 3, DAY * 3 + BIT, DAY * 10, DAY * 10)),
     {"deprecated": NOW - DAY},
     {"created": None},
     {"owner_id": OUTSIDE},
@@ -219,7 +219,7 @@ CHOOSING = st.fixed_dictionaries(
         "grouping": st.integers(0, 2).flatmap([BY_TAGS, BY_TAGS, BY_NAME].__getitem__),
         "keep_previous": st.sampled_from([1, 0, 0, 0, 1, 2, 3]),
         "ami_min_days": seldom(-1, 0, 1, 3, 10, weight=2),
-        "unused_days": seldom(None, 0, 3, 10, weight=2),
+        "unused_days": seldom(None, 0, 3, 10, weight=1),
         "only_tag": seldom((), ("team=a",), ("role=web", "environment=dev"), ("team=",), ("role=we",), weight=12),
         "only_name": seldom((), ("web*",), ("*-?", "front*"), ("web",), ("[[]web[]]",), weight=12),
         "include_untagged": seldom(False, True, weight=2),

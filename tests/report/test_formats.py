@@ -142,6 +142,12 @@ def test_targets_and_images_are_sorted() -> None:
     ]
 
 
+def test_json_is_exact_and_escapes_even_the_one_control_character_that_ascii_has_beyond_space() -> None:
+    whole = of_one("a\x7fé\ud800\n")
+    assert r'"name": "a\u007f\u00e9\ud800\n"' in render(whole, "json")
+    assert json.loads(render(whole, "json"))["amis"][0]["name"] == "a\x7fé\ud800\n"
+
+
 def test_times_are_utc() -> None:
     there = NOW.astimezone(timezone(timedelta(hours=2)))
     assert document(Result(), Config(), version=VERSION, created=there)["created"] == "2017-06-20T00:00:00Z"

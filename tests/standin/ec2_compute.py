@@ -80,7 +80,10 @@ def describe_instances(ctx: Context) -> str:
     return listing("reservationSet", reservations, token)
 
 
-# The overrides of an EC2 Fleet are a list in a member of its own name, in Spot's too: no table is needed.
+# The overrides of an EC2 Fleet are a list in a member of its own name, in Spot's too.
+SPOT_FLEET_NAMES = {"Tags": "tagSet", "BlockDeviceMappings": "blockDeviceMapping"}
+
+
 def render_spot_fleet(fleet: SpotFleet) -> str:
     config: Shape = {
         "IamFleetRole": "arn:aws:iam::123456789012:role/spot-fleet",
@@ -96,7 +99,7 @@ def render_spot_fleet(fleet: SpotFleet) -> str:
         "SpotFleetRequestConfig": config,
         "Tags": tag_shapes(fleet.tags),
     }
-    return f"<item>{ec2(fleet.finish(shape), {'Tags': 'tagSet'})}</item>"
+    return f"<item>{ec2(fleet.finish(shape), SPOT_FLEET_NAMES)}</item>"
 
 
 @ACTIONS("SpotFleetRequestId")

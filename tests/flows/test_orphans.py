@@ -1,0 +1,241 @@
+"""Orphan snapshots: every condition keeps one alone, and a free one beside it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.flows.flow import FAR, OTHER, OWN, Flow, removed
+from tests.standin import Call, World
+
+GONE = "ami-00000abc"
+COPIED = (
+    "Copied for DestinationAmi {ami} from SourceAmi ami-00000def for SourceSnapshot snap-00000def. "
+    "Task created on 1,607,338,338,349."
+)
+TO_BLOCK = "BlockDeviceMappings"
+
+
+def device(snapshot: str) -> list[dict[str, Any]]:
+    return [{"DeviceName": "/dev/xvda"}, {"DeviceName": "/dev/sdf", "Ebs": {"SnapshotId": snapshot}}]
+
+
+def disabled(flow: Flow) -> str:
+    """A snapshot of a disabled AMI that was made from it, not for it."""
+    snapshot = flow.orphan()
+    flow.add(snapshots=[snapshot], state="disabled")
+    return snapshot
+
+
+def template(flow: Flow, *, number: int, versions: int, pinned: bool = False) -> str:
+    snapshot = flow.orphan()
+    data: list[dict[str, Any]] = [{} for _ in range(versions)]
+    data[number - 1] = {TO_BLOCK: device(snapshot)}
+    made = flow.home.add_launch_template(versions=data)
+    if pinned:
+        flow.home.add_group(launch_template={"LaunchTemplateId": made.template_id, "Version": str(number)})
+    return snapshot
+
+
+def used(flow: Flow, use: Callable[[str], object]) -> str:
+    snapshot = flow.orphan()
+    use(snapshot)
+    return snapshot
+
+
+def recycled(flow: Flow) -> str:
+    flow.home.recycle("ami-11111111")
+    flow.home.recycle(GONE)
+    return flow.orphan(GONE)
+
+
+def existing(flow: Flow, **members: Any) -> str:
+    """Made for an AMI that exists, and no longer one of its block devices."""
+    return flow.orphan(flow.add(snapshots=[], tags={}, **members).image_id)
+
+
+def copy_of_existing(flow: Flow) -> str:
+    return flow.orphan(description=COPIED.format(ami=flow.add(snapshots=[], tags={}).image_id))
+
+
+KEPT: dict[str, Callable[[Flow], str]] = {
+    "made for an AMI that exists": existing,
+    "made for a disabled AMI": lambda flow: existing(flow, state="disabled"),
+    "copied for an AMI that exists": copy_of_existing,
+    "of an AMI in the Recycle Bin": recycled,
+    "held by another AMI": lambda flow: used(flow, lambda snapshot: flow.add(snapshots=[snapshot], tags={})),
+    "held by a disabled AMI": disabled,
+    "a template's default version": lambda flow: template(flow, number=1, versions=3),
+    "a template's latest version": lambda flow: template(flow, number=3, versions=3),
+    "a pinned version": lambda flow: template(flow, number=2, versions=3, pinned=True),
+    "a launch configuration": lambda flow: used(
+        flow, lambda snapshot: flow.home.add_launch_configuration("ami-22222222", block_devices=device(snapshot))
+    ),
+    "a Spot Fleet": lambda flow: used(
+        flow,
+        lambda snapshot: flow.home.add_spot_fleet(
+            launch_specifications=[{"ImageId": "ami-22222222", TO_BLOCK: device(snapshot)}]
+        ),
+    ),
+    "AWS Backup": lambda flow: flow.orphan(tags={"aws:backup:source-resource": "arn:aws:ec2:::instance/i-1"}),
+    "Data Lifecycle Manager": lambda flow: flow.orphan(tags={"aws:dlm:lifecycle-policy-id": "policy-1"}),
+    "Data Lifecycle Manager's own tag": lambda flow: flow.orphan(tags={"dlm:managed": "true"}),
+    "a day old": lambda flow: flow.orphan(days=1),
+    "under way": lambda flow: flow.orphan(state="pending"),
+    "failed": lambda flow: flow.orphan(state="error"),
+    "of somebody else": lambda flow: flow.orphan(owner_id=OTHER),
+    "made by hand": lambda flow: flow.orphan(description="before the upgrade"),
+    "described by hand": lambda flow: flow.orphan(description=f"see Created by CreateImage(i-0) for {GONE}"),
+    "without a description": lambda flow: flow.orphan(description=""),
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_exactly_this_keeps_it(flow: Flow, name: str) -> None:
+    flow.standin.pager.cap = 1
+    for _ in range(2):
+        flow.home.add_launch_configuration("ami-22222222")
+        flow.home.add_launch_template()
+    free = flow.orphan()
+    kept = KEPT[name](flow)
+    result = flow.clean(check_orphans=True)
+    assert [orphan.snapshot.id for orphan in result.orphans] == [free]
+    assert kept in flow.home.snapshots
+    assert free not in flow.home.snapshots
+    assert result.exit_status == 0
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        f"Created by CreateImage(i-0123456789abcdef0) for {GONE}",
+        f"Created by CreateImage(i-0123abcd) for {GONE} from vol-0123abcd",
+        COPIED.format(ami=GONE),
+    ],
+)
+def test_what_createimage_and_copyimage_left_behind_goes(flow: Flow, description: str) -> None:
+    snapshot = flow.orphan(description=description, days=1.001)
+    result = flow.clean(check_orphans=True)
+    assert [orphan.snapshot.id for orphan in result.orphans] == [snapshot]
+    assert snapshot not in flow.home.snapshots
+
+
+def test_two_questions_and_each_can_be_declined(flow: Flow) -> None:
+    orphan, image = flow.orphan(), flow.add().image_id
+    flow.view.yes = False
+    result = flow.asks(lambda: None, check_orphans=True)
+    assert flow.view.questions == ["1 orphan snapshots", "1 AMIs"]
+    assert (flow.changes(), result.exit_status, result.would_remove) == ([], 0, True)
+    assert orphan in flow.home.snapshots
+    assert image in flow.home.images
+
+
+def test_after_a_no_the_run_goes_on_with_the_amis(flow: Flow) -> None:
+    orphan, image = flow.orphan(), flow.add().image_id
+    answers = iter([False, True])
+
+    def ask() -> None:
+        flow.view.yes = next(answers)
+
+    assert removed(flow.asks(ask, check_orphans=True)) == {image}
+    assert orphan in flow.home.snapshots
+
+
+def test_force_asks_neither(flow: Flow) -> None:
+    flow.orphan()
+    flow.add()
+    flow.clean(check_orphans=True)
+    assert (flow.view.questions, flow.home.snapshots, flow.home.images) == ([], {}, {})
+    assert flow.view.of("removed orphans") == [1]
+
+
+def test_without_the_option_nothing_is_looked_for(flow: Flow) -> None:
+    flow.orphan()
+    flow.clean()
+    assert flow.calls("DescribeSnapshots") == flow.calls("ListImagesInRecycleBin") == []
+    assert len(flow.home.snapshots) == 1
+
+
+def test_a_dry_run_only_shows_them(flow: Flow) -> None:
+    flow.orphan()
+    result = flow.clean(check_orphans=True, dry_run=True, exit_code=True)
+    assert (len(result.orphans), flow.changes(), result.exit_status) == (1, [], 3)
+
+
+def test_named_amis_beside_it(flow: Flow) -> None:
+    orphan, image = flow.orphan(), flow.add().image_id
+    result = flow.asks(lambda: None, check_orphans=True, from_ids=(image,))
+    assert flow.view.questions == ["1 orphan snapshots"]
+    assert (removed(result), orphan in flow.home.snapshots) == ({image}, False)
+
+
+def test_one_failure_does_not_stop_the_others(flow: Flow) -> None:
+    bad, good = flow.orphan(refusal=("OperationNotPermitted", "It is locked.")), flow.orphan()
+    image = flow.add().image_id
+    result = flow.clean(check_orphans=True)
+    assert flow.home.snapshots.keys() == {bad}
+    assert flow.view.of("removed orphans") == [1]
+    [failed] = result.failed_snapshots
+    assert (failed.id, failed.error and failed.error.code) == (bad, "OperationNotPermitted")
+    assert (removed(result), result.exit_status) == ({image}, 1)
+    assert good not in flow.home.snapshots
+
+
+def test_one_that_vanished_counts_as_removed(flow: Flow) -> None:
+    snapshot = flow.orphan()
+    result = flow.asks(lambda: flow.home.snapshots.pop(snapshot, None), check_orphans=True)
+    assert (flow.view.of("removed orphans"), result.exit_status) == ([1], 0)
+
+
+def test_one_that_came_into_use_after_the_question_stays(flow: Flow) -> None:
+    """AWS itself does not delete the snapshot of an AMI."""
+    snapshot = flow.orphan()
+    result = flow.asks(lambda: flow.add(snapshots=[snapshot], tags={}), check_orphans=True)
+    assert snapshot in flow.home.snapshots
+    assert (flow.view.of("removed orphans"), result.exit_status) == ([0], 0)
+
+
+@pytest.mark.parametrize(("orphans", "amis", "status"), [(2, 0, 0), (3, 0, 1), (3, 1, 1), (1, 3, 1), (2, 2, 0)])
+def test_more_than_max_deletions_of_either_removes_nothing(flow: Flow, orphans: int, amis: int, status: int) -> None:
+    for _ in range(orphans):
+        flow.orphan()
+    flow.several(amis)
+    result = flow.clean(check_orphans=True, max_deletions=2)
+    assert result.exit_status == status
+    assert len(flow.changes()) == (0 if status else orphans + amis)
+    expected = [f"{count} {things} would be removed, more than --max-deletions 2 allows: nothing is removed."
+                for count, things in ((orphans, "orphan snapshots"), (amis, "AMIs")) if count > 2]  # fmt: skip
+    assert list(result.problems) == expected
+
+
+class TestSeveralPlaces:
+    def test_an_ami_anywhere_in_the_run_exists(self, flow: Flow) -> None:
+        """A snapshot that was copied to another Region keeps its description."""
+        image = flow.add(region=flow.region(OTHER, FAR), tags={}).image_id
+        copied, free = flow.orphan(image), flow.orphan()
+        result = flow.clean(check_orphans=True, role_arn=(flow.role(OWN), flow.role(OTHER)), region=("eu-west-1", FAR))
+        assert [orphan.snapshot.id for orphan in result.orphans] == [free]
+        assert copied in flow.home.snapshots
+
+    def test_each_account_removes_its_own(self, flow: Flow) -> None:
+        flow.orphan()
+        flow.orphan(region=flow.region(OTHER))
+        flow.clean(check_orphans=True, role_arn=(flow.role(OWN), flow.role(OTHER)))
+        assert flow.home.snapshots == flow.region(OTHER).snapshots == {}
+        assert {(call.account, call.outcome) for call in flow.calls("DeleteSnapshot")} == {(OWN, "OK"), (OTHER, "OK")}
+
+
+def test_expired_credentials_end_it_and_the_amis_are_left_alone(flow: Flow) -> None:
+    def expire(world: World, call: Call) -> None:
+        del world.keys[world.access_key()]
+
+    flow.orphan()
+    flow.orphan()
+    flow.add()
+    flow.standin.after("DeleteSnapshot", expire)
+    result = flow.clean(check_orphans=True)
+    assert result.exit_status == 1
+    assert "AuthFailure" in result.problems[0]
+    assert flow.calls("DeregisterImage") == []
