@@ -72,15 +72,12 @@ IMAGES = (
 )
 
 ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "demo",
-    "AWS_SECRET_ACCESS_KEY": "demo",
     "AWS_DEFAULT_REGION": REGION,
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "AWS_EC2_METADATA_DISABLED": "true",
     "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
 }
-"""What a session that is made within the demo finds in place of the person's own settings."""
+"""What a session that is made within the demo finds in place of the person's own settings; moto adds credentials."""
 
 HIDDEN = ("AWS_", "MOTO_", "TEST_SERVER_MODE", "TEST_PROXY_MODE", "INITIAL_NO_AUTH_ACTION_COUNT")
 """Variables that start like this would change what boto3 or moto do.  (A proxy's would not: no request gets that far.)"""
@@ -118,8 +115,7 @@ def _start(stack: ExitStack) -> boto3.Session:
         raise UsageError(
             f"--demo needs the extra `demo`, which is not installed ({error}): run  pip install '.[demo]'  in the clone."
         ) from error
-    # moto's own dummy credentials would stay behind in the environment if it failed half-way; ours are there already.
-    stack.enter_context(mock_aws(config={"core": {"mock_credentials": False, "reset_boto3_session": True}}))
+    stack.enter_context(mock_aws())
     stack.enter_context(_only_answered(botocore_stubber))
     _fill(ec2_backends[ACCOUNT][REGION])
     return boto3.Session(aws_access_key_id="demo", aws_secret_access_key="demo", region_name=REGION)

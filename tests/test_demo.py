@@ -158,6 +158,8 @@ def test_images_hold_their_snapshots_and_every_account_is_new() -> None:
         ec2.deregister_image(ImageId=IMAGES[0].id, DeleteAssociatedSnapshots=True)
         ec2.delete_snapshot(SnapshotId=snapshot)
         assert IMAGES[0].id not in image_ids(session)
+        ec2.create_volume(AvailabilityZone=f"{REGION}a", Size=1)
+        assert len(ec2.describe_volumes()["Volumes"]) == 1, "each call is carried out once"
     with demo_session() as session:
         assert image_ids(session) == {image.id for image in IMAGES}
 
@@ -202,6 +204,8 @@ LEADING_OUT = {
     "old name of it": {"AWS_DEFAULT_PROFILE": "nobody"},
     "profile with an endpoint": {"AWS_CONFIG_FILE": "FILE", "AWS_PROFILE": "elsewhere"},
     "broken config": {"AWS_CONFIG_FILE": "BROKEN", "AWS_SHARED_CREDENTIALS_FILE": "BROKEN"},
+    "default profile with an endpoint": {"HOME": "HOME"},
+    "broken credentials": {"HOME": "BROKEN_HOME"},
     "container": {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "URL", "AWS_EC2_METADATA_SERVICE_ENDPOINT": "URL"},
     "certificates": {"AWS_CA_BUNDLE": "/nowhere.pem"},
     "another partition": {"AWS_DEFAULT_REGION": "cn-north-1", "AWS_REGION": "cn-north-1"},
@@ -222,7 +226,16 @@ def test_no_setting_breaks_it_or_leads_out(
         f"[profile elsewhere]\nendpoint_url = {listener.url}\naws_access_key_id = real\naws_secret_access_key = real\n"
     )
     (tmp_path / "broken").write_text("[[[ no configuration\n\0")
-    values = {"URL": listener.url, "FILE": str(tmp_path / "config"), "BROKEN": str(tmp_path / "broken")}
+    for home, file, text in (
+        ("home", "config", f"[default]\nendpoint_url = {listener.url}\n"),
+        ("broken_home", "credentials", "[[[ no configuration"),
+    ):
+        (tmp_path / home / ".aws").mkdir(parents=True)
+        (tmp_path / home / ".aws" / file).write_text(text)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    values = {"HOME": str(tmp_path / "home"), "BROKEN_HOME": str(tmp_path / "broken_home")}
+    values |= {"URL": listener.url, "FILE": str(tmp_path / "config"), "BROKEN": str(tmp_path / "broken")}
     for name, value in LEADING_OUT[names].items():
         monkeypatch.setenv(name, values.get(value, value))
     expected = {image.id for image in IMAGES}

@@ -159,8 +159,9 @@ class Lane:
         """Seconds until a waiting call may start; infinite where none waits, or where one must come back first."""
         if not self.waiting or self.room <= 0:
             return float("inf")
-        paused = min(call.not_before for call in self.waiting) - self._clock.monotonic()
-        return max(paused, self.bucket.wait())
+        now = self._clock.monotonic()
+        ready = any(call.not_before <= now for call in self.waiting)
+        return max(0.0 if ready else min(call.not_before for call in self.waiting) - now, self.bucket.wait())
 
     def give_up(self, which: Callable[[Call], bool]) -> list[Ended]:
         """Takes calls out of the waiting, because of a stop."""

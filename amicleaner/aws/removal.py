@@ -29,6 +29,7 @@ class _Job:
     """An AMI on its way out.  `fates` of its snapshots; `open` are those with a call of their own; `later` are left to an
     AMI that goes after this one."""
 
+    order: int
     target: Target
     ami: Ami
     fates: dict[str, SnapshotResult] = field(default_factory=dict)
@@ -37,7 +38,6 @@ class _Job:
     later: list[str] = field(default_factory=list)
     result: AmiResult | None = None
     ended_at: float | None = None
-    told: bool = False
 
     @property
     def snapshots(self) -> set[str]:
@@ -58,16 +58,18 @@ class Removal:
         self._control = control
         self._watch = watch
         self._holders = holders
-        self._jobs = [_Job(target, ami) for (target, _), ami in {(target, ami.id): ami for target, ami in removals}.items()]
+        once = {(target, ami.id): ami for target, ami in removals}
+        self._jobs = [_Job(order, target, ami) for order, ((target, _), ami) in enumerate(once.items())]
         self._amis: dict[Target, Lane] = {}
         self._snapshots: dict[Target, Lane] = {}
-        self._first_untold = 0
-        for order, job in enumerate(self._jobs):
+        self._turn = 0
+        self._untold: list[_Job] = []
+        for job in self._jobs:
             if job.target not in self._amis:
                 self._amis[job.target] = control.lane("DeregisterImage", job.target, pool)
                 self._snapshots[job.target] = control.lane("DeleteSnapshot", job.target, pool)
             parameters = {"ImageId": job.ami.id, "DeleteAssociatedSnapshots": True}
-            self._amis[job.target].add(Call(job.ami.id, order, parameters))
+            self._amis[job.target].add(Call(job.ami.id, job.order, parameters))
             holders.will_go(job.target, job.ami.id)
 
     def run(self) -> list[AmiResult]:
@@ -114,11 +116,11 @@ class Removal:
     def _deregistration_ended(self, end: Ended) -> None:
         job = self._jobs[end.call.order]
         if end.how in ("done", "gone"):
-            self._deregistered(job, end.call.order, return_codes(end.answer))
+            self._deregistered(job, return_codes(end.answer))
         elif end.how != "undone":
             self._failed(job, end.call, failure(end.error or end.stop or Exception("no answer")))
 
-    def _deregistered(self, job: _Job, order: int, codes: dict[str, str]) -> None:
+    def _deregistered(self, job: _Job, codes: dict[str, str]) -> None:
         target = job.target
         self._holders.went(target, job.ami.id)
         sorting = sort_out(target, job.ami, codes, self._holders)
@@ -129,7 +131,7 @@ class Removal:
         job.later = sorting.later
         job.open = set(sorting.singly)
         for id in sorting.singly:
-            self._snapshots[target].add(delete_snapshot(id, order))
+            self._snapshots[target].add(delete_snapshot(id, job.order))
         self._finish_if_closed(job)
 
     def _deletion_ended(self, end: Ended) -> None:
@@ -173,6 +175,7 @@ class Removal:
     def _end(self, job: _Job, result: AmiResult) -> None:
         job.result = result
         job.ended_at = self._control.clock.monotonic()
+        self._untold.append(job)
 
     # What may start
 
@@ -247,21 +250,19 @@ class Removal:
 
     def _tell(self, *, all: bool = False) -> None:
         """In the order of the plan, unless an earlier AMI takes its time."""
+        while self._turn < len(self._jobs) and self._jobs[self._turn].ended_at is not None:
+            self._tell_of(self._jobs[self._turn])
+            self._turn += 1
         now = self._control.clock.monotonic()
-        in_turn = True
-        for job in self._jobs[self._first_untold :]:
-            if job.ended_at is None:
-                in_turn = False
-            elif not job.told and (all or in_turn or now - job.ended_at > HELD):
-                job.told = True
+        for job in sorted(self._untold, key=lambda job: job.order) if all else list(self._untold):
+            if all or (job.ended_at is not None and now - job.ended_at > HELD):
                 self._tell_of(job)
-            if in_turn and job.told:
-                self._first_untold += 1
 
     def _tell_of(self, job: _Job) -> None:
         listener, result = self._control.listener, job.result
-        if result is None:
+        if result is None or job not in self._untold:
             return
+        self._untold.remove(job)
         if result.outcome == "kept":
             self._control.tell(lambda: listener.ami_kept(result))
             return

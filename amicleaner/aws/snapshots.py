@@ -38,16 +38,15 @@ class Holders:
         """Snapshot id -> ids of the own AMIs, disabled ones included, that use it; those that go among them."""
         self._holders = holders
         self._gone: dict[Target, set[str]] = defaultdict(set)
-        self._coming: dict[Target, set[str]] = defaultdict(set)
+        self._going: dict[Target, set[str]] = defaultdict(set)
         self._deleted: set[tuple[Target, str]] = set()
 
     def will_go(self, target: Target, ami_id: str) -> None:
         """The plan removes this AMI."""
-        self._coming[target].add(ami_id)
+        self._going[target].add(ami_id)
 
     def went(self, target: Target, ami_id: str) -> None:
         """This AMI is deregistered."""
-        self._coming[target].discard(ami_id)
         self._gone[target].add(ami_id)
 
     def deleted(self, target: Target, snapshot_id: str) -> None:
@@ -65,7 +64,7 @@ class Holders:
 
     def goes_later(self, target: Target, snapshot_id: str) -> bool:
         """Whether one of the AMIs that hold it is to go, or was but stays: who holds it is known for certain at the end."""
-        return not self._coming[target].isdisjoint(self.of(target, snapshot_id))
+        return not self._going[target].isdisjoint(self.of(target, snapshot_id))
 
 
 def sort_out(target: Target, ami: Ami, codes: Mapping[str, str], holders: Holders) -> Sorting:

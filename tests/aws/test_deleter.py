@@ -825,6 +825,22 @@ def test_a_stop_among_orphan_snapshots_leaves_the_rest_without_a_result() -> Non
     assert scene.home.snapshots
 
 
+def test_a_listener_that_fails_stops_orphan_snapshots_too() -> None:
+    scene = Scene()
+
+    def broken(line: str) -> None:
+        raise BrokenPipeError
+
+    scene.heard = Heard(broken)
+    ids = [f"snap-{number}" for number in range(100)]
+    scene.home.snapshots = set(ids)
+    deleter = scene.make()
+    results = deleter.remove_snapshots([(HOME, id) for id in ids])
+    assert isinstance(deleter.stopped_by, BrokenPipeError)
+    assert {result.id for result in results} == set(ids) - scene.home.snapshots
+    assert len(results) == 8
+
+
 def test_expired_credentials_stop_orphan_snapshots_too() -> None:
     scene = Scene()
     ids = [f"snap-{number}" for number in range(100)]

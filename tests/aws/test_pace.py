@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amicleaner.aws.pace import Pace, TokenBucket
+from amicleaner.aws.pace import Gate, Pace, TokenBucket
 from tests.aws.simulation import FAR, HOME, Time
 
 
@@ -113,6 +113,18 @@ def test_a_clock_that_steps_back_gives_nothing() -> None:
     assert not bucket.take()
     time.seconds += 50.5
     assert not bucket.take()
+
+
+def test_reads_are_held_up_only_once_they_were_throttled() -> None:
+    time = Time()
+    gate, start = Gate(time.clock), time.seconds
+    for _ in range(1000):
+        gate.enter()
+    assert time.seconds == start
+    gate.throttled()
+    for _ in range(38):
+        gate.enter()
+    assert time.seconds - start == pytest.approx(2.0)
 
 
 def test_threads_share_the_tokens() -> None:

@@ -346,7 +346,7 @@ def test_without_anything_to_ask_everything_may_go() -> None:
     moments=st.lists(st.tuples(st.integers(0, 599), st.floats(0.0, 150.0), st.sampled_from([HOME, AWAY])), max_size=20),
     asks=st.booleans(),
 )
-@settings(max_examples=max(10, settings.default.max_examples // 5))  # each takes a good part of a second
+@settings(max_examples=max(10, settings().max_examples // 5))  # each takes a good part of a second
 def test_no_ami_goes_that_was_seen_in_use_an_answers_age_before(
     count: int, seconds: float, moments: list[tuple[int, float, Target]], asks: bool
 ) -> None:

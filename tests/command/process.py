@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 PATIENCE = 60.0
 """Seconds after which a process that has not ended is a failure."""
 
@@ -21,6 +23,8 @@ def command() -> list[str]:
     beside = Path(sys.executable).with_name("amicleaner")
     return [str(beside)] if beside.exists() else [sys.executable, "-m", "amicleaner"]
 
+
+only_with_a_full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 
 MODULE = [sys.executable, "-m", "amicleaner"]
 

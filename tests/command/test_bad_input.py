@@ -13,7 +13,7 @@ import pytest
 from tests.standin import Fault
 
 from .accounts import Account, article_account
-from .process import Finished, run
+from .process import Finished, only_with_a_full_device, run
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 PLACE = {"AWS_DEFAULT_REGION": "eu-west-1"}
@@ -121,6 +121,7 @@ def test_a_folder_is_no_file(account: Account, option: str, tmp_path: Path) -> N
     assert account.standin.calls.count() == 0
 
 
+@only_with_a_full_device
 @pytest.mark.parametrize("option", ["--audit-log", "--save-plan"])
 def test_a_full_device_is_refused_before_aws_is_asked(account: Account, option: str) -> None:
     check(run("-f", option, "/dev/full", env=account.environment), 2, "/dev/full")

@@ -19,7 +19,7 @@ import pytest
 from tests.standin import Call, Fault, World
 
 from .accounts import QUESTION, Account, article_account, large_account, snapshot_of
-from .process import Finished, Running, command, environment
+from .process import Finished, Running, command, environment, only_with_a_full_device
 from .terminal import CTRL_C, CTRL_D, Terminal, plain
 
 AT_ONCE = 8
@@ -295,6 +295,7 @@ def test_a_reader_that_goes_in_the_middle_of_a_deletion(large: Account) -> None:
     assert len(large.images) == len(large.snapshots) == COUNT - len(calls)
 
 
+@only_with_a_full_device
 @pytest.mark.parametrize("arguments", ["--version", "--help", "--iam-policy", "--dry-run --output json"])
 def test_a_full_disk_is_said(account: Account, arguments: str) -> None:
     shell = '"$@" >/dev/full'
@@ -311,6 +312,7 @@ def test_a_full_disk_is_said(account: Account, arguments: str) -> None:
     assert Finished(done.returncode, done.stdout, done.stderr).untroubled
 
 
+@only_with_a_full_device
 def test_a_full_disk_before_the_deletion_prevents_it(account: Account) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(

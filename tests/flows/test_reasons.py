@@ -1,4 +1,4 @@
-"""For each reason to stay: an account in which exactly that keeps an AMI, on the last page, and a free one beside it goes."""
+"""For each reason to stay: an account in which exactly that keeps an AMI, on the last page, and a free one goes."""
 
 from __future__ import annotations
 
