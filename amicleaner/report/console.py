@@ -109,13 +109,13 @@ class Console:
         """The tables and the added line.  AMIs that were named are in no groups."""
         self.targets(plan.targets)
         self._named = bool(plan.config.from_ids)
-        if self._config.full_report and not self._named:
+        if self._config.full_report:
             for label, table in tables.full_report(plan, self._width):
                 self._bold(label)
                 self._print(self._talk, f"{table}\n")
         if self._config.explain and plan.decisions:
             self._print(self._talk, f"{tables.explanation(plan, self._width)}\n")
-        if not self._named and plan.listed:
+        if plan.listed:
             if not (self._config.full_report or self._config.explain):
                 self._say("")
             self._bold("AMIs to be removed:")
