@@ -127,6 +127,13 @@ def test_what_cannot_be_kept_is_refused(path: str) -> None:
         AuditLog(path)
 
 
+def test_what_is_no_file_is_not_even_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr(os, "open", lambda *arguments: pytest.fail("opened"))
+    with pytest.raises(UsageError, match="no regular file"):
+        AuditLog(tmp_path / "pipe")
+
+
 def test_a_pipe_is_refused_without_waiting_for_its_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UsageError, match="no regular file"):

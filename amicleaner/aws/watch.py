@@ -75,8 +75,8 @@ class _Answer(Generic[T]):
 
     @property
     def due(self) -> float:
-        """When the next one should be begun, so that it is there before this one expires, and some way ahead."""
-        return min(self.started + AGAIN, self.expires - 1.2 * (self.finished - self.started))
+        """When the next one should be begun."""
+        return self.started + AGAIN
 
 
 @dataclass(slots=True, eq=False)
@@ -86,7 +86,7 @@ class _Account:
     target: Target
     read: Callable[[], Reading]
     groups: dict[str, str] = field(default_factory=dict)
-    refreshing: dict[str, tuple[Use, ...]] = field(default_factory=dict)
+    refreshing: dict[str, Sequence[Use]] = field(default_factory=dict)
     answer: _Answer[Reading] | None = None
     future: Future[tuple[_Answer[Reading], Mapping[str, Sequence[Use]]]] | None = None
 
@@ -164,8 +164,7 @@ class Watch:
                         future, account.future = account.future, None
                         account.answer, refreshing = future.result()
                         account.groups = dict(account.answer.value.groups)
-                        for id, uses in refreshing.items():
-                            account.refreshing[id] = tuple(sorted({*account.refreshing.get(id, ()), *uses}))
+                        account.refreshing.update(refreshing)
             for questions in (self._references, self._permissions):
                 if questions:
                     questions.collect()
@@ -209,7 +208,7 @@ class Watch:
         changed = sorted(group for group, digest in reading.groups.items() if account.groups.get(group) != digest)
         uses = self._refreshes(account.target, reading, changed) if self._refreshes and changed else {}
         finished = max(reading.finished, self._clock.monotonic())
-        return _Answer(reading, min(started, reading.started), finished), uses
+        return _Answer(reading, started, finished), uses
 
     def _ask(self, ask: Callable[[Target, Sequence[str]], Any], target: Target, ids: Sequence[str]) -> Future[_Answer[Any]]:
         def question() -> _Answer[Any]:

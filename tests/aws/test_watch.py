@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from amicleaner.aws.watch import Verdict, Watch
 from amicleaner.errors import AwsError
 from amicleaner.models import Target, Use
-from tests.aws.simulation import AWAY, FAR, HOME, Account, Pool, Scene, Time, aws_error, instance, make_watch
+from tests.aws.simulation import AWAY, FAR, HOME, Account, FakeReading, Pool, Scene, Time, aws_error, instance, make_watch
 
 LONG = 1e6
 
@@ -45,6 +45,21 @@ def test_an_answer_is_as_old_as_its_beginning() -> None:
     settle(time, watch, 50.0)
     assert watch.verdict(HOME, "ami-1") == Verdict()
     time.advance(10.001)
+    assert watch.verdict(HOME, "ami-1") is None
+
+
+def test_an_answer_is_as_old_as_its_beginning_whatever_it_says_itself() -> None:
+    time = Time()
+
+    def read() -> FakeReading:
+        time.seconds += 50.0
+        return FakeReading({}, {}, time.seconds, time.seconds)
+
+    watch = Watch(time.clock, Pool(time, 0.0), readers={HOME: read}, readings={})
+    prepare(watch, "ami-1")
+    settle(time, watch, 10.0)
+    assert watch.verdict(HOME, "ami-1") == Verdict()
+    time.advance(0.001)
     assert watch.verdict(HOME, "ami-1") is None
 
 
