@@ -35,16 +35,12 @@ def warm(world: World) -> None:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.standin", description=(__doc__ or "").split("\n")[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m tests.standin", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("world", nargs="?", type=Path, metavar="WORLD.json")
     parser.add_argument("--account", action="append", help=f"repeatable; default {DEFAULT_ACCOUNT}")
     parser.add_argument("--region", action="append", help="repeatable; default eu-west-1")
     for name, default in vars(Size()).items():
-        parser.add_argument(
-            f"--{name.replace('_', '-')}", type=int, default=default, help=f"default {default}"
-        )
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=default, help=f"default {default}")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds for each call")
     parser.add_argument("--rates", action="store_true", help="with AWS's token buckets")
     parser.add_argument("--port", type=int, default=0)

@@ -77,9 +77,7 @@ class Context:
     def page(self, items: Iterable[R], size: int | None) -> tuple[list[R], str | None]:
         return self.page_by(items, size, lambda resource: resource.seq)
 
-    def page_by(
-        self, items: Iterable[T], size: int | None, key: Callable[[T], Any]
-    ) -> tuple[list[T], str | None]:
+    def page_by(self, items: Iterable[T], size: int | None, key: Callable[[T], Any]) -> tuple[list[T], str | None]:
         return self.pager.cut(self.call, items, size, key, self._invalid_token())
 
     def _invalid_token(self) -> ApiError:
@@ -90,9 +88,7 @@ class Context:
             case "autoscaling":
                 return ApiError("InvalidNextToken", f"The token '{token}' was invalid")
             case _:
-                return ApiError(
-                    "InvalidInputException", "You specified an invalid value: INVALID_NEXT_TOKEN."
-                )
+                return ApiError("InvalidInputException", "You specified an invalid value: INVALID_NEXT_TOKEN.")
 
 
 Handler = Callable[[Context], "str | Shape"]

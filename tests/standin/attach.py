@@ -30,13 +30,10 @@ def attach(standin: Standin, session: Any) -> None:
     def send(request: Any, **_: object) -> AWSResponse:
         body = request.body or b""
         headers = {
-            name: value.decode() if isinstance(value, bytes) else str(value)
-            for name, value in request.headers.items()
+            name: value.decode() if isinstance(value, bytes) else str(value) for name, value in request.headers.items()
         }
         try:
-            answer = standin.handle(
-                request.method, "/", headers, body.encode() if isinstance(body, str) else body
-            )
+            answer = standin.handle(request.method, "/", headers, body.encode() if isinstance(body, str) else body)
         except Broken as broken:
             match broken.kind:
                 case "unreachable":

@@ -19,9 +19,7 @@ GROUP_FILTERS: dict[str, Getter[AutoScalingGroup]] = {"tag-value": lambda group:
 
 
 def constraint(value: object, member: str, rule: str) -> ApiError:
-    message = (
-        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {rule}"
-    )
+    message = f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {rule}"
     return ApiError("ValidationError", message)
 
 
@@ -78,8 +76,7 @@ def describe_auto_scaling_groups(ctx: Context) -> str:
     chosen = [
         group
         for group in ctx.region.groups.values()
-        if (not wanted or group.name in wanted)
-        and (ctx.flag("IncludeManagedResources", True) or not group.managed)
+        if (not wanted or group.name in wanted) and (ctx.flag("IncludeManagedResources", True) or not group.managed)
     ]
     filters = [{"Name": e.get("Name"), "Value": e.get("Values")} for e in ctx.structures("Filters")]
     page, token = ctx.page(select(chosen, filters, GROUP_FILTERS), records(ctx))

@@ -86,9 +86,7 @@ class Standin:
         """Call the hook just after an action has acted and before its answer is sent."""
         self._after.setdefault(action, []).append(hook)
 
-    def handle(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, connection: int = 0
-    ) -> Answer:
+    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes, connection: int = 0) -> Answer:
         """The answer to one request. Raises Broken where the client is to get none."""
         request_id = f"{next(self._requests):08x}-0000-4000-8000-000000000000"
         try:
@@ -183,9 +181,7 @@ class Standin:
         return key
 
     def _is_missing(self, call: Call) -> bool:
-        return any(
-            fnmatchcase(name, entry) for entry in self.missing_actions for name in (call.action, call.name)
-        )
+        return any(fnmatchcase(name, entry) for entry in self.missing_actions for name in (call.action, call.name))
 
     def _find(self, call: Call) -> Action:
         action = SERVICES.get(call.service, Actions()).get(call.action)

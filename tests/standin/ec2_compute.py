@@ -172,9 +172,7 @@ def describe_regions(ctx: Context) -> str:
         if name not in ctx.account.opt_in:
             raise ApiError("InvalidParameterValue", f"Invalid region names provided: {name}")
         status = ctx.account.opt_in[name]
-        shapes.setdefault(
-            name, {"OptInStatus": status, "RegionName": name, "RegionEndpoint": f"ec2.{name}.amazonaws.com"}
-        )
+        shapes.setdefault(name, {"OptInStatus": status, "RegionName": name, "RegionEndpoint": f"ec2.{name}.amazonaws.com"})
     chosen = [shape for name, shape in shapes.items() if not names or name in names]
     members = {"opt-in-status": "OptInStatus", "region-name": "RegionName", "endpoint": "RegionEndpoint"}
     for entry in ctx.structures("Filter"):

@@ -167,8 +167,7 @@ def describe_image_attribute(ctx: Context) -> str:
     match attribute:
         case "launchPermission":
             organizations = [
-                {"OrganizationalUnitArn" if ":ou/" in arn else "OrganizationArn": arn}
-                for arn in image.organizations
+                {"OrganizationalUnitArn" if ":ou/" in arn else "OrganizationArn": arn} for arn in image.organizations
             ]
             users = [{"UserId": user} for user in image.shared_with]
             shape["LaunchPermission"] = [

@@ -42,19 +42,13 @@ def wanted_types(ctx: Context) -> dict[str, list[str] | None]:
             types[name] = option.get("OptionValue") or None
             check_option(name, types[name] or [])
     if not types:
-        raise ApiError(
-            "MissingParameter", "Either IncludeAllResourceTypes or ResourceTypes must be specified"
-        )
+        raise ApiError("MissingParameter", "Either IncludeAllResourceTypes or ResourceTypes must be specified")
     return types
 
 
 def check_option(name: str, values: list[str]) -> None:
     for value in values:
-        good = (
-            value in INSTANCE_STATES
-            if name == "ec2:Instance"
-            else value.isdigit() and 1 <= int(value) <= 10000
-        )
+        good = value in INSTANCE_STATES if name == "ec2:Instance" else value.isdigit() and 1 <= int(value) <= 10000
         if not good:
             raise invalid_value(value, "optionValue", f"Not a value of {OPTION[name]}.")
 
@@ -65,9 +59,7 @@ def references(ctx: Context, ids: list[str], types: dict[str, list[str] | None])
         states = types["ec2:Instance"] or INSTANCE_STATES
         for instance in region.instances.values():
             if instance.image_id in ids and instance.state in states:
-                yield reference(
-                    instance.image_id, "ec2:Instance", region.arn("ec2", f"instance/{instance.instance_id}")
-                )
+                yield reference(instance.image_id, "ec2:Instance", region.arn("ec2", f"instance/{instance.instance_id}"))
     if "ec2:LaunchTemplate" in types:
         depth = int((types["ec2:LaunchTemplate"] or ["10"])[0])
         for template in region.launch_templates.values():

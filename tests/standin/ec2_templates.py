@@ -114,10 +114,7 @@ def resolve(template: LaunchTemplate, version: str) -> int:
     if not version.isdigit():
         raise invalid_value(version, "launchTemplateVersion", "Expecting a number, $Latest or $Default.")
     if int(version) not in template.versions:
-        message = (
-            f"Could not find the specified version {version} for the launch template with ID "
-            f"{template.template_id}."
-        )
+        message = f"Could not find the specified version {version} for the launch template with ID {template.template_id}."
         raise ApiError("InvalidLaunchTemplateId.VersionNotFound", message)
     return int(version)
 

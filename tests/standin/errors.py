@@ -27,6 +27,4 @@ class Broken(Exception):
 
 def invalid_value(value: object, parameter: str, reason: str) -> ApiError:
     """EC2's usual wording for a parameter it does not take."""
-    return ApiError(
-        "InvalidParameterValue", f"Value ( {value} ) for parameter {parameter} is invalid. {reason}"
-    )
+    return ApiError("InvalidParameterValue", f"Value ( {value} ) for parameter {parameter} is invalid. {reason}")

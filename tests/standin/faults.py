@@ -116,9 +116,7 @@ class Faults(list[Fault]):
                 if not fault.matches(call):
                     continue
                 fault.seen += 1
-                due = fault.seen >= fault.nth and (
-                    fault.times is None or fault.seen < fault.nth + fault.times
-                )
+                due = fault.seen >= fault.nth and (fault.times is None or fault.seen < fault.nth + fault.times)
                 if due and chosen is None:
                     chosen = fault
         return chosen

@@ -21,8 +21,7 @@ def pattern(value: str) -> re.Pattern[str]:
     parts = {"*": ".*", "?": "."}
     pieces = re.findall(r"\\.|.", value, re.DOTALL)
     regex = "".join(
-        parts.get(piece) or re.escape(piece[1:] if piece.startswith("\\") and len(piece) > 1 else piece)
-        for piece in pieces
+        parts.get(piece) or re.escape(piece[1:] if piece.startswith("\\") and len(piece) > 1 else piece) for piece in pieces
     )
     return re.compile(regex, re.DOTALL)
 

@@ -51,9 +51,7 @@ def assume_role(ctx: Context) -> str:
 def organization_of(ctx: Context) -> Organization:
     organization = ctx.world.organization
     if organization is None or ctx.account.account_id not in organization.accounts:
-        raise ApiError(
-            "AWSOrganizationsNotInUseException", "Your account is not a member of an organization."
-        )
+        raise ApiError("AWSOrganizationsNotInUseException", "Your account is not a member of an organization.")
     return organization
 
 

@@ -155,9 +155,7 @@ class RegionState:
             self.launch_templates[template.template_id] = template
             return template
 
-    def add_launch_configuration(
-        self, image_id: str, name: str | None = None, **members: Any
-    ) -> LaunchConfiguration:
+    def add_launch_configuration(self, image_id: str, name: str | None = None, **members: Any) -> LaunchConfiguration:
         with self.world.lock:
             name = name or self.world.new_id("lc")
             members.setdefault("created", self.world.clock())
@@ -231,9 +229,7 @@ class RegionState:
     ) -> Parameter:
         """`history` are the values of the versions before; `labels` say which version each label marks."""
         with self.world.lock:
-            versions = {
-                number: ParameterVersion(value=entry) for number, entry in enumerate((*history, value), 1)
-            }
+            versions = {number: ParameterVersion(value=entry) for number, entry in enumerate((*history, value), 1)}
             for label, number in (labels or {}).items():
                 versions[number].labels.add(label)
             members.setdefault("modified", self.world.clock())
@@ -256,9 +252,7 @@ class RegionState:
         self.recipes.append(recipe)
         return recipe
 
-    def recycle(
-        self, resource_id: str, *, name: str | None = None, description: str | None = None
-    ) -> Recycled:
+    def recycle(self, resource_id: str, *, name: str | None = None, description: str | None = None) -> Recycled:
         """Put an AMI or a snapshot, by its id, into the Recycle Bin."""
         now = self.world.clock()
         entry = Recycled(

@@ -109,9 +109,7 @@ def _ec2_value(value: Any, names: Mapping[str, str] | None) -> str:
 
 def query(shape: Mapping[str, Any]) -> str:
     """The members of a structure in the `query` protocol."""
-    return "".join(
-        f"<{key}>{_query_value(value)}</{key}>" for key, value in shape.items() if value is not None
-    )
+    return "".join(f"<{key}>{_query_value(value)}</{key}>" for key, value in shape.items() if value is not None)
 
 
 def _query_value(value: Any) -> str:

@@ -119,9 +119,7 @@ class World:
         self.account(account_id)
         return {"aws_access_key_id": self.access_key(account_id), "aws_secret_access_key": "secret"}
 
-    def environment(
-        self, url: str, region: str = "eu-west-1", account_id: str = DEFAULT_ACCOUNT
-    ) -> dict[str, str]:
+    def environment(self, url: str, region: str = "eu-west-1", account_id: str = DEFAULT_ACCOUNT) -> dict[str, str]:
         """Variables under which an unmodified program speaks to the stand-in at `url` and to nothing else."""
         self.account(account_id)
         return {
