@@ -195,8 +195,8 @@ def _grouped(inventory: Inventory, usage: Usage, config: Config, now: datetime, 
                 rest.setdefault(group, []).append(ami)
     labels = labels_of({group for groups in groups_by_id.values() for group in groups})
     # One group that keeps an AMI is enough: it was a reason to delete in 0.2.2 that another group did not.
-    for group, amis in rest.items():
-        for ami in reduce_group(amis, config.keep_previous)[0]:
+    for group in sorted(rest, key=labels.__getitem__):  # the first one that keeps an AMI is told
+        for ami in reduce_group(rest[group], config.keep_previous)[0]:
             staying.setdefault(
                 ami.id, ("kept-previous", f"It is one of the {config.keep_previous} newest of {labels[group]}.")
             )

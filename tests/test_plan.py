@@ -117,6 +117,13 @@ def test_in_two_groups_it_goes_only_if_both_would_remove_it_and_counts_once() ->
     ]
 
 
+def test_of_several_groups_that_keep_it_the_first_by_label_is_told() -> None:
+    amis = [image(1, days=2, name="front"), image(2, days=1, name="front-back"), image(3, days=3, name="back")]
+    options: dict[str, Any] = {"mapping_key": "name", "mapping_values": ("front", "back"), "keep_previous": 1}
+    for order in (amis, amis[::-1]):
+        assert plan_of(order, **options).decisions[1].explanation == "It is one of the 1 newest of back."
+
+
 def test_colliding_labels_are_different_groups() -> None:
     amis = [
         *row(2, tags={"environment": "web", "role": "db"}),
