@@ -22,7 +22,7 @@ NOT_WITH_FROM_IDS = (
 """A person who names AMIs chooses them by nothing else: an option that would choose too is a misunderstanding."""
 
 WITH_APPLY_PLAN = frozenset(
-    "apply_plan force_delete dry_run exit_code output explain audit_log debug max_deletions "
+    "apply_plan force_delete dry_run output explain audit_log debug max_deletions "
     "profile role_arn organization_role external_id connect_timeout read_timeout max_attempts demo".split()
 )
 """What may stand beside `--apply-plan`: the plan brings the rest."""

@@ -14,7 +14,7 @@ from typing import Literal
 
 from .config import Config
 from .mapper import UNTAGGED, Group
-from .models import Ami, Use
+from .models import UNREADABLE, Ami, Use
 from .reducer import FAILED_STATES
 
 Reason = Literal[
@@ -111,6 +111,8 @@ def recently_launched(it: Circumstances) -> str | None:
     days, launched = it.config.unused_days, it.ami.last_launched
     if days is None or launched is None or _days(it.now, launched) > days:
         return None
+    if launched == UNREADABLE:
+        return "It was launched, and AWS's date of that is unreadable."
     return f"It was launched on {launched:%Y-%m-%d}, within {days} days."
 
 

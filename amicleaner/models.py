@@ -67,7 +67,8 @@ class BlockSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Ami:
-    """An AMI as `DescribeImages` tells it.  `created` is None where AWS's `CreationDate` is missing or unreadable."""
+    """An AMI as `DescribeImages` tells it.  `created` is None where AWS's `CreationDate` is missing or unreadable;
+    `last_launched` is None where it was never launched, and `UNREADABLE` where AWS says when, but unreadably."""
 
     id: str
     name: str
@@ -100,7 +101,7 @@ class Ami:
             snapshots=tuple(BlockSnapshot(id, size) for id, size in snapshots.items()),
             public=bool(image.get("Public")),
             protection=intern(str(image.get("DeregistrationProtection") or "")),
-            last_launched=parse_time(image.get("LastLaunchedTime")),
+            last_launched=_launched(image.get("LastLaunchedTime")),
             owner=intern(str(image.get("OwnerId") or "")),
         )
 
@@ -127,6 +128,14 @@ class Snapshot:
             size_gib=int(snapshot.get("VolumeSize") or 0),
             tags=tags_from_aws(snapshot.get("Tags")),
         )
+
+
+UNREADABLE = datetime.max.replace(tzinfo=UTC)
+"""Later than any other time: what was launched nobody knows when counts as launched just now."""
+
+
+def _launched(value: Any) -> datetime | None:
+    return (parse_time(value) or UNREADABLE) if value else None
 
 
 def tags_from_aws(tags: Any) -> tuple[tuple[str, str], ...]:

@@ -129,7 +129,11 @@ def restrict(plan: Plan, inventories: Sequence[Inventory], allowed: Collection[t
         decision
         if not decision.remove or (decision.target, decision.ami.id) in allowed
         else replace(
-            decision, remove=False, reason="not-selected", explanation="The plan that is applied does not remove it."
+            decision,
+            remove=False,
+            reason="not-selected",
+            explanation="The plan that is applied does not remove it.",
+            groups=(),
         )
         for decision in plan.decisions
     ]

@@ -135,7 +135,7 @@ def test_options_that_can_not_stand_together(options: dict[str, Any], words: str
     [
         {"from_ids": IDS, "ignore_in_use": True, "keep_tag": "a", "include_shared": True, "check_orphans": True},
         {"from_ids": IDS, "dry_run": True, "region": "eu-*", "save_plan": "p"},
-        {"apply_plan": "p", "force_delete": True, "dry_run": True, "exit_code": True, "output": "json", "explain": True},
+        {"apply_plan": "p", "force_delete": True, "dry_run": True, "output": "json", "explain": True},
         {"apply_plan": "p", "audit_log": "a", "debug": True, "max_deletions": 0, "profile": "p", "external_id": "x"}
         | {"role_arn": ROLE},
         {"role_arn": (ROLE, "arn:aws-cn:iam::222222222222:role/path/r"), "profile": "p", "external_id": "x"},

@@ -275,3 +275,9 @@ def test_no_tags_and_no_match() -> None:
     assert reason(image(1, name="other"), **BY_NAME) == "no-match"
     assert reason(image(1, name="other"), **BY_NAME, include_untagged=True) == "no-match"
     assert reason(image(1), **BY_NAME) is None
+
+
+def test_an_unreadable_date_of_the_last_launch_counts_as_just_now() -> None:
+    ami = Ami.from_aws({"ImageId": "ami-1", "State": "available", "CreationDate": "2020-01-01T00:00:00Z", "LastLaunchedTime": "?"})
+    found = why_it_stays(Circumstances(ami, (), ((("role", "web"),),), (), Config(unused_days=0), NOW))
+    assert found == ("recently-launched", "It was launched, and AWS's date of that is unreadable.")
