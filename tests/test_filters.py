@@ -278,6 +278,8 @@ def test_no_tags_and_no_match() -> None:
 
 
 def test_an_unreadable_date_of_the_last_launch_counts_as_just_now() -> None:
-    ami = Ami.from_aws({"ImageId": "ami-1", "State": "available", "CreationDate": "2020-01-01T00:00:00Z", "LastLaunchedTime": "?"})
+    ami = Ami.from_aws(
+        {"ImageId": "ami-1", "State": "available", "CreationDate": "2020-01-01T00:00:00Z", "LastLaunchedTime": "?"}
+    )
     found = why_it_stays(Circumstances(ami, (), ((("role", "web"),),), (), Config(unused_days=0), NOW))
     assert found == ("recently-launched", "It was launched, and AWS's date of that is unreadable.")

@@ -354,9 +354,7 @@ def mates(ami: Ami, account: Account, config: Config) -> list[list[Ami]]:
     return [[a for a in account.amis if group(a) == group(ami)]]
 
 
-@every_account
-@given(accounts(), options)
-def test_nothing_goes_that_must_stay(account: Account, said: dict[str, Any]) -> None:
+def check_that_nothing_goes_that_must_stay(account: Account, said: dict[str, Any]) -> None:
     config = Config(**said)
     plan = account.plan(config)
     gone = removed(plan)
@@ -377,16 +375,13 @@ def test_nothing_goes_that_must_stay(account: Account, said: dict[str, Any]) -> 
     assert {snapshot.id for _, snapshot in plan.snapshots} == going - held
 
 
-@every_account
 @given(accounts(), options)
 def test_everything_goes_that_may_go_with_nothing_to_keep(account: Account, said: dict[str, Any]) -> None:
     config = Config(**{**said, "keep_previous": 0, "excluded_mapping_values": ()})
     assert removed(account.plan(config)) == {ami.id for ami in account.amis if may_go(ami, account, config)}
 
 
-@every_account
-@given(accounts(), options, st.data())
-def test_the_order_of_the_input_never_changes_the_plan(account: Account, said: dict[str, Any], data: st.DataObject) -> None:
+def check_that_the_order_changes_nothing(account: Account, said: dict[str, Any], data: st.DataObject) -> None:
     config = Config(**said)
     shuffled = Account(tuple(data.draw(st.permutations(account.amis))), account.used, account.shared)
     one, other = account.plan(config), shuffled.plan(config)
@@ -405,9 +400,7 @@ MORE: list[dict[str, Any]] = [
 ]
 
 
-@every_account
-@given(accounts(), options, st.sampled_from(MORE), st.integers(0, 4), st.data())
-def test_more_of_what_protects_never_removes_more(
+def check_that_what_protects_more_removes_no_more(
     account: Account, said: dict[str, Any], more: dict[str, Any], further: int, data: st.DataObject
 ) -> None:
     """A larger N, more usage, more sharing, more to keep: at once and each alone."""
@@ -430,6 +423,16 @@ def test_more_of_what_protects_never_removes_more(
 
 
 @every_account
+@given(accounts(), options, st.sampled_from(MORE), st.integers(0, 4), st.data())
+def test_whole_random_accounts(
+    account: Account, said: dict[str, Any], more: dict[str, Any], further: int, data: st.DataObject
+) -> None:
+    """The three promises at once: to draw an account takes longer than to plan for it."""
+    check_that_nothing_goes_that_must_stay(account, said)
+    check_that_the_order_changes_nothing(account, said, data)
+    check_that_what_protects_more_removes_no_more(account, said, more, further, data)
+
+
 @given(accounts(), accounts(THERE), options)
 def test_targets_do_not_mix(one: Account, other: Account, said: dict[str, Any]) -> None:
     config = Config(**said)
@@ -441,7 +444,6 @@ def test_targets_do_not_mix(one: Account, other: Account, said: dict[str, Any]) 
     assert together.listed == (*alone[0].listed, *alone[1].listed)
 
 
-@every_account
 @given(accounts(), st.booleans(), st.booleans(), st.frozensets(st.integers(0, 12), min_size=1))
 def test_by_id_only_named_ones_go_and_none_that_must_stay(
     account: Account, ignore: bool, include: bool, numbers: frozenset[int]

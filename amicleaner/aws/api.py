@@ -124,6 +124,8 @@ class Api:
                 self._record(operation, action, started, error.code)
                 # What has answered before, a further page too, is there, and broken now.
                 lacks = action not in self._answered and _lacks(action, operation, error, client.meta.endpoint_url)
+                if isinstance(error, NotOfferedError) and action in self._answered:
+                    error = self.error(action, error.code, error.message)
                 if not isinstance(error, ThrottledError | TransientError) or tried >= _tries(error, limit, lacks):
                     raise (_not_offered(error) if lacks else error) from exception
                 if self._stop.is_set():

@@ -281,3 +281,8 @@ def return_codes(answer: dict[str, Any]) -> dict[str, str]:
 def failure(error: Exception) -> Failure:
     """AWS's code and message; of another error its kind and text."""
     return Failure(error.code, error.message) if isinstance(error, AwsError) else Failure(type(error).__name__, str(error))
+
+
+def perhaps_gone(error: Failure, thing: str) -> Failure:
+    """The failure of a call of which a try got no answer."""
+    return Failure(error.code, f"{error.message} (a try got no answer: the {thing} may be gone all the same)".lstrip())

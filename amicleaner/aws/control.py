@@ -10,7 +10,7 @@ from ..audit import Audit
 from ..clock import Clock
 from ..models import Failure, SnapshotResult, Target
 from .bell import Bell
-from .changes import Call, Calls, Ended, Lane, failure
+from .changes import Call, Calls, Ended, Lane, failure, perhaps_gone
 from .listener import Listener
 from .pace import Pace
 
@@ -120,7 +120,8 @@ def snapshot_result(target: Target, end: Ended) -> SnapshotResult:
     if end.how == "in-use":
         return SnapshotResult(target, end.call.id, "kept")
     error = end.error or end.stop
-    return SnapshotResult(target, end.call.id, "failed", failure(error) if error else INTERRUPTED)
+    said = failure(error) if error else INTERRUPTED
+    return SnapshotResult(target, end.call.id, "failed", perhaps_gone(said, "snapshot") if end.call.lost else said)
 
 
 def delete_snapshot(id: str, order: int) -> Call:

@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
 from ..models import Ami, AmiResult, Failure, SnapshotResult, Target
-from .changes import Call, Ended, Lane, failure, return_codes
+from .changes import Call, Ended, Lane, failure, perhaps_gone, return_codes
 from .control import Control, delete_snapshot, snapshot_result
 from .snapshots import Holders, in_plan_order, kept_with_ami, sort_out
 from .watch import Verdict, Watch
@@ -153,7 +153,7 @@ class Removal:
     def _failed(self, job: _Job, call: Call, error: Failure, verdict: Verdict | None = None) -> None:
         snapshots = kept_with_ami(job.target, job.ami)
         if call.lost:
-            error = Failure(error.code, f"{error.message} (a try got no answer: the AMI may be gone all the same)".lstrip())
+            error = perhaps_gone(error, "AMI")
             snapshots = tuple(replace(snapshot, outcome="failed", error=error) for snapshot in snapshots)
         used_by = verdict.used_by if verdict else ()
         self._end(job, AmiResult(job.target, job.ami.id, "failed", error, snapshots, used_by))

@@ -311,6 +311,15 @@ def test_what_has_answered_before_is_there_and_broken(fault: Callable[[], Except
         list(fake.api.pages("DescribeImages"))
 
 
+@pytest.mark.parametrize("fault", [refused("InvalidAction"), NotImplementedError()])
+def test_a_call_that_was_there_can_not_be_gone(fault: Exception) -> None:
+    """Asked again during the deletion, it must protect what it protected before."""
+    fake = Fake({"ImageReferences": []}, fault, endpoint=EMULATOR)
+    fake.api.call("DescribeImageReferences")
+    error = fake.fails(AwsError, "DescribeImageReferences")
+    assert type(error) is AwsError
+
+
 def test_an_emulators_passing_fault_passes() -> None:
     fake = Fake(*[refused("x", 500)] * 3, {"Images": []}, endpoint=EMULATOR)
     assert fake.api.call("DescribeImages") == {"Images": []}

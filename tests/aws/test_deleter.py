@@ -361,6 +361,20 @@ def test_a_lost_answer_never_takes_a_snapshot_that_another_ami_holds(after: bool
     assert snapshot_outcomes(results) == {"snap-shared": ["kept"], "snap-1": ["removed"]}
 
 
+def test_a_snapshot_whose_deletion_was_lost_and_then_refused_may_be_gone_and_is_said_to() -> None:
+    scene = Scene()
+    scene.home.snapshots.update({"snap-1", "snap-2"})
+    scene.home.faults["snap-1"] = [Fault(cut(), after=True), Fault(aws_error("UnauthorizedOperation"))]
+    scene.home.faults["snap-2"] = [Fault(aws_error("UnauthorizedOperation"))]
+    lost, refused = scene.remove_snapshots("snap-1", "snap-2")
+    assert scene.home.snapshots == {"snap-2"}
+    assert lost.error
+    assert refused.error
+    assert lost.error.code == refused.error.code == "UnauthorizedOperation"
+    assert "the snapshot may be gone all the same" in lost.error.message
+    assert "may be gone" not in refused.error.message
+
+
 def test_answers_that_never_come_are_a_failure_that_says_what_is_not_known() -> None:
     scene = Scene()
     ami = scene.home.add("ami-1", "snap-1")

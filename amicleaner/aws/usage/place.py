@@ -53,7 +53,13 @@ def guarded(place: AnyPlace, read: Callable[[], Findings]) -> Findings:
     """
     try:
         return read()
-    except NotOfferedError as error:
+    except AwsError as error:
+        # Inside whichever call comes first a role's credentials are renewed; to leave out a check is no help there.
+        if isinstance(error, CredentialsError) or error.action.startswith("sts:"):
+            raise
+        if not isinstance(error, NotOfferedError):
+            error.hint = _hint(place, error.hint)
+            raise
         if not place.required:
             warning = f"{error.action} is not offered by this endpoint: {place.things} are not looked at"
             return Findings(warnings=[warning], not_offered=True)
@@ -65,11 +71,6 @@ def guarded(place: AnyPlace, read: Callable[[], Findings]) -> Findings:
             region=error.region,
             hint=_hint(place, ""),
         ) from error
-    except CredentialsError:
-        raise
-    except AwsError as error:
-        error.hint = _hint(place, error.hint)
-        raise
 
 
 def _hint(place: AnyPlace, hint: str) -> str:

@@ -19,8 +19,8 @@ def side_by_side(pool: Executor, calls: Sequence[Callable[[], T]]) -> list[T]:
     try:
         return [future.result() for future in futures]
     except BaseException as error:
-        for future in futures:
-            future.cancel()
+        # One that was cancelled never runs, and a pool that is shut down meanwhile tells nobody who waits for it.
+        running = [future for future in futures if not future.cancel()]
         if isinstance(error, Exception):  # a Ctrl-C is not kept waiting
-            wait(futures)
+            wait(running)
         raise

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+import contextlib
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event, Thread
+from typing import Any
 
 import pytest
 
@@ -61,3 +63,37 @@ def test_nothing_runs_any_more_once_the_error_is_out() -> None:
 def test_no_calls() -> None:
     with ThreadPoolExecutor(1) as pool:
         assert side_by_side(pool, []) == []
+
+
+def test_a_pool_that_is_shut_down_meanwhile_keeps_nobody_waiting() -> None:
+    """Whoever waits for ever for a call that was cancelled keeps the process from its end."""
+    queued, shut = Event(), Event()
+    raised = []
+
+    def fails() -> None:
+        assert shut.wait(10)
+        raise ValueError
+
+    def never_runs() -> None:
+        raise AssertionError
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, call: Any, *arguments: Any, **named: Any) -> Future[Any]:
+            future = super().submit(call, *arguments, **named)
+            if call is never_runs:
+                queued.set()
+            return future
+
+    def asks() -> None:
+        with contextlib.suppress(ValueError):
+            side_by_side(pool, [fails, never_runs])
+        raised.append(True)
+
+    pool = Pool(1)
+    asking = Thread(target=asks, daemon=True)
+    asking.start()
+    assert queued.wait(10)
+    pool.shutdown(wait=False, cancel_futures=True)
+    shut.set()
+    asking.join(10)
+    assert raised == [True]
