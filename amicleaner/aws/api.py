@@ -94,7 +94,7 @@ class Api:
         self._stop = stop or Event()
         self._observe = observe
         self._answered: set[str] = set()
-        self._gates: dict[str, Gate] = {}
+        self._gates = {action: Gate(clock, many=True) for action, operation in OPERATIONS.items() if operation.many}
 
     def call(self, action: str, *, attempts: int | None = None, **parameters: Any) -> dict[str, Any]:
         """One call (`DescribeImages`), tried again while its fault may pass, at most `attempts` times.

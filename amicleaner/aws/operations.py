@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`items` is the member that holds the answer's list, `size` goes into `size_member`; size 0: the call is not paged."""
+    """`items` is the member that holds the answer's list, `size` goes into `size_member`; size 0: the call is not paged.
+    `many`: it is made for an AMI or a few at a time, thousands of times in a large account."""
 
     service: str
     method: str
@@ -19,6 +20,7 @@ class Operation:
     size: int = 0
     size_member: str = "MaxResults"
     changes: bool = False
+    many: bool = False
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -29,8 +31,8 @@ OPERATIONS: dict[str, Operation] = {
     "DescribeSpotFleetRequests": Operation("ec2", "describe_spot_fleet_requests", "SpotFleetRequestConfigs", 1000),
     "DescribeSpotInstanceRequests": Operation("ec2", "describe_spot_instance_requests", "SpotInstanceRequests", 1000),
     "DescribeFleets": Operation("ec2", "describe_fleets", "Fleets", 100),
-    "DescribeImageReferences": Operation("ec2", "describe_image_references", "ImageReferences", 1000),
-    "DescribeImageAttribute": Operation("ec2", "describe_image_attribute"),
+    "DescribeImageReferences": Operation("ec2", "describe_image_references", "ImageReferences", 1000, many=True),
+    "DescribeImageAttribute": Operation("ec2", "describe_image_attribute", many=True),
     "DescribeRegions": Operation("ec2", "describe_regions", "Regions"),
     "ListImagesInRecycleBin": Operation("ec2", "list_images_in_recycle_bin", "Images", 1000),
     "DeregisterImage": Operation("ec2", "deregister_image", changes=True),

@@ -15,6 +15,9 @@ from ..models import Target
 DOCUMENTED = {"DeregisterImage": (100.0, 5.0), "DeleteSnapshot": (100.0, 5.0)}
 """Action -> tokens in AWS's bucket, tokens that come back a second."""
 
+READS_AT_ONCE = 100.0
+"""Describe calls in AWS's full bucket (EC2's guide)."""
+
 READS = 20.0
 """Describe calls that AWS's bucket gains a second (EC2's guide; of Auto Scaling no figure is documented)."""
 
@@ -108,9 +111,11 @@ class Gate:
     """Lets reads through freely until AWS throttles them, then at the documented rate less its margin, and slower while
     throttles go on.  One for each action in each Region of each account; safe to use from several threads."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, many: bool = False) -> None:
+        """`many`: the calls grow with the AMIs, so that they would be throttled sooner or later: at the rate from the
+        first one."""
         self._clock = clock
-        self._bucket: TokenBucket | None = None
+        self._bucket = TokenBucket(clock, READS_AT_ONCE * SHARE_OF_BUCKET, READS * SHARE_OF_RATE) if many else None
         self._lock = Lock()
 
     def enter(self) -> None:

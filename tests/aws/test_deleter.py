@@ -366,7 +366,7 @@ def test_a_snapshot_whose_deletion_was_lost_and_then_refused_may_be_gone_and_is_
     scene.home.snapshots.update({"snap-1", "snap-2"})
     scene.home.faults["snap-1"] = [Fault(cut(), after=True), Fault(aws_error("UnauthorizedOperation"))]
     scene.home.faults["snap-2"] = [Fault(aws_error("UnauthorizedOperation"))]
-    lost, refused = scene.remove_snapshots("snap-1", "snap-2")
+    lost, refused = scene.make().remove_snapshots([(HOME, "snap-1"), (HOME, "snap-2")])
     assert scene.home.snapshots == {"snap-2"}
     assert lost.error
     assert refused.error

@@ -15,11 +15,10 @@ import pytest
 from amicleaner import decide
 from amicleaner.config import Config
 from amicleaner.errors import AwsError
-from amicleaner.models import Target
 from amicleaner.report.document import document
 from amicleaner.result import Result
-from tests.flows.flow import HOME, NOW, OTHER, OWN, Flow, Listening
-from tests.standin import Call, Fault, RegionState
+from tests.flows.flow import NOW, OTHER, Flow, Listening
+from tests.standin import Call, RegionState
 
 When = Literal["reading", "page", "again", "deleting", "last", "orphans", "singly"]
 
@@ -232,12 +231,13 @@ def check(scene: Scene, seen: Seen) -> None:
     check_document(scene, seen)
     check_log(scene, seen)
     wanted = scene.go.amis | scene.go.snapshots | scene.go.orphans
+    troubles = (*result.failed_amis, *result.failed_snapshots, *result.problems)
     if seen.status == 0:
         assert gone >= wanted, wanted - gone
-        assert not (result.failed_amis or result.failed_snapshots or result.problems)
+        assert not troubles
     else:
         assert seen.status == 1
-        assert result.failed_amis or result.failed_snapshots or result.problems
+        assert troubles
 
 
 def gone_now(scene: Scene, seen: Seen) -> Iterable[str]:
@@ -296,10 +296,6 @@ def check_log(scene: Scene, seen: Seen) -> None:
                 "InvalidSnapshot.NotFound",
             }
             assert id in there or gone_already, (id, outcomes)
-
-
-def accounts() -> set[Target]:
-    return {Target(OWN, HOME), Target(OTHER, HOME)}
 
 
 EC2 = frozenset(

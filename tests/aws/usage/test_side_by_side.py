@@ -68,7 +68,7 @@ def test_no_calls() -> None:
 def test_a_pool_that_is_shut_down_meanwhile_keeps_nobody_waiting() -> None:
     """Whoever waits for ever for a call that was cancelled keeps the process from its end."""
     queued, shut = Event(), Event()
-    raised = []
+    raised: list[bool] = []
 
     def fails() -> None:
         assert shut.wait(10)
@@ -78,7 +78,7 @@ def test_a_pool_that_is_shut_down_meanwhile_keeps_nobody_waiting() -> None:
         raise AssertionError
 
     class Pool(ThreadPoolExecutor):
-        def submit(self, call: Any, *arguments: Any, **named: Any) -> Future[Any]:
+        def submit(self, call: Any, *arguments: Any, **named: Any) -> Future[Any]:  # type: ignore[override]
             future = super().submit(call, *arguments, **named)
             if call is never_runs:
                 queued.set()

@@ -1,0 +1,90 @@
+"""Whatever goes wrong with a call: nothing outside the plan goes, the report is true, a second run finishes the work."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import pytest
+
+from amicleaner.aws.operations import OPERATIONS
+from tests.faults.scene import OPTIONS, Scene, check
+from tests.faults.table import CELLS, COLUMNS, PAGE, ROWS, SAMPLE, Cell, outcome, page
+from tests.standin import serve
+
+
+@cache
+def on_the_page() -> dict[Cell, str]:
+    """What the page says was seen."""
+    lines = re.findall(r"^\| (.*) \|$", PAGE.read_text("utf-8"), re.MULTILINE)[2:]
+    words = [line.split(" | ")[1:] for line in lines]
+    return {
+        Cell(row, column): word
+        for row, cells in zip(ROWS, words, strict=True)
+        for column, word in zip(COLUMNS, cells, strict=True)
+    }
+
+
+def test_the_page_has_every_cell_and_explains_every_word() -> None:
+    assert page(on_the_page()) == PAGE.read_text("utf-8"), "run: python -m tests.faults"
+
+
+def test_a_run_without_faults_makes_every_call_of_the_table_and_no_other(made: Scene) -> None:
+    seen = made.run()
+    check(made, seen)
+    assert (seen.status, seen.result and seen.result.warnings) == (0, ())
+    assert made.gone == made.go.amis | made.go.snapshots | made.go.orphans
+    called = {call.action for call in made.flow.standin.calls.records}
+    assert called == {row.action for row in ROWS} == {*OPERATIONS, "AssumeRole"}
+    paged = {call.action for call in made.flow.standin.calls.records if call.page == 2}
+    assert paged == {row.action for row in ROWS if row.when == "page"}
+
+
+@pytest.mark.parametrize("cell", SAMPLE, ids=str)
+def test_a_fault(made: Scene, cell: Cell) -> None:
+    assert outcome(cell, made) == on_the_page()[cell]
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("cell", sorted(set(CELLS) - set(SAMPLE), key=str), ids=str)
+def test_every_fault(made: Scene, cell: Cell) -> None:
+    assert outcome(cell, made) == on_the_page()[cell]
+
+
+def test_the_renewal_of_a_role_that_is_refused_is_told_without_a_check_to_leave_out(made: Scene) -> None:
+    made.fault("AssumeRole", "again", "refuse", code="AccessDenied", times=None)
+    seen = made.run()
+    check(made, seen)
+    assert seen.result
+    [problem] = seen.result.problems
+    assert problem.startswith("sts:AssumeRole failed in account ")
+    assert "--skip-check" not in problem
+
+
+def test_a_role_that_can_not_be_renewed_is_no_place_that_the_endpoint_lacks(made: Scene) -> None:
+    """An optional place may be missing; an account that can't be asked may not."""
+    made.fault("AssumeRole", "again", "refuse", code="InvalidAction", status=400, times=None)
+    seen = made.run()
+    check(made, seen)
+    assert seen.status == 1
+    assert seen.result
+    assert not seen.result.warnings
+
+
+SILENT = ("DescribeImages", "DescribeInstances", "DescribeImageReferences", "DeregisterImage", "DeleteSnapshot")
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("action", SILENT)
+@pytest.mark.parametrize("kind", ["hang", "hang-after"])
+def test_no_call_waits_longer_than_its_time_limit(made: Scene, action: str, kind: str) -> None:
+    """Over a socket, with real seconds."""
+    made.flow.standin.pager.cap = None
+    with serve(made.flow.standin) as served:
+        made.flow.direct(served.url)
+        made.fault(action, "deleting" if action == "DeregisterImage" else "reading", kind, times=2)
+        made.flow.patch.setitem(OPTIONS, "read_timeout", 0.4)
+        seen = made.run()
+        assert (seen.error, seen.status) == (None, 0)
+        check(made, seen)
+        made.second()

@@ -1,0 +1,174 @@
+"""The process is killed or interrupted before, in and after a changing call: the audit log and a fresh look at the account
+say together what happened, and a second run finishes the work."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from signal import SIGINT, SIGKILL, SIGTERM, Signals
+from threading import Event
+from typing import Any, Literal
+
+import pytest
+
+from tests.command.accounts import Account, large_account
+from tests.command.process import Running, run
+from tests.standin import Broken, Call, Fault, World
+
+COUNT = 20
+AT_ONCE = 16
+"""Calls under way together, at most: eight of each kind."""
+
+STATUS = {SIGKILL: -SIGKILL, SIGINT: 130, SIGTERM: 143}
+ACTIONS = ("DeregisterImage", "DeleteSnapshot")
+EVERYTHING = ("-f", "--keep-previous", "0", "--check-orphans")
+
+Moment = Literal["before", "in", "after"]
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    """AMIs that all go, and two things that never may."""
+    with large_account(COUNT) as account:
+        for image in list(account.region.images.values()):
+            snapshot = account.region.snapshots[image.snapshot_ids[0]]
+            snapshot.description = f"Created by CreateImage(i-00000000000000000) for {image.image_id}"
+        held = account.region.add_image("held", image_id="ami-aaaaaaaa", tags={"environment": "prod", "role": "web"})
+        account.region.add_instance(held.image_id)
+        account.region.add_snapshot("by hand", snapshot_id="snap-bbbbbbbb", started=held.created)
+        yield account
+
+
+def strike(account: Account, running: Running, number: Signals, action: str, moment: Moment, nth: int = 5) -> None:
+    """At the nth call the process gets the signal: before AWS acts, which it then never does; while it acts; once it has
+    acted, before its answer comes.  The account is locked meanwhile."""
+    struck = Event()
+    calls = 0
+
+    def hook(world: World, call: Call) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == nth:
+            running.signal(number)
+            end = time.monotonic() + (10 if number == SIGKILL else 0.3)
+            while running.alive and time.monotonic() < end:
+                time.sleep(0.01)
+            struck.set()
+        if moment == "before" and calls == nth:
+            raise Broken("cut")
+
+    (account.standin.after if moment == "after" else account.standin.before)(action, hook)
+
+
+def log_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def check_log(account: Account, lines: list[dict[str, Any]], number: Signals, before: set[str]) -> None:
+    """What the log and the account say together."""
+    there = account.images | account.snapshots
+    begun = {line["attempt"]: line for line in lines if line["event"] == "before"}
+    ended = {line["attempt"]: line for line in lines if line["event"] == "after"}
+    assert ended.keys() <= begun.keys()
+    open_ones = {begun[attempt]["id"] for attempt in begun.keys() - ended.keys()}
+    if number == SIGKILL:
+        assert 1 <= len(open_ones) <= AT_ONCE
+    else:
+        assert not open_ones
+    named = {line["id"] for line in begun.values()}
+    # An AMI's own snapshot goes with it.
+    for id in before - there:
+        assert id in named or id.replace("snap-", "ami-") in named, f"{id} is gone, and the log does not know"
+    for line in ended.values():
+        if line["outcome"] == "done":
+            assert line["id"] not in there
+            assert not {id for id, code in line["snapshots"].items() if code == "success"} & there
+    # What was only ever refused, or never begun, is there.
+    touched = open_ones | {line["id"] for line in ended.values() if line["outcome"] != "refused"}
+    for id in (id for id in before - touched if id.startswith("ami-")):
+        assert id in there
+
+
+def killed(account: Account, path: Path, number: Signals, action: str, moment: Moment) -> None:
+    if action == "DeleteSnapshot":
+        account.standin.world.deletes_associated = False
+    before = account.images | account.snapshots
+    held = {"ami-aaaaaaaa", "snap-bbbbbbbb", *account.region.images["ami-aaaaaaaa"].snapshot_ids}
+    words = (*EVERYTHING, "--audit-log", str(path))
+    with Running(*words, env=account.environment) as running:
+        strike(account, running, number, action, moment)
+        finished = running.finish()
+    account.standin._before.clear()
+    account.standin._after.clear()
+    assert finished.status == STATUS[number]
+    assert finished.untroubled
+    there = account.images | account.snapshots
+    assert held <= there
+    assert before != there
+    assert len(account.images) > 1 or action == "DeleteSnapshot"
+    check_log(account, log_of(path), number, before)
+    said = {line.split(" ")[0] for line in finished.lines if line.endswith((" deregistered", " deleted"))}
+    assert not said & there
+    if number != SIGKILL:
+        # What ended in time is told, and what may have been done is told to be uncertain.
+        gone = {id for id in before - there if id.startswith("ami-")}
+        assert all(id in said or f"{id} " in finished.out or id in finished.err for id in gone)
+    again = run(*words, env=account.environment)
+    assert (again.status, again.err) == (0, "")
+    assert account.images | account.snapshots == held
+    assert log_of(path)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_kill_while_aws_acts(account: Account, tmp_path: Path, action: str) -> None:
+    killed(account, tmp_path / "audit.jsonl", SIGKILL, action, "in")
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("moment", ["before", "in", "after"])
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("number", [SIGKILL, SIGINT, SIGTERM], ids=lambda number: number.name)
+def test_every_signal_at_every_moment(
+    account: Account, tmp_path: Path, number: Signals, action: str, moment: Moment
+) -> None:
+    killed(account, tmp_path / "audit.jsonl", number, action, moment)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("number", [SIGKILL, SIGINT, SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("action", ["DescribeImages", "DescribeSnapshots", "DescribeInstances", "DescribeImageReferences"])
+def test_every_signal_while_reading(account: Account, tmp_path: Path, number: Signals, action: str) -> None:
+    before = account.images | account.snapshots
+    path = tmp_path / "audit.jsonl"
+    account.standin.faults.append(Fault(action, "hang", times=None))
+    words = (*EVERYTHING, "--audit-log", str(path))
+    with Running(*words, env=account.environment) as running:
+        end = time.monotonic() + 10
+        while not account.standin.calls.of(action):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        running.signal(number)
+        finished = running.finish(timeout=10)
+    assert finished.status == STATUS[number]
+    assert account.images | account.snapshots == before
+    assert log_of(path) == []
+    account.standin.faults.release()
+    account.standin.faults.clear()
+    assert run(*words, env=account.environment).status == 0
+    assert account.images == {"ami-aaaaaaaa"}
+
+
+def test_two_runs_at_once_do_the_work_together(account: Account, tmp_path: Path) -> None:
+    """Each calls removed only what is gone, and what the other took is no failure."""
+    path = tmp_path / "audit.jsonl"
+    words = ("-f", "--keep-previous", "0", "--audit-log", str(path))
+    with Running(*words, env=account.environment) as first, Running(*words, env=account.environment) as second:
+        ends = [first.finish(), second.finish()]
+    assert [end.status for end in ends] == [0, 0]
+    assert account.images == {"ami-aaaaaaaa"}
+    lines = log_of(path)
+    attempts = [line["attempt"] for line in lines if line["event"] == "before"]
+    assert len(set(attempts)) == len(attempts)
+    assert {line["id"] for line in lines} >= {f"ami-{number:08x}" for number in range(COUNT)}
