@@ -61,16 +61,6 @@ def test_the_renewal_of_a_role_that_is_refused_is_told_without_a_check_to_leave_
     assert "--skip-check" not in problem
 
 
-def test_a_role_that_can_not_be_renewed_is_no_place_that_the_endpoint_lacks(made: Scene) -> None:
-    """An optional place may be missing; an account that can't be asked may not."""
-    made.fault("AssumeRole", "again", "refuse", code="InvalidAction", status=400, times=None)
-    seen = made.run()
-    check(made, seen)
-    assert seen.status == 1
-    assert seen.result
-    assert not seen.result.warnings
-
-
 SILENT = ("DescribeImages", "DescribeInstances", "DescribeImageReferences", "DeregisterImage", "DeleteSnapshot")
 
 

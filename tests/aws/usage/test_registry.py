@@ -11,6 +11,8 @@ import pytest
 from amicleaner.aws import usage
 from amicleaner.aws.operations import OPERATIONS
 from amicleaner.aws.usage import AnyPlace, UsageOptions
+from amicleaner.aws.usage.findings import Findings
+from amicleaner.aws.usage.place import guarded
 from amicleaner.checks import CHECKS
 from amicleaner.errors import AwsError, CredentialsError, NotOfferedError, ThrottledError
 from tests.aws.usage.account import Account
@@ -225,3 +227,14 @@ def test_the_times_of_a_reading_enclose_it(account: Account) -> None:
 def test_an_account_with_nothing_in_it(account: Account) -> None:
     reading = account.read()
     assert (reading.uses, reading.snapshots, reading.groups, reading.warnings) == ({}, frozenset(), {}, ())
+
+
+def test_credentials_that_can_not_be_renewed_are_no_place_that_the_endpoint_lacks() -> None:
+    """An optional place may be missing; an account that can't be asked may not."""
+
+    def read() -> Findings:
+        raise NotOfferedError("sts:AssumeRole", "InvalidAction", "no such action")
+
+    (place,) = (place for place in usage.PLACES if place.name == "spot-fleets")
+    with pytest.raises(NotOfferedError, match="sts:AssumeRole"):
+        guarded(place, read)
