@@ -212,9 +212,12 @@ def _tries(error: AwsError, limit: int, lacks: bool) -> int:
 
 
 def _check_done(answer: dict[str, Any]) -> None:
-    """A page of a proxy can parse as an answer without members.  AWS's has a request id in its body; `DeregisterImage` says
-    in `Return` that it was done.  Raises ResponseParserError: nobody knows what happened."""
-    if not answer.get("ResponseMetadata", {}).get("RequestId") or answer.get("Return") is False:
+    """A page of a proxy can parse as an answer without members.  EC2 answers in XML, with a request id in its body, and
+    `DeregisterImage` says in `Return` that it was done.  Raises ResponseParserError: nobody knows what happened."""
+    metadata = answer.get("ResponseMetadata", {})
+    kind = str(metadata.get("HTTPHeaders", {}).get("content-type", "")).partition(";")[0]
+    told = answer.get("Return") or metadata.get("RequestId") or kind in ("text/xml", "application/xml")
+    if not told or answer.get("Return") is False:
         raise ResponseParserError("the answer does not say that it was done")
 
 
