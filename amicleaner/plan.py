@@ -185,8 +185,10 @@ def _grouped(inventory: Inventory, usage: Usage, config: Config, now: datetime, 
     staying: dict[str, tuple[Reason, str]] = {}
     groups_by_id: dict[str, tuple[Group, ...]] = {}
     rest: dict[Group, list[Ami]] = {}
+    known: dict[tuple[Group, ...], tuple[Group, ...]] = {}  # thousands of AMIs share a few groups: each is kept once
     for ami in inventory.amis:
         groups = groups_of(ami, config.mapping_key, config.mapping_values)
+        groups = known.setdefault(groups, groups)
         it = Circumstances(ami, usage.get((target.region, ami.id), ()), groups, (), config, now)
         stays = why_it_stays(it)
         groups_by_id[ami.id] = groups
@@ -200,17 +202,17 @@ def _grouped(inventory: Inventory, usage: Usage, config: Config, now: datetime, 
     labels = labels_of({group for groups in groups_by_id.values() for group in groups})
     # One group that keeps an AMI is enough: it was a reason to delete in 0.2.2 that another group did not.
     for group in sorted(rest, key=labels.__getitem__):  # the first one that keeps an AMI is told
+        kept: tuple[Reason, str] = ("kept-previous", f"It is one of the {config.keep_previous} newest of {labels[group]}.")
         for ami in reduce_group(rest[group], config.keep_previous)[0]:
-            staying.setdefault(
-                ami.id, ("kept-previous", f"It is one of the {config.keep_previous} newest of {labels[group]}.")
-            )
+            staying.setdefault(ami.id, kept)
+    shown = {groups: tuple(sorted(labels[group] for group in groups)) for groups in set(groups_by_id.values())}
     return [
         _decision(
             target,
             ami,
             staying.get(ami.id) or _shared(target, ami, shared, config, now),
             ("old", _why_old(ami, config)),
-            tuple(sorted(labels[group] for group in groups_by_id[ami.id])),
+            shown[groups_by_id[ami.id]],
             usage,
         )
         for ami in inventory.amis
