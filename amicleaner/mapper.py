@@ -25,15 +25,6 @@ def groups_of(ami: Ami, mapping_key: str, mapping_values: Sequence[str]) -> tupl
     return (tuple(sorted((key, value) for key, value in ami.tags if key in mapping_values and value)),)
 
 
-def map_amis(amis: Iterable[Ami], mapping_key: str, mapping_values: Sequence[str]) -> dict[Group, list[Ami]]:
-    """All groups with their AMIs.  An AMI in several groups stands in each; one in no group stands nowhere."""
-    groups: dict[Group, list[Ami]] = {}
-    for ami in amis:
-        for group in groups_of(ami, mapping_key, mapping_values):
-            groups.setdefault(group, []).append(ami)
-    return groups
-
-
 def labels_of(groups: Iterable[Group]) -> Mapping[Group, str]:
     """What people read for each group: the sorted values joined with `.`; where two groups would read the same, the keys
     are named (`environment=web.role=db`), for they are different groups.  No two labels are the same."""

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amicleaner.mapper import UNTAGGED, Group, groups_of, labels_of, map_amis
+from amicleaner.mapper import UNTAGGED, Group, groups_of, labels_of
+from amicleaner.models import Ami
 from tests.strategies import KEYS, VALUES, Account, accounts, image, options
 
 KEYS_OF_THE_ARTICLE = ("environment", "role")
@@ -105,7 +106,10 @@ def test_labels_do_not_depend_on_the_order() -> None:
 def test_grouping_loses_nobody_and_invents_nobody(account: Account, said: dict[str, object]) -> None:
     key, values = str(said["mapping_key"]), said["mapping_values"]
     assert isinstance(values, tuple)
-    mapped = map_amis(account.amis, key, values)
+    mapped: dict[Group, list[Ami]] = {}
+    for ami in account.amis:
+        for group in groups_of(ami, key, values):
+            mapped.setdefault(group, []).append(ami)
     assert all(len({ami.id for ami in amis}) == len(amis) for amis in mapped.values())
     placed = {ami.id for amis in mapped.values() for ami in amis}
     if key == "tags":
