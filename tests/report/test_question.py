@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import io
+import os
+import select
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from amicleaner.errors import InputEnded
+from amicleaner.report import question
 from amicleaner.report.question import Answers
 
 from .accounts import FakeTerminal
@@ -91,4 +95,48 @@ def test_after_the_end_of_input_and_after_ctrl_c_too() -> None:
     talk = FakeTerminal()
     with pytest.raises(KeyboardInterrupt):
         Answers(interrupted, talk).read()
+    assert talk.getvalue() == "\n"
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[io.TextIOWrapper, io.FileIO]]:
+    """A pipe: what the program reads, and what its user writes."""
+    reads, writes = os.pipe()
+    with open(reads, encoding="utf-8") as stdin, open(writes, "wb", buffering=0) as user:
+        yield stdin, user
+
+
+def test_a_pipe_that_stays_open_answers_line_by_line(pipe: tuple[io.TextIOWrapper, io.FileIO]) -> None:
+    stdin, user = pipe
+    answers = Answers(stdin, None)
+    user.write(b"n\nyes\ny")
+    assert [answers.read(), answers.read()] == [False, True]
+    user.close()
+    assert answers.read() is True
+    with pytest.raises(InputEnded):
+        answers.read()
+
+
+def test_what_never_ends_is_a_no(pipe: tuple[io.TextIOWrapper, io.FileIO]) -> None:
+    stdin, user = pipe
+    user.write(b"y" * question.LONGEST)
+    assert Answers(stdin, None).read() is False
+
+
+def test_a_signal_that_came_just_before_the_reading_is_handled(
+    pipe: tuple[io.TextIOWrapper, io.FileIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+
+    def look(reads: list[int], *others: Any) -> tuple[list[int], list[int], list[int]]:
+        looks.append(others[-1])
+        if len(looks) > 3:  # the interpreter calls the handler once it is back in Python
+            raise KeyboardInterrupt
+        return [], [], []
+
+    monkeypatch.setattr(select, "select", look)
+    talk = io.StringIO()
+    with pytest.raises(KeyboardInterrupt):
+        Answers(pipe[0], talk).read()
+    assert looks[1:] == [question.LOOK] * 3
     assert talk.getvalue() == "\n"

@@ -53,6 +53,8 @@ class Rates:
         self.limits = dict(LIMITS)
         self._clock = clock
         self._buckets: dict[tuple[str, str, str], Bucket] = {}
+        self._storm = 0.0
+        self._storms: dict[tuple[str, str, str], datetime] = {}
         self._lock = threading.Lock()
 
     def take(self, call: Call) -> None:
@@ -63,9 +65,20 @@ class Rates:
             action += " unpaginated"
         with self._lock:
             bucket = self._bucket(action, call.account, call.region)
+            if self._storm:
+                began = self._storms.setdefault((action, call.account, call.region), bucket.since)
+                if (bucket.since - began).total_seconds() < self._storm:
+                    bucket.level = 0
             if bucket.level < 1:
                 raise throttled(call.service)
             bucket.level -= 1
+
+    def storm(self, seconds: float) -> None:
+        """From now on, another client of the account takes all that is in a bucket, in the first so many seconds after
+        this client first asked for it."""
+        with self._lock:
+            self._storm = seconds
+            self._storms.clear()
 
     def drain(self, action: str, account: str, region: str, leave: float = 0) -> None:
         """Take what is in the bucket, as another client of the account would."""
