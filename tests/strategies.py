@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from amicleaner.config import Config
@@ -80,10 +81,22 @@ def reasons(plan: Plan) -> list[str]:
 # Random accounts
 
 
+PARTS = (1, 2)
+"""The many random accounts come in two parts, so that two processors share them."""
+
+
 def every_account(test: Callable[..., None]) -> Callable[..., None]:
-    """A property of whole random accounts: 10,000 of them take minutes."""
-    marked: Callable[..., None] = pytest.mark.accounts(pytest.mark.timeout(3600)(test))
-    return marked
+    """A property of whole random accounts: as many as the profile says (10,000 take minutes), half of them in each part."""
+    half = settings(max_examples=settings().max_examples // len(PARTS))(test)
+
+    @pytest.mark.accounts
+    @pytest.mark.timeout(3600)
+    @pytest.mark.parametrize("part", PARTS)
+    def parted(part: int) -> None:
+        half()
+
+    parted.__name__, parted.__doc__ = test.__name__, test.__doc__
+    return parted
 
 
 KEYS = (

@@ -11,6 +11,7 @@ import pytest
 
 import amicleaner
 
+pytestmark = pytest.mark.once
 PACKAGE = Path(amicleaner.__file__).parent
 PAGE = (Path(__file__).parent.parent / "docs" / "architecture.md").read_text("utf-8")
 FILES = sorted(str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py"))

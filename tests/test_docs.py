@@ -28,6 +28,7 @@ from amicleaner.result import Result
 from amicleaner.settings import from_environment, from_file
 from tests.command.process import run
 
+pytestmark = pytest.mark.once
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]

@@ -17,6 +17,7 @@ from amicleaner.result import Result
 from tests.flows.flow import Flow
 from tests.standin.resources import Image
 
+pytestmark = pytest.mark.once
 KEEP = 2
 MIN_DAYS = 3
 OPTIONS: dict[str, Any] = {

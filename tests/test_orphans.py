@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amicleaner.models import Snapshot
 from amicleaner.orphans import find_orphans, made_for
-from tests.strategies import NOW, every_account, snapshot_lists
+from tests.strategies import NOW, snapshot_lists
 
 SECOND = timedelta(seconds=1)
 CREATED = "Created by CreateImage(i-06a469f2d64822242) for ami-654b5503 from vol-06caf0d5af00505e7"
@@ -84,7 +84,7 @@ AMIS = st.frozensets(st.integers(0, 5).map("ami-{:08x}".format), max_size=3)
 SNAPSHOTS = st.frozensets(st.integers(0, 7).map("snap-{}".format), max_size=3)
 
 
-@every_account
+@settings(max_examples=min(settings().max_examples, 1000))
 @given(snapshot_lists, AMIS, SNAPSHOTS, AMIS, SNAPSHOTS, st.randoms(use_true_random=False))
 def test_orphans_of_every_account(
     snapshots: tuple[Snapshot, ...],

@@ -35,6 +35,7 @@ from tests.standin.core import SERVICES
 from tests.standin.resources import Recycled
 from tests.standin.scenario import Size, fill, from_json
 
+pytestmark = pytest.mark.once
 OTHER = "210987654321"
 ONCE = Config(retries={"total_max_attempts": 1})
 IMPATIENT = Config(retries={"total_max_attempts": 1}, read_timeout=0.1)

@@ -12,6 +12,8 @@ from tests.faults.scene import OPTIONS, Scene, check
 from tests.faults.table import CELLS, COLUMNS, PAGE, ROWS, SAMPLE, Cell, outcome, page
 from tests.standin import serve
 
+pytestmark = pytest.mark.once
+
 
 @cache
 def on_the_page() -> dict[Cell, str]:
