@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from copy import copy
 from threading import RLock
 from typing import Any
 
 import boto3
 from botocore.config import Config as BotoConfig
 from botocore.credentials import Credentials
+from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.session import Session as BotocoreSession
+from botocore.utils import EVENT_ALIASES
 
+from .operations import OPERATIONS
 from .slim import SlimLoader
 
 CONNECTIONS = 16
@@ -25,19 +29,31 @@ _loader = SlimLoader()
 """One for all sessions: a service model is loaded once, however many accounts take part."""
 
 
-def new_session(
-    *, profile: str | None = None, region: str | None = None, credentials: Credentials | None = None
-) -> boto3.Session:
-    """A session of a profile (None: the environment's), or with the given credentials.  Raises botocore's errors for a
-    profile that does not exist and for a broken configuration."""
-    session = BotocoreSession(profile=profile)
+_services = {operation.service for operation in OPERATIONS.values()}
+_aliases = {name: alias for name, alias in EVENT_ALIASES.items() if name in _services}
+"""Other names of the services that are asked.  botocore holds each event of each client against those of all services."""
+
+
+def new_session(*, profile: str | None = None) -> boto3.Session:
+    """A session of a profile (None: the environment's).  Raises botocore's errors for a profile that does not exist and for
+    a broken configuration."""
+    events = HierarchicalEmitter()
+    session = BotocoreSession(profile=profile, event_hooks=events)
+    session.register_component("event_emitter", EventAliaser(events, _aliases))
     session.register_component("data_loader", _loader)
-    if credentials is not None:
-        # botocore has no public way to hand a session credentials that renew; this is the member that it sets itself.
-        session._credentials = credentials  # type: ignore[attr-defined]
-    made = boto3.Session(botocore_session=session, region_name=region)
+    made = boto3.Session(botocore_session=session)
     # boto3 adds its own folder of models to the loader, for each session anew.
     _loader.search_paths[:] = dict.fromkeys(_loader.search_paths)
+    return made
+
+
+def with_credentials(session: boto3.Session, credentials: Credentials) -> boto3.Session:
+    """The same session, with its endpoints and certificates, as somebody else.  All else is shared: an organization has
+    hundreds of accounts, and a session of its own takes some hundred KiB."""
+    made, inner = copy(session), copy(session._session)
+    # boto3 has no public way to hand a session credentials that renew; these are the members that it sets itself.
+    inner._credentials = credentials  # type: ignore[attr-defined]
+    made._session = inner
     return made
 
 

@@ -19,7 +19,7 @@ from ..config import ROLE_ARN, Config
 from ..errors import AmicleanerError, UsageError
 from ..models import Target
 from .api import Api
-from .session import Clients, new_session
+from .session import Clients, new_session, with_credentials
 from .usage.side_by_side import side_by_side
 
 ACCOUNTS_AT_ONCE = 16
@@ -169,10 +169,7 @@ class _Finder:
             role_arn=arn,
             extra_args=extra,
         )
-        # The profile's other settings (endpoints, certificates) hold for its roles too.
-        profile = base.profile_name if base.profile_name in base.available_profiles else None
-        renewing = DeferredRefreshableCredentials(partial(_fetch, fetcher, arn), "assume-role")
-        return new_session(profile=profile, region=base.region_name, credentials=renewing)
+        return with_credentials(base, DeferredRefreshableCredentials(partial(_fetch, fetcher, arn), "assume-role"))
 
 
 def _fetch(fetcher: AssumeRoleCredentialFetcher, arn: str) -> Any:

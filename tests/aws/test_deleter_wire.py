@@ -9,7 +9,7 @@ from botocore.credentials import Credentials
 
 from amicleaner.aws.api import Api
 from amicleaner.aws.deleter import Deleter
-from amicleaner.aws.session import Clients, new_session
+from amicleaner.aws.session import Clients, new_session, with_credentials
 from amicleaner.models import Ami, AmiResult, BlockSnapshot, Target
 from tests.aws.simulation import Heard, Pool, SimulatedBell, Time, outcomes, snapshot_outcomes
 from tests.standin import DEFAULT_ACCOUNT, Fault, RegionState, Standin, World, attach
@@ -35,7 +35,7 @@ PASSING = [
 def connected() -> tuple[Standin, Clients]:
     """Made once: a client takes longer to make than all that a test does with it."""
     standin = Standin()
-    session = new_session(region=TARGET.region, credentials=Credentials(standin.world.access_key(), "secret"))
+    session = with_credentials(new_session(), Credentials(standin.world.access_key(), "secret"))
     attach(standin, session)
     return standin, Clients(session, TARGET.region)
 
