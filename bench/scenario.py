@@ -74,11 +74,11 @@ def regions(world: World) -> None:
 
 
 def organization(world: World, accounts: int) -> None:
-    """Accounts of seventeen Regions with six AMIs each, one of which goes."""
+    """Accounts of seventeen Regions with five AMIs each; in ten of the accounts there is a sixth, which goes."""
     ids = [f"{100_000_000_000 + number}" for number in range(accounts)]
     world.add_organization(ids[0], ids[1:])
-    for id in ids:
+    for number, id in enumerate(ids):
         for name in REGIONS:
-            fill(world.region(name, id), 6, going=1, snapshots=1)
+            fill(world.region(name, id), 5 + (number < 10), going=number < 10, snapshots=1)
         if id != ids[0]:
             world.add_role(id, "cleaner", trusted=[ids[0]])

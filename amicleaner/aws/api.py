@@ -94,7 +94,7 @@ class Api:
         self._stop = stop or Event()
         self._observe = observe
         self._answered: set[str] = set()
-        self._gates = {action: Gate(clock, many=True) for action, operation in OPERATIONS.items() if operation.many}
+        self._gates: dict[str, Gate] = {}
 
     def call(self, action: str, *, attempts: int | None = None, **parameters: Any) -> dict[str, Any]:
         """One call (`DescribeImages`), tried again while its fault may pass, at most `attempts` times.
@@ -106,6 +106,8 @@ class Api:
         tried = 0
         while True:
             tried += 1
+            if operation.many:
+                self._gates.setdefault(action, Gate(self.clock, many=True))
             if not operation.changes and action in self._gates:
                 self._gates[action].enter()
             started = self.clock.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from functools import cache
 from threading import RLock
 from typing import Any
 
@@ -57,6 +58,19 @@ def with_credentials(session: boto3.Session, credentials: Credentials) -> boto3.
     return made
 
 
+@cache
+def _config(connect_timeout: float, read_timeout: float) -> BotoConfig:
+    """One for all clients of a run."""
+    # botocore's own retries are off: they sleep by themselves, and hide the throttles that must slow us down.
+    return BotoConfig(
+        connect_timeout=connect_timeout,
+        read_timeout=read_timeout,
+        max_pool_connections=CONNECTIONS,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        user_agent_extra="amicleaner",
+    )
+
+
 class Clients:
     """The clients of one account and Region, made when they are first asked for."""
 
@@ -66,14 +80,7 @@ class Clients:
         """Time limits are in seconds."""
         self._session = session
         self._region = region
-        # botocore's own retries are off: they sleep by themselves, and hide the throttles that must slow us down.
-        self._config = BotoConfig(
-            connect_timeout=connect_timeout,
-            read_timeout=read_timeout,
-            max_pool_connections=CONNECTIONS,
-            retries={"mode": "standard", "total_max_attempts": 1},
-            user_agent_extra="amicleaner",
-        )
+        self._config = _config(connect_timeout, read_timeout)
         self._clients: dict[str, Any] = {}
 
     def __call__(self, service: str) -> Any:
