@@ -45,18 +45,23 @@ def clean(
     """
     run = _Run(config, view or SilentView(), clock, interrupts or Interrupts())
     with ExitStack() as stack:
+        unsaid: OSError | None = None
         try:
-            run.go(sessions, stack)
+            run.whole(sessions, stack)
         except Interrupted as interrupted:
             run.result = replace(run.result, interrupted=interrupted.status)
-        except InputEnded as ended:
-            run.problem(str(ended))
-        except _Stopped:
-            pass
-        except BrokenPipeError:
-            return replace(run.result, interrupted=1)
+        except OSError as error:
+            # The view can't say what it should.  What was done is told all the same, wherever that can be.
+            unsaid = error
         with run.interrupts.finishing():
-            run.view.finished(run.result)
+            try:
+                run.view.finished(run.result)
+            except OSError as error:
+                unsaid = unsaid or error
+        if isinstance(unsaid, BrokenPipeError):
+            return replace(run.result, interrupted=run.result.interrupted or 1)
+        if unsaid is not None:
+            raise unsaid
     return run.result
 
 
@@ -69,8 +74,16 @@ class _Run:
     result: Result = field(default_factory=Result)
     _limited: bool = False
 
-    def go(self, sessions: SessionMaker, stack: ExitStack) -> None:
+    def whole(self, sessions: SessionMaker, stack: ExitStack) -> None:
         """Everything but the end."""
+        try:
+            self._go(sessions, stack)
+        except InputEnded as ended:
+            self.problem(str(ended))
+        except _Stopped:
+            pass
+
+    def _go(self, sessions: SessionMaker, stack: ExitStack) -> None:
         saved, audit = self._files(stack)
         config = self.config
         if config.demo:
@@ -102,8 +115,8 @@ class _Run:
 
     def warning(self, text: str) -> None:
         """Says and keeps a warning."""
-        self.view.warning(text)
         self.result = replace(self.result, warnings=(*self.result.warnings, text))
+        self.view.warning(text)
 
     def _warn(self, scans: Sequence[Scan], found: Iterable[tuple[Target, str]]) -> None:
         """Each warning once, with where it holds if the run is in several places."""
@@ -119,8 +132,8 @@ class _Run:
 
     def problem(self, text: str) -> None:
         """Says and keeps what makes the exit status 1."""
-        self.view.problem(text)
         self.result = replace(self.result, problems=(*self.result.problems, text))
+        self.view.problem(text)
 
     def _files(self, stack: ExitStack) -> tuple[SavedPlan | None, Audit]:
         """Everything that may be wrong with files is found out before AWS is called."""
@@ -189,7 +202,7 @@ class _Run:
 
     def _ended(self, execution: Execution) -> None:
         """What stopped a deletion before its end."""
-        if isinstance(execution.stopped_by, BrokenPipeError):
+        if isinstance(execution.stopped_by, OSError):
             raise execution.stopped_by
         if execution.stopped_by is not None:
             self.problem(str(execution.stopped_by))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from threading import RLock
 from typing import IO
 
@@ -95,7 +96,10 @@ class Console:
         """A line each for `--debug`; progress on a terminal otherwise."""
         if self._config.debug:
             where = ", ".join(filter(None, (record.target.account, record.target.region)))
-            self._print(self._errors, visible_lines(f"{record.action} ({where}): {record.outcome}, {record.seconds:.3f} s"))
+            line = visible_lines(f"{record.action} ({where}): {record.outcome}, {record.seconds:.3f} s")
+            # In the thread of the call, whose answer must not be lost because nobody reads of it.
+            with suppress(OSError):
+                self._print(self._errors, line)
         elif not self._total:
             self._calls += 1
             self._show(f"Reading: {self._calls} calls")
@@ -177,16 +181,19 @@ class Console:
 
     def finished(self, result: Result) -> None:
         """What failed, how far an interrupted run came, and the data of a machine format."""
-        with self._lock:
-            self._progress.clear()
-        self._failures("AMIs", result.failed_amis)
-        self._failures("snapshots", result.failed_snapshots)
-        if result.interrupted in _INTERRUPTS:
-            removed = sum(ami.outcome == "removed" for ami in result.amis.values())
-            self.problem(f"Interrupted: {removed} AMIs were removed, nothing is being deleted any more.")
-        if self._config.output != "table":
-            made = document(result, self._config, version=self._version, created=self._clock.now())
-            self._print(self._data, render(made, self._config.output), end="")
+        try:
+            with self._lock:
+                self._progress.clear()
+            self._failures("AMIs", result.failed_amis)
+            self._failures("snapshots", result.failed_snapshots)
+            if result.interrupted in _INTERRUPTS:
+                removed = sum(ami.outcome == "removed" for ami in result.amis.values())
+                self.problem(f"Interrupted: {removed} AMIs were removed, nothing is being deleted any more.")
+        finally:
+            # The talk may go to a terminal that is gone; the data goes elsewhere.
+            if self._config.output != "table":
+                made = document(result, self._config, version=self._version, created=self._clock.now())
+                self._print(self._data, render(made, self._config.output), end="")
 
     @property
     def _width(self) -> int | None:

@@ -297,6 +297,23 @@ def test_a_reader_that_goes_in_the_middle_of_a_deletion(large: Account) -> None:
     assert len(large.images) == len(large.snapshots) == COUNT - len(calls)
 
 
+def test_the_data_comes_though_the_reader_of_the_talk_went(large: Account) -> None:
+    gone = threading.Event()
+    large.standin.before("DeregisterImage", at(3, lambda: gone.wait(SOON)))
+    words = [*command(), "-f", "--keep-previous", "0", "--output", "json"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(words, env=environment(large.environment), **pipes) as process:  # type: ignore[call-overload]
+        while not process.stderr.readline().endswith(b" deregistered\n"):
+            pass
+        process.stderr.close()
+        gone.set()
+        out = process.stdout.read()
+        assert process.wait(60) == 1
+    removed = {ami["id"] for ami in json.loads(out)["amis"] if ami["outcome"] == "removed"}
+    assert removed == {str(call.params["ImageId"]) for call in large.standin.calls.of("DeregisterImage")}
+    assert len(large.images) == len(large.snapshots) == COUNT - len(removed)
+
+
 @only_with_a_full_device
 @pytest.mark.parametrize("arguments", ["--version", "--help", "--iam-policy", "--dry-run --output json"])
 def test_a_full_disk_is_said(account: Account, arguments: str) -> None:

@@ -314,21 +314,38 @@ def test_a_line_is_there_as_soon_as_it_is_said() -> None:
     assert out.flushed == "ami-1 deregistered\n"
 
 
-def test_a_reader_that_went_away_is_told_on() -> None:
-    class Closed(io.StringIO):
-        def flush(self) -> None:
-            raise BrokenPipeError
+class Closed(io.StringIO):
+    """A stream that nobody reads any longer."""
 
+    def flush(self) -> None:
+        raise BrokenPipeError
+
+
+def test_a_reader_that_went_away_is_told_on() -> None:
     with pytest.raises(BrokenPipeError):
         Screen(out=Closed()).console.deregistered(HERE, "ami-1")
+
+
+def test_the_thread_of_a_call_is_not_told_that_nobody_reads_of_it() -> None:
+    """It would take that for the end of the call, whose answer would be lost."""
+    Screen(Config(debug=True), err=Closed()).console.called(CallRecord("ec2:DeregisterImage", HERE, 0.25, "ok"))
+
+
+@pytest.mark.parametrize("interrupted", [130, 1])
+def test_the_data_comes_though_nobody_hears_the_talk(interrupted: int) -> None:
+    screen = Screen(Config(output="json"), err=Closed())
+    failed = {(HERE, "ami-1"): AmiResult(HERE, "ami-1", "failed", REFUSED)}
+    with pytest.raises(BrokenPipeError):
+        screen.console.finished(Result(plan_of(article()), failed, interrupted=interrupted))
+    assert json.loads(screen.out.getvalue())["totals"]["amis"] == 4
 
 
 def test_letters_that_the_output_lacks_become_escapes() -> None:
     data = io.BytesIO()
     out = io.TextIOWrapper(data, encoding="ascii")
     screen = Screen(out=out)
-    screen.console.retrieving(Config(mapping_values=("é日\ud800",)))
-    assert b"mapping_values : ['\\xe9\\u65e5\\ud800']" in data.getvalue()
+    screen.console.retrieving(Config(mapping_values=("é日",)))
+    assert b"mapping_values : ['\\xe9\\u65e5']" in data.getvalue()
 
 
 def test_without_streams_nothing_is_said() -> None:
