@@ -7,7 +7,6 @@ import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
@@ -19,6 +18,9 @@ FILE_KEYS = frozenset(option.name for option in OPTIONS if not option.command_li
 """What a configuration file may say."""
 
 _TRUE, _FALSE = "1", "0"
+
+_MAX_BYTES = 1 << 20
+"""Far beyond what anybody configures, and short of a device without an end."""
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -43,7 +45,12 @@ def from_file(path: str) -> dict[str, Any]:
     """The options in a TOML file, keys by their long names.  Raises UsageError for a file that can't be read, a key or a
     value that is none."""
     try:
-        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        with open(path, "rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+        if len(data) > _MAX_BYTES:
+            raise UsageError(f"The configuration file {path} is too large for one.")
+        # Windows's editors put a mark before the text, which changes nothing in it.
+        document = tomllib.loads(data.decode("utf-8-sig"))
     except OSError as error:
         raise UsageError(f"The configuration file {path} can't be read: {error.strerror or error}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:

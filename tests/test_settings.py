@@ -97,6 +97,11 @@ def test_a_file(toml: Any) -> None:
     assert toml("") == {}
 
 
+@pytest.mark.parametrize("text", [b"\xef\xbb\xbfkeep_previous = 2", b"# as on Windows\r\nkeep_previous = 2\r\n"])
+def test_an_editor_of_windows_may_have_written_it(toml: Any, text: bytes) -> None:
+    assert toml(text) == {"keep_previous": 2}
+
+
 @pytest.mark.parametrize(
     "text, words",
     [
@@ -131,6 +136,13 @@ def test_a_file_that_is_wrong(toml: Any, text: str | bytes, words: str) -> None:
 def test_a_file_that_can_not_be_read(path: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="The configuration file"):
         from_file(str(tmp_path / path))
+
+
+def test_a_file_without_an_end_is_not_read_to_it(tmp_path: Path) -> None:
+    with (tmp_path / "large.toml").open("wb") as file:
+        file.truncate(1 << 40)  # more than any memory; it takes no room on the disk
+    with pytest.raises(UsageError, match=r"The configuration file .*large\.toml is too large"):
+        from_file(str(tmp_path / "large.toml"))
 
 
 # What neither may say
