@@ -267,8 +267,11 @@ def _status(args: Sequence[str] | None) -> int:
 
 
 def _say(text: str) -> None:
+    """On standard error, where one can be written to.  What AWS and files say is in it: nothing of that moves the cursor."""
+    from .report.text import visible_lines
+
     with contextlib.suppress(OSError):
-        click.echo(text, err=True)
+        click.echo(visible_lines(text), err=True)
 
 
 def _let_go(stream: IO[str] | None) -> None:

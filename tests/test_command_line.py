@@ -304,6 +304,8 @@ def test_ids_and_plans_bring_their_own_choice(parse: Parse, monkeypatch: pytest.
         (AwsError("ec2:DescribeImages", "Denied", "no", region="eu-west-1"), 1, "Region eu-west-1: Denied: no\n"),
         (KeyboardInterrupt(), 130, "Interrupted.\n"),
         (ZeroDivisionError("x"), 1, "Error: ZeroDivisionError: x\n"),
+        # What a network says in the name of AWS may not move the cursor, nor hide anything.
+        (AwsError("ssm:GetParameters", "Denied", "no\x1b[2J\u202e"), 1, "Denied: no\\x1b[2J\\u202e\n"),
     ],
 )
 def test_what_stops_a_run_is_told(
