@@ -220,7 +220,7 @@ class Lane:
             return None if call.in_use >= IN_USE_TRIES else 0.5 * 2.0 ** (call.in_use - 1)
         if isinstance(error, TransientError):
             call.faults += 1
-            return None if call.faults >= self._attempts else min(LONGEST_PAUSE, 0.25 * 2.0 ** (call.faults - 1))
+            return None if call.faults >= self._attempts else min(LONGEST_PAUSE, 0.25 * 2.0 ** min(call.faults - 1, 10))
         return None
 
     def _try(self, call: Call) -> _Tried:

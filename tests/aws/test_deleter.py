@@ -25,6 +25,7 @@ from tests.aws.simulation import (
     Fault,
     Heard,
     Scene,
+    SimulatedBell,
     Time,
     aws_error,
     cut,
@@ -471,6 +472,16 @@ def test_a_fault_that_does_not_pass_is_given_up_after_the_given_attempts() -> No
     assert result.error == Failure("EndpointConnectionError", "AWS says EndpointConnectionError")
     assert snapshot_outcomes([result]) == {"snap-1": ["kept"]}
     assert len(scene.home.made) == 4
+
+
+def test_many_attempts_do_not_overflow() -> None:
+    scene = Scene()
+    ami = scene.home.add("ami-1", "snap-1")
+    scene.home.faults["ami-1"] = [Fault(aws_error("InternalError", TransientError)) for _ in range(1100)]
+    deleter = Deleter(scene.aws, clock=scene.time.clock, attempts=2000, pool=scene.pool, bell=SimulatedBell(scene.time))
+    (result,) = deleter.remove([(HOME, ami)], scene.holders())
+    assert result.outcome == "removed"
+    assert len(scene.home.made) == 1101
 
 
 def test_a_single_snapshot_that_fails_is_named_with_the_reason() -> None:
