@@ -140,11 +140,21 @@ def _check_value(option: Option, value: Any) -> None:
             raise UsageError(f"{option.flag}: {value} is not a number to count with.")
         if option.minimum is not None and value < option.minimum:
             raise UsageError(f"{option.flag}: {value} is too small: the minimum is {option.minimum:g}.")
+        if option.maximum is not None and value > option.maximum:
+            raise UsageError(f"{option.flag}: {value} is too large: the maximum is {option.maximum:.0f}.")
     for text in value if option.kind == "texts" else (value,) if option.kind == "text" and value is not None else ():
         if not isinstance(text, str) or not text:
             raise UsageError(f"{option.flag}: an empty value is none: leave the option out, or give it a value.")
+        if option.metavar != "FILE" and not _is_text(text):
+            # A tag or a name can't hold it, so it would choose, or protect, nothing.
+            raise UsageError(f"{option.flag}: {text!r} holds bytes that are no letters in this locale.")
         if option.choices and text not in option.choices:
             raise UsageError(f"{option.flag}: {text!r} is not one of {', '.join(option.choices)}.")
+
+
+def _is_text(text: str) -> bool:
+    """Python keeps bytes of the command line and of variables that it can't decode as halves of surrogate pairs."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _check_texts(config: Config) -> None:

@@ -40,6 +40,7 @@ class Option:
     short: str = ""
     choices: tuple[str, ...] = ()
     minimum: float | None = None
+    maximum: float | None = None
     command_line_only: bool = False
 
     @property
@@ -117,8 +118,10 @@ OPTIONS: tuple[Option, ...] = (
            metavar="USD", minimum=0),
     Option("debug", "flag", OUTPUT, "Each AWS call with its time, on standard error.", False),
     Option("config", "text", SETTINGS, "A TOML file with options by their long names.", None, shown="none", metavar="FILE"),
-    Option("connect_timeout", "number", SETTINGS, "Seconds to wait for a connection.", 10.0, metavar="SECONDS", minimum=0.1),
-    Option("read_timeout", "number", SETTINGS, "Seconds to wait for an answer.", 60.0, metavar="SECONDS", minimum=0.1),
+    Option("connect_timeout", "number", SETTINGS, "Seconds to wait for a connection.", 10.0, metavar="SECONDS", minimum=0.1,
+           maximum=86_400),
+    Option("read_timeout", "number", SETTINGS, "Seconds to wait for an answer.", 60.0, metavar="SECONDS", minimum=0.1,
+           maximum=86_400),
     Option("max_attempts", "integer", SETTINGS, "Tries of a call that fails in a way that may pass.", 8, metavar="N",
            minimum=1),
     Option("demo", "flag", SETTINGS, "A simulated account in memory instead of AWS.", False),

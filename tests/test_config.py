@@ -28,6 +28,12 @@ def test_the_least_values_are_allowed() -> None:
     assert (config.keep_previous, config.ami_min_days, config.unused_days, config.max_deletions) == (0, -1, 0, 0)
 
 
+def test_a_files_name_may_be_of_any_bytes() -> None:
+    config = Config(save_plan="\udcff", config="\udcff")
+    assert (config.save_plan, config.config) == ("\udcff", "\udcff")
+    assert Config(audit_log="\udcff").audit_log == Config(apply_plan="\udcff").apply_plan == "\udcff"
+
+
 @pytest.mark.parametrize(
     "options, words",
     [
@@ -40,6 +46,8 @@ def test_the_least_values_are_allowed() -> None:
         ({"price_per_gib": float("inf")}, "--price-per-gib"),
         ({"max_attempts": 0}, "--max-attempts"),
         ({"connect_timeout": 0}, "--connect-timeout"),
+        ({"connect_timeout": 1e10}, "--connect-timeout: 10000000000.0 is too large: the maximum is 86400."),
+        ({"read_timeout": 86_401}, "--read-timeout: 86401 is too large"),
         ({"keep_previous": "4"}, "--keep-previous: '4' is not a whole number."),
         ({"keep_previous": 4.0}, "--keep-previous"),
         ({"keep_previous": True}, "--keep-previous"),
@@ -63,6 +71,11 @@ def test_the_least_values_are_allowed() -> None:
         ({"role_arn": "arn:aws:iam::111111111111:user/me"}, "--role-arn"),
         ({"used_by_role_arn": "arn:aws:iam::1111:role/r"}, "--used-by-role-arn"),
         ({"organization_role": ROLE}, "--organization-role takes the role's name"),
+        # Bytes that are no letters match nothing: what they were to protect would go.
+        ({"keep_tag": "gr\udcf6sse"}, "--keep-tag: 'gr\\udcf6sse' holds bytes that are no letters"),
+        ({"excluded_mapping_values": ("a", "\udcf6")}, "--excluded-mapping-values: '\\udcf6' holds bytes"),
+        ({"mapping_values": "\ud83d"}, "--mapping-values: '\\ud83d' holds bytes"),
+        ({"external_id": "\udcff"}, "--external-id: '\\udcff' holds bytes"),
     ],
 )
 def test_values_that_are_none(options: dict[str, Any], words: str) -> None:
