@@ -143,6 +143,8 @@ def _temporary(path: str) -> tuple[int, str]:
 
 
 def _check_place(path: str) -> None:
+    if not os.path.basename(path):
+        raise UsageError(f"--save-plan: {_shown(path)} is a folder's name: name a file.")
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:

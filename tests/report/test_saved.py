@@ -189,11 +189,12 @@ def places(tmp_path: Path) -> dict[str, str]:
         "not a file": str(tmp_path / "pipe"),
         "--dry-run --output json": os.devnull,
         "can't write": "a\0b",
+        "folder's name": str(tmp_path / "none") + os.sep,
     }
 
 
 @pytest.mark.parametrize(
-    "message", ["symbolic link", "No such file", "not a file", "--dry-run --output json", "can't write"]
+    "message", ["symbolic link", "No such file", "not a file", "--dry-run --output json", "can't write", "folder's name"]
 )
 def test_where_no_plan_can_be_written_is_known_before_and_nothing_is_touched(tmp_path: Path, message: str) -> None:
     path = places(tmp_path)[message]
