@@ -7,8 +7,10 @@ time is passed in.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator
 from threading import Event
+from traceback import walk_tb
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,10 +34,14 @@ TRANSIENT = frozenset(
 )
 DENIED = frozenset("AccessDenied AccessDeniedException UnauthorizedOperation UnauthorizedAccess".split())
 BAD_CREDENTIALS = frozenset(
-    "AuthFailure ExpiredToken ExpiredTokenException IncompleteSignature InvalidClientTokenId InvalidToken "
-    "MissingAuthenticationToken RequestExpired SignatureDoesNotMatch UnrecognizedClientException".split()
+    "AuthFailure ExpiredToken ExpiredTokenException IncompleteSignature IncompleteSignatureException InvalidClientTokenId "
+    "InvalidSignatureException InvalidToken MissingAuthenticationToken MissingAuthenticationTokenException RequestExpired "
+    "SignatureDoesNotMatch UnrecognizedClientException".split()
 )
 UNKNOWN_KEYS = frozenset("AuthFailure InvalidClientTokenId UnrecognizedClientException".split())
+TIMED = frozenset("AuthFailure InvalidSignatureException RequestExpired SignatureDoesNotMatch".split())
+"""What AWS answers, too, where a request is signed by a clock that is some minutes off."""
+CLOCK = ", or set this machine's clock where it is wrong"
 ELSEWHERE = " (or the Region is not enabled for the account: then no credentials are valid there)"
 NOT_OFFERED = frozenset({"InvalidAction", "UnknownOperationException"})
 NO_CREDENTIALS = (
@@ -43,9 +49,11 @@ NO_CREDENTIALS = (
     boto.PartialCredentialsError,
     boto.CredentialRetrievalError,
     boto.TokenRetrievalError,
-    boto.UnauthorizedSSOTokenError,
-    boto.SSOTokenLoadError,
+    boto.SSOError,
+    boto.LoginError,
 )
+PLAIN = (OSError, ValueError, LookupError, TypeError, AttributeError)
+"""What botocore lets through where a file is missing, or what a `credential_process` prints makes no sense."""
 
 # The DNS suffixes of AWS's partitions and of its dual-stack names (botocore's partitions.json); VPC endpoints have them too.
 AWS_SUFFIXES = (
@@ -64,6 +72,8 @@ AWS_SUFFIXES = (
     ".api.cloud-aws.adc-e.uk",
     ".api.aws.hci.ic.gov",
 )
+
+PASSWORD = re.compile(r"://[^/\s]*@")
 
 MAX_WAIT = 5.0
 """Seconds: the longest pause between two tries.  AWS's buckets fill by 20 a second (EC2's guide on throttling)."""
@@ -113,9 +123,9 @@ class Api:
             started = self.clock.monotonic()
             try:
                 client = self._client(operation.service)
-            except boto.BotoCoreError as exception:
-                raise self._translate(action, operation, exception) from exception
-            except ValueError as exception:
+            except (boto.BotoCoreError, *PLAIN) as exception:
+                if isinstance(exception, boto.BotoCoreError) or _about_credentials(exception):
+                    raise self._translate(action, operation, exception) from exception
                 raise self.error(action, type(exception).__name__, str(exception)) from exception
             try:
                 answer: dict[str, Any] = getattr(client, operation.method)(**parameters)
@@ -178,6 +188,7 @@ class Api:
             # A role's credentials are made, and renewed, inside whichever call needs them; this is what was refused.
             name = f"sts:{exception.operation_name}"
         kind, code, message, hint, acted = _classify(name, exception)
+        message = PASSWORD.sub("://***@", message)  # botocore tells the whole address of a proxy or an endpoint
         status = _status_of(exception)
         return kind(
             name,
@@ -205,8 +216,9 @@ def _not_offered(error: AwsError) -> NotOfferedError:
 
 
 def _tries(error: AwsError, limit: int, lacks: bool) -> int:
-    """A person waits: a host that nobody answers for is given up early, and an emulator that answers nonsense."""
-    if error.code in {"EndpointConnectionError", "ConnectTimeoutError"}:
+    """A person waits: a host that nobody answers for, or nobody to be trusted, is given up early, and an emulator that
+    answers nonsense."""
+    if error.code in {"EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError", "SSLError"}:
         return min(limit, 3)
     if isinstance(error, ThrottledError) and limit > 1:
         return limit * PATIENCE
@@ -227,53 +239,91 @@ def _is_aws(endpoint: str) -> bool:
     return (urlsplit(endpoint).hostname or "").lower().endswith(AWS_SUFFIXES)
 
 
+def _about_credentials(exception: Exception) -> bool:
+    """Whether botocore met it, unprepared, where it fetches credentials, which is inside whichever call needs them."""
+    if isinstance(exception, boto.BotoCoreError):
+        return False
+    return any(frame.f_globals.get("__name__") == "botocore.credentials" for frame, _ in walk_tb(exception.__traceback__))
+
+
+def _never_sent(error: Any) -> bool:
+    """Whether a proxy's error (urllib3's) came before it had the request.  Where a proxy is cut off later, behind which AWS
+    may have acted, urllib3 calls it by the same name."""
+    cause = getattr(error, "original_error", None)
+    kinds = {kind.__name__ for kind in type(cause).__mro__}
+    return not kinds.isdisjoint({"NewConnectionError", "ConnectTimeoutError"}) or str(cause).startswith("Tunnel ")
+
+
 def _status_of(exception: Exception) -> int:
     answer = exception.response if isinstance(exception, boto.ClientError) else {}
     return int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
 
 
-def _classify(action: str, exception: Exception) -> tuple[type[AwsError], str, str, str, bool]:
-    """The kind of error, AWS's code and message, what helps, and whether AWS may have acted all the same."""
-    name = type(exception).__name__
+_Told = tuple[type[AwsError], str, str, str, bool]
+"""The kind of error, AWS's code and message, what helps, and whether AWS may have acted all the same."""
+
+
+def _classify(action: str, exception: Exception) -> _Told:
+    name, text = type(exception).__name__, str(exception)
     if isinstance(exception, boto.ClientError):
-        answer = exception.response
-        code = str(answer.get("Error", {}).get("Code") or "Unknown")
-        message = str(answer.get("Error", {}).get("Message") or exception)
-        status = _status_of(exception)
-        if code in THROTTLES or status == 429:
-            return ThrottledError, code, message, "AWS limits how often this call may be made: try again later.", False
-        # EC2 says AuthFailure too of an AMI that somebody else owns; that is no reason to distrust the credentials.
-        if code in BAD_CREDENTIALS and not message.startswith("Not authorized for"):
-            hint = "Renew your AWS credentials, then run the command again"
-            return CredentialsError, code, message, f"{hint}{ELSEWHERE if code in UNKNOWN_KEYS else ''}.", False
-        if code in NOT_OFFERED:
-            return NotOfferedError, code, message, "", False
-        if code in DENIED:
-            return AwsError, code, message, f"Grant the IAM action {action}.", False
-        if code in TRANSIENT or status >= 500:
-            return TransientError, code, message, "", True
-        return AwsError, code, message, "", False
+        return _of_aws(action, exception)
     if isinstance(exception, NotImplementedError):
-        return NotOfferedError, name, str(exception) or "the simulation does not have this call", "", False
+        return NotOfferedError, name, text or "the simulation does not have this call", "", False
     if isinstance(exception, NO_CREDENTIALS):
-        return (
-            CredentialsError,
-            name,
-            str(exception),
-            "Give AWS credentials: a profile, environment variables or a role.",
-            False,
-        )
-    if isinstance(exception, RuntimeError) and "expired" in str(exception):
+        return CredentialsError, name, text, "Give AWS credentials: a profile, environment variables or a role.", False
+    if isinstance(exception, PLAIN) and _about_credentials(exception):
+        hint = "Check where the AWS credentials come from: variables, the profile's credential_process, a token's file."
+        return CredentialsError, name, text, hint, False
+    if isinstance(exception, RuntimeError) and "expired" in text:
         # botocore's word for credentials that were renewed and count as expired all the same.
-        return CredentialsError, "ExpiredToken", str(exception), "Check this machine's clock.", False
-    if isinstance(exception, boto.EndpointConnectionError | boto.ConnectTimeoutError | boto.ProxyConnectionError):
-        return TransientError, name, str(exception), "Check the network, the Region and the endpoint.", False
-    if isinstance(exception, boto.HTTPClientError | boto.ConnectionError):
-        return TransientError, name, str(exception), "", True
+        return CredentialsError, "ExpiredToken", text, "Renew your AWS credentials, or check this machine's clock.", False
     if isinstance(exception, boto.BotoCoreError):
-        return AwsError, name, str(exception), "", False
+        return _of_the_way(name, text, exception)
     if isinstance(exception, ResponseParserError | ValueError | KeyError | TypeError | AttributeError):
         # Where an answer makes no sense (a date that is none, a missing member) botocore's parsers raise plain exceptions.
-        message = (str(exception).splitlines() or [name])[0]
+        message = (text.splitlines() or [name])[0]
         return TransientError, "ResponseParserError", message, "Check the endpoint: AWS answers otherwise.", True
     raise exception
+
+
+def _of_aws(action: str, exception: boto.ClientError) -> _Told:
+    """An error that was answered, by AWS or in its place."""
+    answer, status = exception.response, _status_of(exception)
+    code = str(answer.get("Error", {}).get("Code") or status or "Unknown")
+    message = str(answer.get("Error", {}).get("Message") or exception)
+    if code in THROTTLES or status == 429:
+        return ThrottledError, code, message, "AWS limits how often this call may be made: try again later.", False
+    # EC2 says AuthFailure too of an AMI that somebody else owns; that is no reason to distrust the credentials.
+    if code in BAD_CREDENTIALS and not message.startswith("Not authorized for"):
+        clock = CLOCK if code in TIMED else ""
+        elsewhere = ELSEWHERE if code in UNKNOWN_KEYS else ""
+        hint = f"Renew your AWS credentials{clock}, then run the command again{elsewhere}."
+        return CredentialsError, code, message, hint, False
+    if code in NOT_OFFERED:
+        return NotOfferedError, code, message, "", False
+    if code in DENIED:
+        return AwsError, code, message, f"Grant the IAM action {action}.", False
+    if code in TRANSIENT or status >= 500:
+        return TransientError, code, message, "", True
+    # A page of HTML has no code.
+    hint = "Check the proxy and the endpoint: AWS answers otherwise." if code == str(status) else ""
+    return AwsError, code, message, hint, False
+
+
+def _of_the_way(name: str, text: str, exception: boto.BotoCoreError) -> _Told:
+    """An error on the way to AWS or back, or before it: botocore's own."""
+    if isinstance(exception, boto.HTTPClientError) and str(exception.kwargs.get("error")).startswith("Invalid header value"):
+        # The rest of the text is that value: the session token, or what the request is signed with.
+        hint = "Look for a line break in the AWS access key, the session token and the Region."
+        return CredentialsError, name, "a value can't be sent in a header", hint, False
+    if isinstance(exception, boto.ProxyConnectionError):
+        hint = "Check the proxy: HTTPS_PROXY, HTTP_PROXY, NO_PROXY."
+        return TransientError, name, text, hint, not _never_sent(exception.kwargs.get("error"))
+    if isinstance(exception, boto.SSLError):
+        hint = "Check the certificates: AWS_CA_BUNDLE, those of a proxy, the endpoint's own."
+        return TransientError, name, text, hint, True
+    if isinstance(exception, boto.EndpointConnectionError | boto.ConnectTimeoutError):
+        return TransientError, name, text, "Check the network, the Region and the endpoint.", False
+    if isinstance(exception, boto.HTTPClientError | boto.ConnectionError):
+        return TransientError, name, text, "", True
+    return AwsError, name, text, "", False

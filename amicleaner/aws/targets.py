@@ -18,7 +18,7 @@ from botocore.session import Session as BotocoreSession
 from ..config import ROLE_ARN, Config
 from ..errors import AmicleanerError, UsageError
 from ..models import Target
-from .api import Api
+from .api import PLAIN, Api
 from .session import Clients, new_session, with_credentials
 from .usage.side_by_side import side_by_side
 
@@ -57,7 +57,8 @@ def make_session(profile: str | None) -> boto3.Session:
     try:
         session = new_session(profile=profile)
         # botocore looks for a profile, and into the files, only once something of them is needed.
-        if session.profile_name not in ("default", *session.available_profiles):
+        there = session.available_profiles if profile is not None else ["default", *session.available_profiles]
+        if session.profile_name not in there:
             raise boto.ProfileNotFound(profile=session.profile_name)
         return session
     except boto.ProfileNotFound as error:
@@ -156,7 +157,7 @@ class _Finder:
             extra["ExternalId"] = self.config.external_id
         try:
             source = base.get_credentials()
-        except boto.BotoCoreError as error:
+        except (boto.BotoCoreError, *PLAIN) as error:
             raise AmicleanerError(f"There are no AWS credentials to assume {arn} with: {error}") from error
         if source is None:
             raise AmicleanerError(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from http.client import RemoteDisconnected
 from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore import exceptions as boto
+from botocore.credentials import ProcessProvider
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
 
 from amicleaner.aws.api import AWS_SUFFIXES, BAD_CREDENTIALS, PATIENCE, THROTTLES, TRANSIENT, Api
 from amicleaner.clock import Clock
@@ -152,11 +155,20 @@ def test_many_attempts_do_not_overflow() -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [boto.EndpointConnectionError(endpoint_url=AWS), boto.ConnectTimeoutError(endpoint_url=AWS)]
+    "fault, hint",
+    [
+        (boto.EndpointConnectionError(endpoint_url=AWS), "Check the network"),
+        (boto.ConnectTimeoutError(endpoint_url=AWS), "Check the network"),
+        (boto.ProxyConnectionError(proxy_url="http://proxy"), "Check the proxy: HTTPS_PROXY"),
+        (
+            boto.SSLError(endpoint_url=AWS, error=ValueError("certificate verify failed")),
+            "Check the certificates: AWS_CA_BUNDLE",
+        ),
+    ],
 )
-def test_nobody_listening_is_given_up_early(fault: Exception) -> None:
+def test_nobody_listening_or_nobody_to_be_trusted_is_given_up_early(fault: Exception, hint: str) -> None:
     fake = Fake(fault)
-    assert "Check the network" in str(fake.fails(TransientError))
+    assert hint in str(fake.fails(TransientError))
     assert len(fake.asked) == 3
 
 
@@ -206,6 +218,7 @@ def test_each_try_is_seen() -> None:
         (boto.NoCredentialsError(), CredentialsError, "Unable to locate credentials\nGive AWS credentials"),
         (boto.PartialCredentialsError(provider="env", cred_var="x"), CredentialsError, "Give AWS credentials"),
         (boto.UnauthorizedSSOTokenError(), CredentialsError, "Give AWS credentials"),
+        (boto.LoginTokenLoadError(error_msg="x"), CredentialsError, "Give AWS credentials"),
         (boto.ParamValidationError(report="x"), AwsError, "ParamValidationError"),
         (refused("InvalidAction"), NotOfferedError, "InvalidAction: no"),
         (refused("UnknownOperationException", 404), NotOfferedError, "UnknownOperationException"),
@@ -233,6 +246,22 @@ def test_whether_aws_may_have_acted(fault: Exception, acted: bool) -> None:
     assert Fake(fault).fails(TransientError, "DeregisterImage", ImageId="ami-1").acted is acted
 
 
+@pytest.mark.parametrize(
+    "cause, acted",
+    [
+        (NewConnectionError(SimpleNamespace(), "Connection refused"), False),  # type: ignore[arg-type]
+        (ConnectTimeoutError("too long"), False),
+        (OSError("Tunnel connection failed: 407 Proxy Authentication Required"), False),
+        (RemoteDisconnected("Remote end closed connection without response"), True),
+        (ConnectionResetError(104, "Connection reset by peer"), True),
+    ],
+)
+def test_behind_a_proxy_that_was_cut_off_aws_may_have_acted(cause: Exception, acted: bool) -> None:
+    error = ProxyError("Unable to connect to proxy", cause)
+    fault = boto.ProxyConnectionError(proxy_url="http://proxy", error=error)
+    assert Fake(fault).fails(TransientError, "DeregisterImage", ImageId="ami-1").acted is acted
+
+
 def test_a_throttle_means_that_aws_did_not_act() -> None:
     assert Fake(refused("RequestLimitExceeded", 503)).fails(ThrottledError, "DeregisterImage").acted is False
 
@@ -249,6 +278,85 @@ def test_no_client_no_call(fault: Exception, kind: type[AwsError]) -> None:
         Api(TARGET, client).call("DescribeImages")
     assert type(caught.value) is kind
     assert caught.value.code == type(fault).__name__
+
+
+def credential_process(prints: bytes | OSError) -> Exception:
+    """What botocore raises where a profile's `credential_process` prints this, or can't be started."""
+
+    def start(words: Any, **_: Any) -> Any:
+        if isinstance(prints, OSError):
+            raise prints
+        return SimpleNamespace(communicate=lambda: (prints, b""), returncode=0)
+
+    config = {"profiles": {"odd": {"credential_process": "helper"}}}
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever it is
+        ProcessProvider("odd", lambda: config, popen=start).load()
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "prints, code",
+    [
+        (FileNotFoundError(2, "No such file or directory", "helper"), "FileNotFoundError"),
+        (PermissionError(13, "Permission denied", "helper"), "PermissionError"),
+        (b"nonsense", "JSONDecodeError"),
+        (b"\xff", "UnicodeDecodeError"),
+        (b"[]", "AttributeError"),
+        (b'{"Version": 1, "AccessKeyId": "A", "SecretAccessKey": "B", "Expiration": "soon"}', "ParserError"),
+        (b'{"Version": 1}', "CredentialRetrievalError"),
+    ],
+)
+@pytest.mark.parametrize("endpoint", [AWS, EMULATOR])
+def test_what_gives_no_credentials_is_no_answer_of_aws(prints: bytes | OSError, code: str, endpoint: str) -> None:
+    """It is told as what it is, is not asked again, and is never a call that an emulator lacks."""
+    fault = credential_process(prints)
+    fake = Fake(fault, endpoint=endpoint)
+    error = fake.fails(CredentialsError, "DescribeImageReferences")
+    assert (error.code, len(fake.asked)) == (code, 1)
+    assert "credentials" in error.hint
+
+    def client(service: str) -> Any:
+        raise fault
+
+    with pytest.raises(CredentialsError) as caught:
+        Api(TARGET, client).call("DescribeImages")
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize("error", ["Invalid header value b'to-ken\\n'", "Invalid header value b'AWS4 Signature=to-ken\\n'"])
+def test_a_session_token_with_a_line_break_is_not_shown(error: str) -> None:
+    fake = Fake(boto.HTTPClientError(error=ValueError(error)))
+    told = str(fake.fails(CredentialsError))
+    assert "to-ken" not in told
+    assert "line break" in told
+    assert len(fake.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        boto.HTTPClientError(error="Failed to parse: http://me:pass-word@proxy:99999"),
+        boto.EndpointConnectionError(endpoint_url="http://me:pass-word@127.0.0.1/"),
+        boto.EndpointConnectionError(endpoint_url="http://me:word@127.0.0.1/"),
+    ],
+)
+def test_the_password_of_a_proxy_or_an_endpoint_is_not_shown(fault: Exception) -> None:
+    told = str(Fake(fault).fails(TransientError))
+    assert "word" not in told
+    assert "http://***@" in told
+
+
+def test_a_page_in_the_place_of_an_answer_is_told_as_one() -> None:
+    """A proxy that wants a password, as botocore hands it on."""
+    answer: Any = {"Error": {}, "ResponseMetadata": {"HTTPStatusCode": 407}}
+    error = Fake(boto.ClientError(answer, "DescribeImages")).fails()
+    assert (error.code, error.hint) == ("407", "Check the proxy and the endpoint: AWS answers otherwise.")
+
+
+@pytest.mark.parametrize("code", ["AuthFailure", "InvalidSignatureException", "RequestExpired", "SignatureDoesNotMatch"])
+def test_a_clock_that_is_off_may_be_why_aws_does_not_believe(code: str) -> None:
+    assert "Renew your AWS credentials, or set this machine's clock" in Fake(refused(code)).fails(CredentialsError).hint
+    assert "clock" not in Fake(refused("ExpiredToken")).fails(CredentialsError).hint
 
 
 def test_what_is_no_fault_of_a_call_passes_through() -> None:

@@ -172,6 +172,8 @@ def test_a_profile_that_is_none(profiles: Profiles, monkeypatch: pytest.MonkeyPa
     with pytest.raises(UsageError, match=r"\(nobody\).*Profiles that exist: one\.") as caught:
         Run(profile="nobody")
     assert caught.value.exit_status == 2
+    with pytest.raises(UsageError, match=r"\(default\).*Profiles that exist: one\."):
+        Run(profile="default")
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(AmicleanerError, match="Profiles that exist: one") as said_nothing:
         Run()
@@ -228,6 +230,13 @@ def test_a_role_needs_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     with pytest.raises(AmicleanerError, match="No AWS credentials were found to assume arn:"):
         Run(role_arn=role(ONE))
+
+
+def test_a_role_needs_credentials_that_make_sense(profiles: Profiles, tmp_path: Path) -> None:
+    profiles()
+    (tmp_path / "config").write_text(f"[profile odd]\ncredential_process = {tmp_path}/missing\n")
+    with pytest.raises(AmicleanerError, match=r"There are no AWS credentials to assume arn:.*No such file"):
+        Run(role_arn=role(ONE), profile="odd")
 
 
 def test_without_credentials_no_region_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

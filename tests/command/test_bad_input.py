@@ -64,6 +64,35 @@ def test_a_broken_aws_configuration(name: str, tmp_path: Path) -> None:
     check(run("-f", env={**PLACE, name: str(tmp_path / "broken")}), 1, "can't be read", str(tmp_path / "broken"))
 
 
+@pytest.mark.parametrize(
+    "prints, words", [(None, "No such file or directory"), ("nonsense", "JSONDecodeError"), ("[]", "AttributeError")]
+)
+@pytest.mark.parametrize("option", [(), ("--role-arn", "arn:aws:iam::123456789012:role/cleaner")])
+def test_a_process_that_gives_no_credentials(
+    option: tuple[str, ...], prints: str | None, words: str, tmp_path: Path
+) -> None:
+    helper = tmp_path / "helper"
+    if prints is not None:
+        helper.write_text(f"#!/bin/sh\necho '{prints}'\n")
+        helper.chmod(0o755)
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {helper}\n")
+    env = {**PLACE, "AWS_ENDPOINT_URL": NOWHERE["AWS_ENDPOINT_URL"], "AWS_CONFIG_FILE": str(tmp_path / "config")}
+    finished = run("-f", *option, env=env)
+    check(finished, 1, "credentials", words if not option else "")
+    assert "output" not in finished.err
+
+
+def test_the_file_of_a_token_that_is_not_there(tmp_path: Path) -> None:
+    token = {"AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"), "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/r"}
+    check(run("-f", env={**PLACE, **token}), 1, str(tmp_path / "token"), "credentials", "a token's file")
+
+
+def test_a_session_token_with_a_line_break_is_not_shown(account: Account) -> None:
+    finished = run("-f", env={**account.environment, "AWS_SESSION_TOKEN": "very-secret\r\n"})
+    check(finished, 1, "line break", "session token")
+    assert "very-secret" not in finished.err
+
+
 def test_a_region_that_does_not_exist(account: Account) -> None:
     finished = run("-f", "--region", "eu-wst-1", env=account.environment)
     check(finished, 1, "'eu-wst-1' is none of the account's enabled Regions", "eu-west-1")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -156,6 +158,22 @@ def test_what_came_into_use_between_the_question_and_the_yes_stays(account: Acco
     assert said_to_be_gone(finished) == {id for ami in (FOUR[0], *FOUR[2:]) for id in (ami, snapshot_of(ami))}
     assert FOUR[1] in account.images
     assert snapshot_of(FOUR[1]) in account.snapshots
+
+
+def test_behind_a_proxy_that_was_cut_off_nobody_knows_what_aws_did(account: Account, tmp_path: Path) -> None:
+    """urllib3 tells it like a proxy that can't be reached, and AWS has acted."""
+    account.standin.faults.append(Fault("DeregisterImage", "lost"))
+    proxy = {"AWS_ENDPOINT_URL": "http://ec2.example", "http_proxy": account.environment["AWS_ENDPOINT_URL"]}
+    log = tmp_path / "audit.jsonl"
+    finished = run("-f", "--max-attempts", "1", "--audit-log", str(log), env={**account.environment, **proxy})
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    (lost,) = [line for line in lines if line.get("code") == "ProxyConnectionError"]
+    assert lost["outcome"] == "unknown"
+    assert lost["id"] not in account.images
+    assert f"{lost['id']} deregistered" not in finished.lines
+    assert (finished.status, finished.untroubled) == (1, True)
+    assert "1 failed AMIs" in finished.out
+    assert "the AMI may be gone all the same" in finished.out
 
 
 def test_what_aws_refuses_is_told_and_the_others_go(account: Account) -> None:

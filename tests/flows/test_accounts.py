@@ -462,7 +462,7 @@ def test_a_clock_that_is_wrong_is_no_fault_of_this_program(flow: Flow) -> None:
     )
     error = flow.fails(role_arn=(role,))
     assert "still expired" in error.message
-    assert error.hint == "Check this machine's clock."
+    assert error.hint == "Renew your AWS credentials, or check this machine's clock."
 
 
 def test_outside_aws_a_role_that_breaks_does_not_pass_for_a_read_that_is_not_there(flow: Flow) -> None:
