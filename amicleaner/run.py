@@ -16,7 +16,7 @@ from .aws.usage import UsageOptions
 from .clock import SYSTEM_CLOCK, Clock
 from .config import Config
 from .decide import Decided, decide, orphans_of, refusals
-from .errors import InputEnded
+from .errors import AmicleanerError, InputEnded
 from .execute import Execution
 from .interrupts import Interrupted, Interrupts
 from .models import Target
@@ -82,6 +82,10 @@ class _Run:
             self.problem(str(ended))
         except _Stopped:
             pass
+        except RuntimeError as error:
+            if _NO_THREAD not in str(error):
+                raise
+            raise AmicleanerError(_told(error)) from error
 
     def _go(self, sessions: SessionMaker, stack: ExitStack) -> None:
         saved, audit = self._files(stack)
@@ -205,7 +209,7 @@ class _Run:
         if isinstance(execution.stopped_by, OSError):
             raise execution.stopped_by
         if execution.stopped_by is not None:
-            self.problem(str(execution.stopped_by))
+            self.problem(_told(execution.stopped_by))
             raise _Stopped
         if self.interrupts.status is not None:
             raise Interrupted(self.interrupts.status)
@@ -221,6 +225,17 @@ class _Run:
         limit = self.config.max_deletions
         self.problem(f"{count} {things} would be removed, more than --max-deletions {limit} allows: nothing is removed.")
         return True
+
+
+_NO_THREAD = "can't start new thread"
+"""Python's words, in a RuntimeError."""
+
+
+def _told(error: Exception) -> str:
+    """What stopped a run, for people."""
+    if _NO_THREAD in str(error):
+        return "The system gives this run no more threads: raise its limit on processes (ulimit -u, a container's)."
+    return str(error)
 
 
 class _Stopped(Exception):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import CancelledError, Executor, Future
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -132,12 +132,13 @@ class Lane:
         insort(self.waiting, call, key=lambda waiting: waiting.order)
 
     def start(self, call: Call) -> bool:
-        """Starts a waiting call in the pool, if there is a token for it."""
+        """Starts a waiting call in the pool, if there is a token for it.  Raises RuntimeError where the system has no thread
+        for it: then it waits on, and was not begun."""
         if not self.bucket.take():
             return False
+        future = self._submit(call)
         self.waiting.remove(call)
         call.tries += 1
-        future = self._pool.submit(self._try, call)
         self._running[future] = call
         future.add_done_callback(lambda _: self._ring())
         return True
@@ -177,6 +178,28 @@ class Lane:
             if end:
                 ended.append(end)
         return sorted(ended, key=lambda end: end.call.order)
+
+    def _submit(self, call: Call) -> Future[_Tried]:
+        claim: Future[_Tried] = Future()
+
+        def work() -> _Tried:
+            if not claim.set_running_or_notify_cancel():
+                raise CancelledError
+            try:
+                tried = self._try(call)
+            except BaseException as error:
+                claim.set_exception(error)
+                raise
+            claim.set_result(tried)
+            return tried
+
+        try:
+            return self._pool.submit(work)
+        except RuntimeError:
+            # A pool that gets no thread has taken the work all the same, and another of its threads may do it.
+            if claim.cancel():
+                raise
+            return claim
 
     def _judge(self, call: Call, future: Future[_Tried]) -> Ended | None:
         try:

@@ -116,8 +116,12 @@ class Deleter:
                 if over:
                     return [results[order] for order in sorted(results)]
                 started = False
-                for lane in lanes.values():
-                    started |= control.going_on and lane.start_all(control.room(lanes.values()))
+                try:
+                    for lane in lanes.values():
+                        started |= control.going_on and lane.start_all(control.room(lanes.values()))
+                except RuntimeError as error:  # a system without a thread left
+                    control.halt(error)
+                    continue
                 if not started:
                     control.bell.wait(
                         min(lane.next_start() for lane in lanes.values()),

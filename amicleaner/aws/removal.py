@@ -21,6 +21,9 @@ GRACE = 5.0
 HELD = 2.0
 """Seconds that news wait, at most, for those of an AMI that stands earlier in the plan."""
 
+SOON = 0.1
+"""Seconds until it is looked again where nothing could be started."""
+
 FOREVER = float("inf")
 
 
@@ -79,7 +82,12 @@ class Removal:
             self._tell()
             if not any(lane.waiting or lane.running for lane in self._lanes()):
                 break
-            started, pause = self._start()
+            try:
+                started, pause = self._start()
+            except RuntimeError as error:
+                # The system has no thread left: what is under way comes to its end, and is told.
+                self._control.halt(error)
+                started, pause = False, SOON
             if not started:
                 in_flight = any(lane.running for lane in self._lanes()) or bool(self._watch and self._watch.in_flight)
                 self._control.bell.wait(pause, in_flight=in_flight)

@@ -159,6 +159,48 @@ def test_real_threads_with_a_real_clock_do_the_same(monkeypatch: pytest.MonkeyPa
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("delete") and thread.is_alive() and now]
 
 
+def few_threads(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """A system that gives only so many threads to the deletion."""
+    begin, given = threading.Thread.start, iter(range(number))
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name.startswith("delete") and next(given, None) is None:
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+
+@pytest.mark.parametrize("threads", [0, 1, 3])
+@pytest.mark.parametrize("orphans", [False, True])
+def test_a_system_without_a_thread_left_ends_it_and_nothing_is_lost(
+    monkeypatch: pytest.MonkeyPatch, orphans: bool, threads: int
+) -> None:
+    scene = Scene(emulator=orphans)
+    amis = [scene.home.add(f"ami-{number}", f"snap-{number}") for number in range(20)]
+    call, lock = scene.home.call, threading.Lock()
+
+    def slowly(action: str, **parameters: Any) -> dict[str, Any]:
+        sleep(0.05)
+        with lock:
+            return call(action, **parameters)
+
+    monkeypatch.setattr(scene.home, "call", slowly)
+    few_threads(monkeypatch, threads)
+    deleter = Deleter(scene.aws, listener=scene.heard)
+    if orphans:
+        for number in range(20):
+            scene.home.amis.pop(f"ami-{number}")
+        ended = {result.id for result in deleter.remove_snapshots([(HOME, f"snap-{number}") for number in range(20)])}
+    else:
+        ended = {result.id for result in deleter.remove([(HOME, ami) for ami in amis], scene.holders())}
+    assert str(deleter.stopped_by) == "can't start new thread"
+    sleep(0.1)
+    assert ended == {made.id for made in scene.home.made}
+    assert len(ended) == threads
+    assert {line.split()[0] for line in scene.heard.lines if not line.startswith("snap") or orphans} == ended
+
+
 # What AWS says of the snapshots
 
 

@@ -1,9 +1,13 @@
-"""What can't be said, because a reader went away or a disk is full: the run ends, and loses nothing that it knows."""
+"""A system that gives out: nobody reads, the disk is full, no thread is left.  The run ends, and loses nothing that it
+knows."""
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
+from amicleaner.errors import AmicleanerError
 from amicleaner.models import Target
 from amicleaner.result import Result
 from tests.flows.flow import Flow, Listening, removed
@@ -46,3 +50,25 @@ def test_a_full_disk_ends_the_run_and_the_end_is_told(flow: Flow, at_the_end: bo
     assert view.result is not None
     assert removed(view.result) == set(flow.changes())
     assert len(flow.changes()) == 3
+
+
+@pytest.mark.parametrize("threads", ["place", "call", "delete", "again"])
+def test_a_system_without_a_thread_left(flow: Flow, monkeypatch: pytest.MonkeyPatch, threads: str) -> None:
+    flow.several(3)
+    begin = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name.startswith(threads):
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    if threads in ("place", "call"):
+        with pytest.raises(AmicleanerError, match="no more threads"):
+            flow.clean()
+    else:
+        result = flow.asks(lambda: None)
+        assert result.exit_status == 1
+        assert "no more threads" in result.problems[0]
+        assert removed(result) == set()
+    assert flow.changes() == []
