@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from threading import RLock
@@ -45,6 +46,7 @@ class Console:
     ) -> None:
         for stream in (stdout, stderr):
             _never_refuse(stream)
+            _wait_for_room(stream)
         self._config = config
         self._clock = clock
         self._version = version
@@ -245,3 +247,10 @@ def _never_refuse(stream: IO[str] | None) -> None:
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")
+
+
+def _wait_for_room(stream: IO[str] | None) -> None:
+    """Another program may have left a terminal or a pipe in the mode in which a slow reader is an error."""
+    with suppress(AttributeError, OSError, ValueError):
+        if stream is not None:
+            os.set_blocking(stream.fileno(), True)

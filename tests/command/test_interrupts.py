@@ -297,6 +297,23 @@ def test_a_reader_that_goes_in_the_middle_of_a_deletion(large: Account) -> None:
     assert len(large.images) == len(large.snapshots) == COUNT - len(calls)
 
 
+def test_a_reader_that_is_slow_misses_nothing() -> None:
+    """A pipe in which a write that has to wait is an error, as some programs hand it to their children."""
+    with large_account(200) as account:
+        read, write = os.pipe()
+        os.set_blocking(write, False)
+        words = [*command(), "-f", "--keep-previous", "199", "--output", "json"]
+        with subprocess.Popen(words, env=environment(account.environment), stdout=write, stderr=subprocess.PIPE) as process:
+            os.close(write)
+            with open(read, "rb") as out:
+                wait_for(lambda: len(account.images) == 199)
+                time.sleep(0.5)  # the data is on its way, and there is no room for it
+                data = out.read()
+            assert process.wait(60) == 0
+    assert len(data) > 1 << 16
+    assert [ami["outcome"] for ami in json.loads(data)["amis"]].count("removed") == 1
+
+
 def test_the_data_comes_though_the_reader_of_the_talk_went(large: Account) -> None:
     gone = threading.Event()
     large.standin.before("DeregisterImage", at(3, lambda: gone.wait(SOON)))
