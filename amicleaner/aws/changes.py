@@ -59,6 +59,8 @@ class Call:
     in_use: int = 0
     throttled_since: float | None = None
     not_before: float = 0.0
+    until: float = float("inf")
+    """When the answers on which it rests are too old for it to be made."""
     lost: bool = False
     """A try got no answer: AWS may have acted."""
     error: AwsError | None = None
@@ -250,6 +252,10 @@ class Lane:
         """Runs in the pool: one try between its two lines in the audit log."""
         change = Change(f"ec2:{self._action}", self._target, call.id)
         attempt = self._audit.before(change)
+        if self._clock.monotonic() > call.until:
+            # A disk that took its time, a machine that slept: it is asked again first.
+            late = TransientError(change.action, "TooLate", "what is known of its use had become too old")
+            return _Tried({}, late, self._note(attempt, change, late))
         try:
             answer = self._api.call(self._action, attempts=1, **call.parameters)
         except AwsError as error:

@@ -227,6 +227,7 @@ class Removal:
             progress = True
             if not (verdict.used_by or verdict.shared_with):
                 busy |= job.snapshots
+                call.until = verdict.until
                 lane.start(call)
                 continue
             lane.waiting.remove(call)

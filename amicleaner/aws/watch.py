@@ -55,10 +55,12 @@ class Reading(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is known of one AMI: what uses it, with whom outside the run it is shared.  Both empty: it may go."""
+    """What is known of one AMI: what uses it, with whom outside the run it is shared.  Both empty: it may go, up to the
+    moment `until` (`clock.monotonic()`), when the oldest answer behind it is no longer fresh."""
 
     used_by: tuple[Use, ...] = ()
     shared_with: tuple[str, ...] = ()
+    until: float = field(default=float("inf"), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,10 @@ class _Answer(Generic[T]):
     def due(self) -> float:
         """When the next one should be begun."""
         return self.started + AGAIN
+
+
+_UNASKED: _Answer[tuple[Any, ...]] = _Answer((), float("inf"), float("inf"))
+"""Where a question is not asked at all."""
 
 
 @dataclass(slots=True, eq=False)
@@ -190,16 +196,18 @@ class Watch:
             raise self.failure
         now = self._clock.monotonic()
         uses: list[Sequence[Use]] = []
+        until = float("inf")
         for account in self._regions.get(target.region, ()):
             if not account.answer or now > account.answer.expires:
                 return None
             uses += account.answer.value.uses.get(ami_id, ()), account.refreshing.get(ami_id, ())
-        references = self._references.answer(target, ami_id, now) if self._references else ()
-        shared = self._permissions.answer(target, ami_id, now) if self._permissions else ()
+            until = min(until, account.answer.expires)
+        references = self._references.answer(target, ami_id, now) if self._references else _UNASKED
+        shared = self._permissions.answer(target, ami_id, now) if self._permissions else _UNASKED
         if references is None or shared is None:
             return None
-        used_by = merge_uses([{ami_id: users} for users in (*uses, references)]).get(ami_id, ())
-        return Verdict(used_by, tuple(sorted(shared)))
+        used_by = merge_uses([{ami_id: users} for users in (*uses, references.value)]).get(ami_id, ())
+        return Verdict(used_by, tuple(sorted(shared.value)), min(until, references.expires, shared.expires))
 
     def _read(self, account: _Account) -> tuple[_Answer[Reading], Mapping[str, Sequence[Use]]]:
         """Runs in the pool.  The refreshes of changed groups are part of the answer, so it is there when they are."""
@@ -232,7 +240,7 @@ class _Questions(Generic[T]):
     ) -> None:
         self._call = ask
         self._size = size
-        self._first = None if since is None else _Answer((), since, since)
+        self._first: _Answer[tuple[T, ...]] | None = None if since is None else _Answer((), since, since)
         self._answers: dict[tuple[Target, str], _Answer[tuple[T, ...]]] = {}
         self._asked: set[tuple[Target, str]] = set()
         self._futures: dict[Future[_Answer[Mapping[str, Iterable[T]]]], tuple[Target, tuple[str, ...]]] = {}
@@ -267,9 +275,9 @@ class _Questions(Generic[T]):
                 value = tuple(answer.value.get(id, ()))
                 self._answers[target, id] = _Answer(value, answer.started, answer.finished)
 
-    def answer(self, target: Target, id: str, now: float) -> tuple[T, ...] | None:
+    def answer(self, target: Target, id: str, now: float) -> _Answer[tuple[T, ...]] | None:
         answer = self._answers.get((target, id), self._first)
-        return answer.value if answer and now <= answer.expires else None
+        return answer if answer and now <= answer.expires else None
 
 
 def _one_by_one(

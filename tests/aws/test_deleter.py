@@ -568,6 +568,32 @@ def test_credentials_that_expire_between_an_ami_and_its_snapshots_leave_them_nam
     assert scene.home.snapshots == {"snap-1", "snap-2"}
 
 
+def test_a_disk_that_takes_its_time_makes_no_call_on_an_old_answer() -> None:
+    """Between the look at what is in use and the call stands the audit log's line, on a disk that hangs for two minutes."""
+    scene = Scene()
+    account = Account(scene.time, HOME)
+    amis = [scene.home.add("ami-1", "snap-1"), scene.home.add("ami-2", "snap-2")]
+
+    class Slow(NullAudit):
+        lines: list[tuple[str, ...]] = []  # noqa: RUF012 - one test, one log
+
+        def before(self, change: Change) -> str:
+            self.lines.append(("before", change.id))
+            if len(self.lines) == 1:
+                scene.time.advance(120)
+                account.use("ami-1")
+            return ""
+
+        def after(self, attempt: str, change: Change, answered: str, *, code: str = "", **_: Any) -> None:
+            self.lines.append(("after", change.id, answered, code))
+
+    audit = Slow()
+    results = scene.remove(amis, watch=make_watch(scene.time, account), audit=audit)
+    assert outcomes(results) == {"ami-1": "kept", "ami-2": "removed"}
+    assert ("after", "ami-1", "refused", "TooLate") in audit.lines
+    assert scene.home.calls("DeregisterImage") == ["ami-2"]
+
+
 def test_an_audit_log_that_fails_before_a_call_stops_before_the_call() -> None:
     scene = Scene()
     amis = [scene.home.add(f"ami-{number}", f"snap-{number}") for number in range(40)]
