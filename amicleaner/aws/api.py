@@ -52,8 +52,8 @@ NO_CREDENTIALS = (
     boto.SSOError,
     boto.LoginError,
 )
-PLAIN = (OSError, ValueError, LookupError, TypeError, AttributeError)
-"""What botocore lets through where a file is missing, or what a `credential_process` prints makes no sense."""
+PLAIN = (OSError, ValueError, LookupError, TypeError, AttributeError, ResponseParserError)
+"""What botocore lets through where a file is missing, or where what a `credential_process` or STS says makes no sense."""
 
 # The DNS suffixes of AWS's partitions and of its dual-stack names (botocore's partitions.json); VPC endpoints have them too.
 AWS_SUFFIXES = (

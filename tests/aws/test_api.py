@@ -280,11 +280,11 @@ def test_no_client_no_call(fault: Exception, kind: type[AwsError]) -> None:
     assert caught.value.code == type(fault).__name__
 
 
-def credential_process(prints: bytes | OSError) -> Exception:
+def credential_process(prints: bytes | Exception) -> Exception:
     """What botocore raises where a profile's `credential_process` prints this, or can't be started."""
 
     def start(words: Any, **_: Any) -> Any:
-        if isinstance(prints, OSError):
+        if isinstance(prints, Exception):
             raise prints
         return SimpleNamespace(communicate=lambda: (prints, b""), returncode=0)
 
@@ -299,6 +299,7 @@ def credential_process(prints: bytes | OSError) -> Exception:
     [
         (FileNotFoundError(2, "No such file or directory", "helper"), "FileNotFoundError"),
         (PermissionError(13, "Permission denied", "helper"), "PermissionError"),
+        (ResponseParserError("STS answers with a page"), "ResponseParserError"),
         (b"nonsense", "JSONDecodeError"),
         (b"\xff", "UnicodeDecodeError"),
         (b"[]", "AttributeError"),
@@ -307,7 +308,7 @@ def credential_process(prints: bytes | OSError) -> Exception:
     ],
 )
 @pytest.mark.parametrize("endpoint", [AWS, EMULATOR])
-def test_what_gives_no_credentials_is_no_answer_of_aws(prints: bytes | OSError, code: str, endpoint: str) -> None:
+def test_what_gives_no_credentials_is_no_answer_of_aws(prints: bytes | Exception, code: str, endpoint: str) -> None:
     """It is told as what it is, is not asked again, and is never a call that an emulator lacks."""
     fault = credential_process(prints)
     fake = Fake(fault, endpoint=endpoint)
