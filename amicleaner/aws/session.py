@@ -41,6 +41,7 @@ def new_session(*, profile: str | None = None) -> boto3.Session:
     events = HierarchicalEmitter()
     session = BotocoreSession(profile=profile, event_hooks=events)
     session.register_component("event_emitter", EventAliaser(events, _aliases))
+    session.get_scoped_config()  # botocore looks for a profile, and into the files, only once something of them is needed
     session.register_component("data_loader", _loader)
     made = boto3.Session(botocore_session=session)
     # boto3 adds its own folder of models to the loader, for each session anew.

@@ -55,12 +55,7 @@ class Place:
 def make_session(profile: str | None) -> boto3.Session:
     """A boto3 session; raises UsageError for a profile that does not exist or a broken AWS configuration."""
     try:
-        session = new_session(profile=profile)
-        # botocore looks for a profile, and into the files, only once something of them is needed.
-        there = session.available_profiles if profile is not None else ["default", *session.available_profiles]
-        if session.profile_name not in there:
-            raise boto.ProfileNotFound(profile=session.profile_name)
-        return session
+        return new_session(profile=profile)
     except boto.ProfileNotFound as error:
         known = ", ".join(sorted(BotocoreSession().available_profiles)) or "none"
         kind = UsageError if profile is not None else AmicleanerError

@@ -178,6 +178,9 @@ def test_a_profile_that_is_none(profiles: Profiles, monkeypatch: pytest.MonkeyPa
     with pytest.raises(AmicleanerError, match="Profiles that exist: one") as said_nothing:
         Run()
     assert said_nothing.value.exit_status == 1
+    monkeypatch.setenv("AWS_PROFILE", "")
+    with pytest.raises(AmicleanerError, match=r"\(\) could not be found\. Profiles that exist: one"):
+        Run()
 
 
 def test_a_broken_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
