@@ -19,8 +19,8 @@ FILE_KEYS = frozenset(option.name for option in OPTIONS if not option.command_li
 
 _TRUE, _FALSE = "1", "0"
 
-_MAX_BYTES = 1 << 20
-"""Far beyond what anybody configures, and short of a device without an end."""
+_LONGEST = 1 << 20
+"""Letters: far beyond what anybody configures, and short of a device without an end."""
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -45,12 +45,12 @@ def from_file(path: str) -> dict[str, Any]:
     """The options in a TOML file, keys by their long names.  Raises UsageError for a file that can't be read, a key or a
     value that is none."""
     try:
-        with open(path, "rb") as file:
-            data = file.read(_MAX_BYTES + 1)
-        if len(data) > _MAX_BYTES:
+        with open(path, encoding="utf-8") as file:
+            text = file.read(_LONGEST + 1)
+        if len(text) > _LONGEST:
             raise UsageError(f"The configuration file {path} is too large for one.")
         # Windows's editors put a mark before the text, which changes nothing in it.
-        document = tomllib.loads(data.decode("utf-8-sig"))
+        document = tomllib.loads(text.removeprefix("\ufeff"))
     except OSError as error:
         raise UsageError(f"The configuration file {path} can't be read: {error.strerror or error}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
