@@ -108,6 +108,8 @@ def check_together(config: Config, given: Iterable[str]) -> None:
         raise UsageError("--ignore-in-use is allowed only with --from-ids: it is meant for AMIs that you name.")
     if config.apply_plan is not None:
         _refuse(given - WITH_APPLY_PLAN, "--apply-plan", "the plan brings its own options")
+    if config.audit_log is not None and config.audit_log in (config.apply_plan, config.save_plan, config.config):
+        raise UsageError("--audit-log needs a file of its own: its lines would spoil the other one.")
     if config.save_plan is not None and config.check_orphans:
         raise UsageError("--save-plan can't stand beside --check-orphans: a plan holds AMIs alone.")
     if config.exit_code and not (config.dry_run or config.save_plan):

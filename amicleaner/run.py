@@ -41,7 +41,8 @@ def clean(
     `view` is told everything as it happens and answers the questions; without one nothing is asked, and nothing is removed
     unless the config says `force_delete` or `from_ids`.  `sessions` makes boto3 sessions by profile name (None: the
     environment's).  Raises UsageError for files and values that are wrong, `AwsError` where AWS could not be read: then
-    nothing was changed.  What failed later is in the result.
+    nothing was changed.  What failed later is in the result.  An OSError of the view's ends the run in order, and is raised
+    once `finished` was told.
     """
     run = _Run(config, view or SilentView(), clock, interrupts or Interrupts())
     with ExitStack() as stack:
@@ -195,7 +196,8 @@ class _Run:
             write_plan(config.save_plan, self.result, self.clock.now())
         if not config.deletes or not count:
             return
-        asks = not (config.force_delete or config.from_ids)
+        # A plan's file may name AMIs too; whoever applies it has not.
+        asks = not (config.force_delete or (config.from_ids and saved is None))
         if asks and not self.view.confirm_amis(count):
             return
         self.view.cleaning(count)

@@ -111,6 +111,7 @@ def test_ids_that_are_none(id: str) -> None:
             )
         ),
         ({"ignore_in_use": True}, "--ignore-in-use is allowed only with --from-ids"),
+        *(({other: "p", "audit_log": "p"}, "--audit-log needs a file") for other in ("apply_plan", "save_plan", "config")),
         *(
             ({"apply_plan": "p", **more}, f"--{next(iter(more)).replace('_', '-')} can't stand beside --apply-plan")
             for more in (

@@ -128,6 +128,16 @@ def test_that_nothing_is_left_to_do_is_no_failure(flow: Flow, path: str) -> None
     assert (removed(again), again.exit_status) == (set(), 0)
 
 
+def test_a_plan_of_named_amis_asks_too(flow: Flow, path: str) -> None:
+    """Naming them was the confirmation of whoever saved the plan."""
+    ids = flow.several(2)
+    save(flow, path, from_ids=tuple(ids))
+    flow.view.yes = False
+    assert removed(apply(flow, path, force_delete=False)) == set()
+    assert (flow.view.questions, flow.changes()) == (["2 AMIs"], [])
+    assert removed(apply(flow, path)) == set(ids)
+
+
 def test_named_amis_too(flow: Flow, path: str) -> None:
     free, held = flow.several(2)
     assert save(flow, path, from_ids=(free, held)) == {free, held}
