@@ -33,8 +33,8 @@ def added_line(plan: Plan) -> str:
 
 
 def _exact(price: float) -> Decimal:
-    """The number as it was written: 0.05, not the binary fraction nearest to it."""
-    return Decimal(repr(price))
+    """The number as it was written: 0.05, not the binary fraction nearest to it; nor the -0.0 of floating point."""
+    return Decimal(repr(abs(price)))
 
 
 def _price(price: float) -> str:
