@@ -8,11 +8,15 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 # Not the same examples each time, whatever hypothesis takes for CI: every run is to look at other accounts.
 for profile, examples in {"dev": 100, "ci": 10_000, "long": 100_000}.items():
     settings.register_profile(profile, max_examples=examples, deadline=None, derandomize=False, print_blob=profile != "dev")
+# The same examples each time, so that a mutant that is killed once stays so; nobody reads the example, so none is shrunk.
+settings.register_profile(
+    "mutation", max_examples=50, deadline=None, derandomize=True, database=None, phases=(Phase.explicit, Phase.generate)
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 FOREIGN = ("AWS_", "AMICLEANER_", "BOTO_", "MOTO_", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "COLUMNS", "PYTHONWARNINGS")
