@@ -98,9 +98,10 @@ def test_reasons_fall_away_one_after_the_other() -> None:
 
 def test_who_uses_it_is_told() -> None:
     ami = tagged()
-    told = [why_it_stays(Circumstances(ami, (use(ami),) * count, (), (), Config(), NOW), [RULES[0]]) for count in (1, 3)]
+    told = [why_it_stays(Circumstances(ami, (use(ami),) * count, (), (), Config(), NOW), [RULES[0]]) for count in (1, 2, 3)]
     assert told == [
         ("in-use", "It is used by instance i-00000001 (stopped)."),
+        ("in-use", "It is used by instance i-00000001 (stopped) and 1 more."),
         ("in-use", "It is used by instance i-00000001 (stopped) and 2 more."),
     ]
 
@@ -233,6 +234,7 @@ def test_what_was_never_launched_was_not_launched_recently() -> None:
         (timedelta(0), 0, None),
         (-SECOND, 0, "too-young"),
         (-SECOND, -1, None),
+        (-timedelta(days=9), -1, None),
         (timedelta(0), 10**30, "too-young"),
     ],
 )
@@ -283,3 +285,36 @@ def test_an_unreadable_date_of_the_last_launch_counts_as_just_now() -> None:
     )
     found = why_it_stays(Circumstances(ami, (), ((("role", "web"),),), (), Config(unused_days=0), NOW))
     assert found == ("recently-launched", "It was launched, and AWS's date of that is unreadable.")
+
+
+@pytest.mark.parametrize(
+    "ami, options, sentence",
+    [
+        (tagged(state=""), {}, "Its state is unknown."),
+        (tagged(created=None), {}, "Its creation date is missing or unreadable, so its age is unknown."),
+        (tagged(protection="on"), {}, "It has deregistration protection (on)."),
+        (tagged(public=True), {}, "It is public."),
+        (tagged(name="AwsBackup_1"), {}, "AWS Backup manages it."),
+        (tagged(more={"aws:backup:x": ""}), {}, "AWS Backup manages it."),
+        (tagged(more={"dlm:managed": ""}), {}, "Data Lifecycle Manager manages it."),
+        (tagged(), {"keep_tag": "role=front"}, "It has the tag role=front of --keep-tag."),
+        (tagged(), {"excluded_mapping_values": ("x", "dev")}, "--excluded-mapping-values excludes dev."),
+        (tagged(last_launched=NOW), {"unused_days": 2}, "It was launched on 2024-03-10, within 2 days."),
+        (tagged(), {"only_tag": "role=db"}, "It does not have the tags of --only-tag."),
+        (tagged(), {"only_name": "db*"}, "Its name matches none of --only-name."),
+        (image(1), {}, "It has none of the tags environment, role."),
+        (tagged(), {"mapping_key": "name", "mapping_values": ("a1", "b2")}, "Its name contains none of a1, b2."),
+        (tagged(days=1), {"ami_min_days": 2}, "It was created on 2024-03-09, less than 2 whole days ago."),
+    ],
+)
+def test_each_reason_is_told_in_a_sentence(ami: Ami, options: dict[str, Any], sentence: str) -> None:
+    config = Config(**options)
+    groups = groups_of(ami, config.mapping_key, config.mapping_values)
+    found = why_it_stays(Circumstances(ami, (), groups, (), config, NOW))
+    assert found is not None
+    assert found[1] == sentence
+
+
+def test_everybody_it_is_shared_with_is_told() -> None:
+    found = why_it_stays(Circumstances(tagged(), (), (), ("account 2", "account 3"), Config(), NOW))
+    assert found == ("shared", "It is shared with account 2, account 3.")

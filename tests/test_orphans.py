@@ -80,6 +80,12 @@ def test_what_makes_an_orphan(changes: dict[str, Any], expected: bool) -> None:
     assert orphan(**changes) is expected
 
 
+def test_orphans_are_sorted_by_their_ids_alone() -> None:
+    started = [NOW - timedelta(days=days) for days in (2, 4, 3)]
+    found = [Snapshot(f"snap-{id}", CREATED, date, "completed", 8) for id, date in zip("bca", started, strict=True)]
+    assert [snapshot.id for snapshot in find_orphans(found, (), (), NOW)] == ["snap-a", "snap-b", "snap-c"]
+
+
 AMIS = st.frozensets(st.integers(0, 5).map("ami-{:08x}".format), max_size=3)
 SNAPSHOTS = st.frozensets(st.integers(0, 7).map("snap-{}".format), max_size=3)
 

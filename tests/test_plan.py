@@ -55,6 +55,10 @@ def test_zero_is_a_number_to_keep(keep: int, goes: set[str]) -> None:
     assert removed(plan_of(row(3), keep_previous=keep)) == goes
 
 
+def test_with_nothing_to_keep_no_newer_ones_are_told_of() -> None:
+    assert plan_of(row(1), keep_previous=0).decisions[0].explanation == "It is unused, and no previous AMIs are kept."
+
+
 @pytest.mark.parametrize(
     "changes, options",
     [
@@ -207,6 +211,8 @@ def named(amis: list[Ami], *numbers: int, **changes: Any) -> list[tuple[str, boo
 def test_named_ones_go_whatever_their_group_and_age() -> None:
     amis = [image(1, days=0), *row(2, 2), image(4, state="failed", created=None)]
     assert named(amis, 1, 2, 4) == [("named", True)] * 3
+    (decision,) = plan_of(amis, from_ids=(ami_id(2),)).decisions
+    assert (decision.explanation, decision.groups, decision.used_by) == ("It was named.", (), ())
 
 
 @pytest.mark.parametrize(
@@ -260,6 +266,11 @@ def test_a_snapshot_counts_once_and_only_if_nothing_that_stays_uses_it() -> None
     assert plan.totals == Totals(amis=2, snapshots=2, size_gib=48)
 
 
+def test_a_snapshot_of_no_known_size_counts_as_nothing() -> None:
+    plan = plan_of(row(1, snapshots=(BlockSnapshot("snap-1", 0),)), keep_previous=0)
+    assert plan.totals == Totals(amis=1, snapshots=1, size_gib=0)
+
+
 def test_a_snapshot_that_an_unnamed_ami_uses_stays() -> None:
     shared = (BlockSnapshot("snap-1", 8),)
     plan = plan_of([image(1, snapshots=shared), image(2, snapshots=shared)], from_ids=(ami_id(1),))
@@ -267,8 +278,8 @@ def test_a_snapshot_that_an_unnamed_ami_uses_stays() -> None:
 
 
 def test_how_many_stay_for_each_reason_the_most_frequent_first() -> None:
-    plan = plan_of([*row(3), image(4), image(5, public=True)], keep_previous=2)
-    assert plan.stays == (("kept-previous", 2), ("no-tags", 1), ("public", 1))
+    plan = plan_of([image(1, public=True), image(2, state="pending"), image(3), image(4, public=True)])
+    assert plan.stays == (("public", 2), ("no-tags", 1), ("state", 1))
 
 
 def test_groups_are_listed_by_label_the_untagged_last() -> None:
@@ -294,6 +305,12 @@ def test_restrict_lets_only_the_allowed_ones_go() -> None:
     narrow = restrict(whole, inventories, {(HERE, amis[0].id), (HERE, amis[3].id), (THERE, amis[1].id)})
     assert reasons(narrow) == ["old", "not-selected", "not-selected", "public"]
     assert narrow.snapshots == ()
+    assert (whole.config, whole.created, whole.targets) == (Config(keep_previous=0), NOW, (HERE,))
+    assert whole.shared_unasked is False
+    assert (narrow.config, narrow.created, narrow.targets) == (whole.config, whole.created, whole.targets)
+    left = narrow.decisions[1]
+    assert (left.remove, left.groups) == (False, ())
+    assert left.explanation == "The plan that is applied does not remove it."
 
 
 def test_references_are_asked_of_whole_groups_out_of_which_something_goes() -> None:
