@@ -44,7 +44,7 @@ def _values(group: Group) -> str:
 
 
 def _pairs(group: Group) -> str:
-    return ".".join(f"{key}={value}" if key else value for key, value in group)
+    return ".".join(f"{key}={value}" for key, value in group)
 
 
 def _quoted(group: Group) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from .config import Config
 from .filters import NAMED_RULES, Circumstances, Reason, why_it_stays
-from .mapper import UNTAGGED, UNTAGGED_LABEL, Group, groups_of, labels_of
+from .mapper import UNTAGGED_LABEL, Group, groups_of, labels_of
 from .models import Ami, BlockSnapshot, Target, Use
 from .reducer import FAILED_STATES, reduce_group
 
@@ -101,7 +101,7 @@ class Plan:
         for decision in self.decisions:
             untagged = decision.reason == "no-tags"
             if decision.remove or untagged:
-                for label in (UNTAGGED_LABEL,) if untagged else decision.groups:
+                for label in decision.groups:
                     rows.setdefault((decision.target, untagged, label), []).append(decision)
 
         def order(key: tuple[Target, bool, str]) -> tuple[Target, bool, bool, str]:
@@ -201,7 +201,7 @@ def _grouped(inventory: Inventory, usage: Usage, config: Config, now: datetime, 
                 rest.setdefault(group, []).append(ami)
     labels = labels_of({group for groups in groups_by_id.values() for group in groups})
     # One group that keeps an AMI is enough: it was a reason to delete in 0.2.2 that another group did not.
-    for group in sorted(rest, key=labels.__getitem__):  # the first one that keeps an AMI is told
+    for group in sorted(rest):  # the first one that keeps an AMI is told
         kept: tuple[Reason, str] = ("kept-previous", f"It is one of the {config.keep_previous} newest of {labels[group]}.")
         for ami in reduce_group(rest[group], config.keep_previous)[0]:
             staying.setdefault(ami.id, kept)
@@ -243,7 +243,7 @@ def _named(inventory: Inventory, usage: Usage, config: Config, now: datetime, sh
 
 def _shared(target: Target, ami: Ami, shared: Shared, config: Config, now: datetime) -> tuple[Reason, str] | None:
     """Asked only of what everything else would remove, so that it does not change who is among the N."""
-    it = Circumstances(ami, (), (UNTAGGED,), shared.get((target, ami.id), ()), config, now)
+    it = Circumstances(ami, (), (), shared.get((target, ami.id), ()), config, now)
     return why_it_stays(it, [rule for rule in NAMED_RULES if rule[0] == "shared"])
 
 

@@ -217,7 +217,7 @@ class Lane:
         if error is None:
             return Ended(call, "done", tried.answer, stop=tried.unlogged)
         if error.code in GONE:
-            return Ended(call, "gone", error=error, stop=tried.unlogged)
+            return Ended(call, "gone", stop=tried.unlogged)
         if isinstance(error, CredentialsError):
             return Ended(call, "failed", error=error, stop=error)
         call.lost = call.lost or error.acted
