@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from amicleaner.audit import AuditError, AuditLog, Change, NullAudit
+from amicleaner.aws.changes import failure
 from amicleaner.aws.deleter import Deleter
 from amicleaner.errors import AwsError, CredentialsError, ThrottledError, TransientError
 from amicleaner.models import Failure, Target
@@ -742,6 +743,25 @@ def test_a_defect_in_a_call_is_no_success_and_stops() -> None:
     assert "may be gone" in result.error.message
     assert scene.deleter
     assert isinstance(scene.deleter.stopped_by, RuntimeError)
+
+
+def test_what_a_defect_left_unknown_is_in_the_audit_log(tmp_path: Path) -> None:
+    scene = Scene()
+    path = tmp_path / "audit.jsonl"
+
+    def broken(action: str, **parameters: Any) -> dict[str, Any]:
+        raise RuntimeError("a defect")
+
+    scene.home.call = broken  # type: ignore[method-assign]
+    with AuditLog(path, clock=scene.time.clock) as audit:
+        scene.remove([scene.home.add("ami-1")], audit=audit)
+    _, after = [json.loads(line) for line in path.read_text().splitlines()]
+    assert (after["event"], after["action"], after["id"]) == ("after", "ec2:DeregisterImage", "ami-1")
+    assert (after["outcome"], after["code"], after["message"]) == ("unknown", "RuntimeError", "a defect")
+
+
+def test_another_error_than_aws_tells_its_kind_and_text() -> None:
+    assert failure(ValueError("what is wrong")) == Failure("ValueError", "what is wrong")
 
 
 def test_a_real_stop_ends_a_real_wait_promptly() -> None:

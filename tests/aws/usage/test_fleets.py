@@ -15,6 +15,12 @@ def test_a_live_spot_fleet_protects(account: Account, state: str) -> None:
     assert account.users(image) == [f"Spot Fleet {fleet.fleet_id} ({state})"]
 
 
+def test_a_spot_fleet_without_a_state_protects(account: Account) -> None:
+    image = account.image()
+    fleet = account.region.add_spot_fleet("", launch_specifications=[{"ImageId": image}])
+    assert account.users(image) == [f"Spot Fleet {fleet.fleet_id} (unknown)"]
+
+
 @pytest.mark.parametrize("state", ["cancelled", "cancelled_running", "cancelled_terminating", "failed"])
 def test_a_spot_fleet_that_is_over_does_not(account: Account, state: str) -> None:
     account.region.add_spot_fleet(state, launch_specifications=[{"ImageId": account.image()}])

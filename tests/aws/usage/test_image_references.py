@@ -162,6 +162,12 @@ def test_a_reference_of_another_kind_stops_the_run(account: Account, type: str, 
         account.references([image])
 
 
+def test_a_reference_without_its_image_stops_the_run(account: Account) -> None:
+    account.api.pages = lambda action, **_: [{}]  # type: ignore[assignment, method-assign]
+    with pytest.raises(AwsError, match="MalformedResponse: a reference has no ImageId"):
+        account.references(["ami-1"])
+
+
 def test_a_skipped_check_makes_no_call(account: Account) -> None:
     account.references(["ami-1"], UsageOptions(skip=frozenset({"image-references"})))
     assert account.standin.calls.count() == 0

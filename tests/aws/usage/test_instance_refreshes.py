@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from amicleaner.aws import usage
-from amicleaner.aws.usage import UsageOptions
+from amicleaner.aws.usage import UsageOptions, instance_refreshes
 from amicleaner.errors import AwsError, ThrottledError
 from tests.aws.usage.account import Account
 
@@ -79,6 +79,11 @@ def test_a_group_that_vanished_is_a_warning(account: Account) -> None:
     refresh(account, image)
     assert len(account.refreshes(image, ["gone", "front"])) == 1
     assert account.warnings == ('Auto Scaling group "gone" was deleted meanwhile: its refreshes protect nothing',)
+
+
+def test_a_vanished_group_hides_none_that_is_asked_about_with_it(account: Account) -> None:
+    refresh(account, account.image())
+    assert len(instance_refreshes.ask(account.api, ["gone", "front"]).pins) == 1
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "ValidationError"])

@@ -73,6 +73,13 @@ def test_every_version_protects_on_demand(account: Account) -> None:
     ]
 
 
+def test_every_version_of_a_hidden_managed_template_protects_on_demand(account: Account) -> None:
+    images = [account.image() for _ in range(3)]
+    account.region.add_launch_template(versions=[{"ImageId": image} for image in images], managed=True)
+    assert account.read(ALL).uses.keys() == set(images)
+    assert account.warnings == ()
+
+
 def test_a_template_that_vanishes_meanwhile_is_a_warning(account: Account) -> None:
     image = account.image()
     template = account.region.add_launch_template(versions=[{"ImageId": image}])

@@ -238,3 +238,11 @@ def test_credentials_that_can_not_be_renewed_are_no_place_that_the_endpoint_lack
     (place,) = (place for place in usage.PLACES if place.name == "spot-fleets")
     with pytest.raises(NotOfferedError, match="sts:AssumeRole"):
         guarded(place, read)
+
+
+@pytest.mark.parametrize("place", usage.PLACES, ids=lambda place: place.name)
+def test_what_lacks_its_first_member_stops_the_run(account: Account, place: usage.Place) -> None:
+    """An answer that can't be read is an error with the call's name, never a defect."""
+    account.api.pages = lambda action, **_: [{}]  # type: ignore[assignment, method-assign]
+    with pytest.raises(AwsError, match=r"Describe\w+ .*: MalformedResponse: .* has no \w+"):
+        place.read(account.api)
