@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.flows.flow import Flow, removed
 
-STORM = 60.0
-"""Seconds of simulated time for each call (those that read beside it sleep too, and simulated time is the sum)."""
+STORM = 45.0
+"""Seconds of simulated time for each call: less than the shortest pauses of 24 tries add up to."""
 
 THROTTLED = ("RequestLimitExceeded", "Throttling")
 
