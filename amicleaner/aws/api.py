@@ -73,7 +73,11 @@ AWS_SUFFIXES = (
     ".api.aws.hci.ic.gov",
 )
 
-PASSWORD = re.compile(r"://[^/\s]*@")
+SECRET = re.compile(
+    r"(://)[^/\s]*(?=@)|(x-amz-security-token:\s*)[^\s']+|(Value ').*?(?=' at 'externalId')", re.IGNORECASE | re.DOTALL
+)
+"""What messages repeat: the whole address of a proxy or an endpoint (botocore), the headers where a signature is wrong
+(AWS), a value that is not taken (STS)."""
 
 MAX_WAIT = 5.0
 """Seconds: the longest pause between two tries.  AWS's buckets fill by 20 a second (EC2's guide on throttling)."""
@@ -188,7 +192,7 @@ class Api:
             # A role's credentials are made, and renewed, inside whichever call needs them; this is what was refused.
             name = f"sts:{exception.operation_name}"
         kind, code, message, hint, acted = _classify(name, exception)
-        message = PASSWORD.sub("://***@", message)  # botocore tells the whole address of a proxy or an endpoint
+        message = SECRET.sub(lambda found: f"{found[1] or found[2] or found[3]}***", message)
         status = _status_of(exception)
         return kind(
             name,

@@ -39,7 +39,7 @@ def assume_role(ctx: Context) -> str:
         {
             "Credentials": {
                 "AccessKeyId": key,
-                "SecretAccessKey": "secret",
+                "SecretAccessKey": f"secret-of-{key}",
                 "SessionToken": f"token-of-{key}",
                 "Expiration": expires,
             },

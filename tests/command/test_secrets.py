@@ -1,0 +1,96 @@
+"""Whatever goes well or wrong, no secret is in what the command prints or writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.standin import Fault
+
+from .accounts import Account, large_account
+from .process import run
+
+OTHER = "222222222222"
+SECRETS = {
+    "AWS_SECRET_ACCESS_KEY": "sk/NOBODY+MAY/SEE+IT",
+    "AWS_SESSION_TOKEN": "st/NOBODY+MAY/SEE+IT==",
+    "AMICLEANER_EXTERNAL_ID": "ei/NOBODY-MAY-SEE-IT",
+}
+MADE = ("secret-of-", "token-of-")
+"""How the stand-in's credentials of an assumed role begin."""
+
+SIGNED = (
+    "The Canonical String for this request should have been\n'POST\n/\n\nhost:ec2\n"
+    "x-amz-date:20260101T000000Z\nx-amz-security-token:{}\n\nhost;x-amz-date;x-amz-security-token\nabc'"
+)
+"""As AWS answers to a wrong signature, with all that was signed."""
+
+REFUSED = (
+    "2 validation errors detected: Value '***' at 'roleSessionName' failed to satisfy constraint; "
+    f"Value '{SECRETS['AMICLEANER_EXTERNAL_ID']}' at 'externalId' failed to satisfy constraint"
+)
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    """Three AMIs here and three in an account whose role asks for an external id."""
+    with large_account(3) as account:
+        world = account.standin.world
+        world.add_role(OTHER, external_id=SECRETS["AMICLEANER_EXTERNAL_ID"])
+        for number in range(3):
+            world.region("eu-west-1", OTHER).add_image(f"web-{number}", tags={"environment": "prod", "role": "web"})
+        yield account
+
+
+def refusal(action: str, code: str, message: str, times: int | None = None) -> Fault:
+    return Fault(action, "refuse", code=code, message=message, times=times)
+
+
+def all_that_was_said(account: Account, folder: Path, *options: str) -> str:
+    """Both streams of a deletion and of a dry run, and what stands in the files that they left."""
+    roles = ["--role-arn", f"arn:aws:iam::{OTHER}:role/cleaner", "--debug", "--max-attempts", "2", "--keep-previous", "1"]
+    env = account.environment | SECRETS | {"HOME": str(folder)}
+    runs = [
+        run(*roles, *options, "--dry-run", "--save-plan", str(folder / "plan"), env=env),
+        run(*roles, *options, "-f", "--audit-log", str(folder / "audit"), env=env),
+    ]
+    assert all(finished.untroubled for finished in runs)
+    files = [path.read_text("utf-8") for path in folder.rglob("*") if path.is_file()]
+    return "\n".join([*(finished.out + finished.err for finished in runs), *files])
+
+
+@pytest.mark.parametrize("options", [(), ("--output", "json"), ("--explain", "--full-report")], ids=" ".join)
+def test_no_secret_is_shown_or_written(account: Account, tmp_path: Path, options: tuple[str, ...]) -> None:
+    said = all_that_was_said(account, tmp_path, *options)
+    asked = [call for call in account.standin.calls.records if call.action == "AssumeRole"]
+    assert {call.params["ExternalId"] for call in asked} == {SECRETS["AMICLEANER_EXTERNAL_ID"]}
+    assert len(account.standin.world.region("eu-west-1", OTHER).images) == 1
+    assert json.loads((tmp_path / "plan").read_text("utf-8"))["amis"]
+    assert len((tmp_path / "audit").read_text("utf-8").splitlines()) >= 4
+    assert [secret for secret in (*SECRETS.values(), *MADE) if secret in said] == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        refusal("AssumeRole", "ValidationError", REFUSED),
+        refusal("AssumeRole", "SignatureDoesNotMatch", SIGNED.format(SECRETS["AWS_SESSION_TOKEN"])),
+        refusal("DescribeImages", "SignatureDoesNotMatch", SIGNED.format("token-of-ASIA0000000000000001")),
+        refusal("DeregisterImage", "SignatureDoesNotMatch", SIGNED.format("token-of-ASIA0000000000000001")),
+        refusal("DeregisterImage", "Whatever", SIGNED.format("token-of-ASIA0000000000000001")),
+        Fault("AssumeRole", "cut", times=None),
+        Fault("AssumeRole", "html", times=None),
+        Fault("DescribeImages", "html", times=None),
+        Fault("DeregisterImage", "cut", times=None),
+    ],
+    ids=lambda fault: f"{fault.action}-{fault.kind}-{fault.code}",
+)
+def test_nor_when_something_fails(account: Account, tmp_path: Path, fault: Fault) -> None:
+    account.standin.faults.append(fault)
+    said = all_that_was_said(account, tmp_path)
+    assert fault.seen > 1
+    assert fault.code in said or fault.kind != "refuse"
+    assert [secret for secret in (*SECRETS.values(), *MADE) if secret in said] == []
