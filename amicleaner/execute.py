@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from .audit import Audit
-from .aws.deleter import Deleter
+from .aws.deletion.deleter import Deleter
+from .aws.deletion.listener import NullListener
+from .aws.deletion.watch import Watch
 from .aws.fetcher import fetch_shared_with
-from .aws.listener import NullListener
 from .aws.pace import Pace
 from .aws.scan import Scan, Scanner
 from .aws.usage import UsageReading, merge_uses
-from .aws.watch import Watch
 from .clock import Clock
 from .config import Config
 from .interrupts import Interrupts

@@ -17,26 +17,10 @@ from functools import partial
 from pathlib import Path
 
 from .capacity import served_a_second
+from .figure import Figure
 from .measure import ROOT, Run, Served, middle, run, serve
 
 NEW = [sys.executable, "-m", "amicleaner"]
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A row: what was measured, ours, the other's (the old tool's, or what it is held against), and the figure to reach."""
-
-    name: str
-    unit: str
-    ours: float
-    other: float | None
-    against: str
-    goal: float | None
-    note: str = ""
-
-    @property
-    def ratio(self) -> float | None:
-        return self.ours / self.other if self.other else None
 
 
 @dataclass(frozen=True, slots=True)

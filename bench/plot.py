@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .__main__ import Figure
+from .figure import Figure
 
 
 def draw(figures: Sequence[Figure], path: Path) -> None:

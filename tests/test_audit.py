@@ -13,7 +13,7 @@ import pytest
 
 from amicleaner.audit import AuditError, AuditLog, Change, NullAudit
 from amicleaner.errors import UsageError
-from tests.aws.simulation import HOME, Time
+from tests.aws.deletion.simulation import HOME, Time
 
 CHANGE = Change("ec2:DeregisterImage", HOME, "ami-1")
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amicleaner.aws.pace import Gate, Pace, TokenBucket
-from tests.aws.simulation import FAR, HOME, Time
+from tests.aws.deletion.simulation import FAR, HOME, Time
 
 
 def take_all(bucket: TokenBucket) -> int:

@@ -15,7 +15,7 @@ import pytest
 from botocore.credentials import DeferredRefreshableCredentials
 
 from amicleaner.aws import scan
-from amicleaner.aws.control import AT_ONCE
+from amicleaner.aws.deletion.control import AT_ONCE
 from amicleaner.config import Config
 from amicleaner.errors import AmicleanerError, AwsError, UsageError
 from amicleaner.models import Target

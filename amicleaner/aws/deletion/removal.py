@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
-from ..models import Ami, AmiResult, Failure, SnapshotResult, Target
+from ...models import Ami, AmiResult, Failure, SnapshotResult, Target
 from .changes import Call, Ended, Lane, failure, perhaps_gone, return_codes
 from .control import Control, delete_snapshot, snapshot_result
 from .snapshots import Holders, in_plan_order, kept_with_ami, sort_out

@@ -13,9 +13,10 @@ from threading import Event
 from typing import Any, TypeVar
 
 from amicleaner.audit import Audit
-from amicleaner.aws.bell import Bell
-from amicleaner.aws.deleter import Deleter, NullListener
-from amicleaner.aws.watch import Watch
+from amicleaner.aws.deletion.bell import Bell
+from amicleaner.aws.deletion.deleter import Deleter
+from amicleaner.aws.deletion.listener import NullListener
+from amicleaner.aws.deletion.watch import Watch
 from amicleaner.clock import Clock
 from amicleaner.errors import AwsError, CredentialsError, ThrottledError, TransientError
 from amicleaner.models import Ami, AmiResult, BlockSnapshot, SnapshotResult, Target, Use

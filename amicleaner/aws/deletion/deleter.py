@@ -11,14 +11,14 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event
 
-from ..audit import Audit, NullAudit
-from ..clock import SYSTEM_CLOCK, Clock
-from ..models import Ami, AmiResult, SnapshotResult, Target
+from ...audit import Audit, NullAudit
+from ...clock import SYSTEM_CLOCK, Clock
+from ...models import Ami, AmiResult, SnapshotResult, Target
+from ..pace import Pace
 from .bell import Bell
 from .changes import SIDE_BY_SIDE, Calls, Lane
 from .control import AT_ONCE, Control, delete_snapshot, snapshot_result
 from .listener import Listener, NullListener
-from .pace import Pace
 from .removal import HELD, Removal
 from .snapshots import Holders
 from .watch import Watch

@@ -15,11 +15,11 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from ..clock import Clock
-from ..errors import AwsError
-from ..models import Target, Use
+from ...clock import Clock
+from ...errors import AwsError
+from ...models import Target, Use
+from ..usage import merge_uses
 from .changes import GONE
-from .usage import merge_uses
 
 FRESH = 60.0
 """Seconds: how old an answer may be."""

@@ -8,10 +8,10 @@ import pytest
 from botocore.credentials import Credentials
 
 from amicleaner.aws.api import Api
-from amicleaner.aws.deleter import Deleter
+from amicleaner.aws.deletion.deleter import Deleter
 from amicleaner.aws.session import Clients, new_session, with_credentials
 from amicleaner.models import Ami, AmiResult, BlockSnapshot, Target
-from tests.aws.simulation import Heard, Pool, SimulatedBell, Time, outcomes, snapshot_outcomes
+from tests.aws.deletion.simulation import Heard, Pool, SimulatedBell, Time, outcomes, snapshot_outcomes
 from tests.standin import DEFAULT_ACCOUNT, Fault, RegionState, Standin, World, attach
 from tests.standin.resources import Image
 

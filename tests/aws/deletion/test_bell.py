@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from amicleaner.aws.bell import SLICE, Bell
-from tests.aws.simulation import Time
+from amicleaner.aws.deletion.bell import SLICE, Bell
+from tests.aws.deletion.simulation import Time
 
 
 @pytest.mark.parametrize(

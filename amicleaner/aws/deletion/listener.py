@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..models import Ami, AmiResult, SnapshotResult, Target
+from ...models import Ami, AmiResult, SnapshotResult, Target
 
 
 class Listener(Protocol):

@@ -12,11 +12,11 @@ from concurrent.futures import CancelledError, Executor, Future
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from ..audit import Audit, AuditError, Change
-from ..clock import Clock
-from ..errors import AwsError, CredentialsError, ThrottledError, TransientError
-from ..models import Failure, Target
-from .pace import TokenBucket
+from ...audit import Audit, AuditError, Change
+from ...clock import Clock
+from ...errors import AwsError, CredentialsError, ThrottledError, TransientError
+from ...models import Failure, Target
+from ..pace import TokenBucket
 
 GONE = frozenset({"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidSnapshot.NotFound"})
 """What was to go has gone already (API reference, error codes)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threading import Event
 
-from ..clock import Clock
+from ...clock import Clock
 
 SLICE = 0.2
 """Seconds: the longest single wait, so that a stop (Ctrl-C) is noticed soon."""

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..models import Ami, Failure, SnapshotResult, Target
+from ...models import Ami, Failure, SnapshotResult, Target
 
 # Return codes of DeregisterImage (API reference, DeleteSnapshotReturnCode).
 SUCCESS = "success"

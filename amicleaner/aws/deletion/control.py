@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from threading import Event
 
-from ..audit import Audit
-from ..clock import Clock
-from ..models import Failure, SnapshotResult, Target
+from ...audit import Audit
+from ...clock import Clock
+from ...models import Failure, SnapshotResult, Target
+from ..pace import Pace
 from .bell import Bell
 from .changes import Call, Calls, Ended, Lane, failure, perhaps_gone
 from .listener import Listener
-from .pace import Pace
 
 AT_ONCE = 32
 """Changing calls under way together in all targets, at most."""

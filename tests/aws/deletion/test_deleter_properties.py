@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from amicleaner.errors import TransientError
 from amicleaner.models import Ami, AmiResult
-from tests.aws.simulation import (
+from tests.aws.deletion.simulation import (
     HOME,
     Account,
     FakeAws,

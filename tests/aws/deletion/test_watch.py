@@ -9,10 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amicleaner.aws.watch import Verdict, Watch
+from amicleaner.aws.deletion.watch import Verdict, Watch
 from amicleaner.errors import AwsError
 from amicleaner.models import Target, Use
-from tests.aws.simulation import AWAY, FAR, HOME, Account, FakeReading, Pool, Scene, Time, aws_error, instance, make_watch
+from tests.aws.deletion.simulation import (
+    AWAY,
+    FAR,
+    HOME,
+    Account,
+    FakeReading,
+    Pool,
+    Scene,
+    Time,
+    aws_error,
+    instance,
+    make_watch,
+)
 
 LONG = 1e6
 

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from amicleaner.audit import AuditError, AuditLog, Change, NullAudit
-from amicleaner.aws.changes import failure
-from amicleaner.aws.deleter import Deleter
+from amicleaner.aws.deletion.changes import failure
+from amicleaner.aws.deletion.deleter import Deleter
 from amicleaner.errors import AwsError, CredentialsError, ThrottledError, TransientError
 from amicleaner.models import Failure, Target
-from tests.aws.simulation import (
+from tests.aws.deletion.simulation import (
     AWAY,
     FAR,
     HOME,
