@@ -178,7 +178,8 @@ def _policy(config: Config) -> dict[str, Any]:
         deletes=not (config.dry_run or config.save_plan),
         include_shared=config.include_shared,
         check_orphans=config.check_orphans,
-        regions=bool(config.region or config.exclude_region or config.used_by_profile or config.used_by_role_arn),
+        regions=bool(config.region or config.exclude_region or config.used_by_profile or config.used_by_role_arn)
+        or len(config.profile) > 1,
         roles=(*config.role_arn, *config.used_by_role_arn),
         organization_role=config.organization_role or "",
     )

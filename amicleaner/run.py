@@ -11,7 +11,7 @@ from .audit import Audit, AuditLog, NullAudit
 from .aws.api import Api
 from .aws.scan import Scan, Scanner
 from .aws.session import Clients
-from .aws.targets import SessionMaker, find_places, make_session
+from .aws.targets import SessionMaker, find_accounts, find_places, make_session
 from .aws.usage import UsageOptions
 from .clock import SYSTEM_CLOCK, Clock
 from .config import Config
@@ -98,13 +98,16 @@ class _Run:
             sessions = _always(demo)
         if not config.check_orphans:
             self.view.retrieving(config)
-        places = find_places(config, sessions, self._api, name_account=bool(saved or config.save_plan))
+        accounts = find_accounts(config, sessions, self._api, named=bool(saved or config.save_plan))
+        if saved:
+            saved.check_accounts(account.id for account in accounts if not account.read_only)
+        places = find_places(accounts, config, self._api)
+        if saved:
+            saved.check_targets(place.api.target for place in places if not place.read_only)
         options = UsageOptions(frozenset(config.skip_check), config.all_launch_template_versions)
         scanner = Scanner(options, orphans=config.check_orphans)
         stack.callback(scanner.close)
         scans = scanner.scan(places)
-        if saved:
-            saved.check_targets(scan.inventory.target for scan in scans if not scan.place.read_only)
         self._warn(scans, [(scan.inventory.target, warning) for scan in scans for warning in scan.warnings])
         self.view.targets([scan.inventory.target for scan in scans if not scan.place.read_only])
         execution = Execution(config, scanner, scans, audit, self.clock, self.interrupts, self.view)
@@ -190,10 +193,10 @@ class _Run:
         for text in refusals(plan, saved.removals if saved else None):
             self.problem(text)
         count = len(plan.removals)
-        if self._too_many(count, "AMIs"):
-            return
         if config.save_plan is not None:
             write_plan(config.save_plan, self.result, self.clock.now())
+        if self._too_many(count, "AMIs"):
+            return
         if not config.deletes or not count:
             return
         # A plan's file may name AMIs too; whoever applies it has not.

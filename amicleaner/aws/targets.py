@@ -64,25 +64,38 @@ def make_session(profile: str | None) -> boto3.Session:
         raise AmicleanerError(f"The AWS configuration can't be read: {error}") from error
 
 
-def find_places(config: Config, sessions: SessionMaker, make_api: ApiMaker, *, name_account: bool = False) -> list[Place]:
-    """Every (account, Region) of the run, targets first, sorted; `name_account` asks for the account's id even where one
-    account alone takes part (a plan needs it; some networks have no STS, so nothing else asks)."""
-    accounts = _Finder(config, sessions, make_api).accounts(name_account)
-    targets = [account for account in accounts if not account.read_only]
-    readers = [account for account in accounts if account.read_only]
+def find_accounts(config: Config, sessions: SessionMaker, make_api: ApiMaker, *, named: bool = False) -> list[Account]:
+    """The accounts of the run, targets first; one that is also only read is a target.
+
+    `named` asks for the account's id even where one account alone takes part (a plan needs it; some networks have no STS, so
+    nothing else asks).
+    """
+    return _Finder(config, sessions, make_api).accounts(named)
+
+
+def find_places(accounts: Sequence[Account], config: Config, make_api: ApiMaker) -> list[Place]:
+    """Every (account, Region) of the run, targets first, sorted.
+
+    Where profiles have Regions of their own, the other accounts are read there too: what they use there protects.
+    """
     with ThreadPoolExecutor(ACCOUNTS_AT_ONCE, thread_name_prefix="account") as pool:
-        found = side_by_side(pool, [partial(_regions, account, config, make_api) for account in targets])
-        wanted = {region for regions in found for region in regions}
+        targets = [account for account in accounts if not account.read_only]
+        regions = side_by_side(pool, [partial(_regions, account, config, make_api) for account in targets])
+        cleaned = {account.id: set(found) for account, found in zip(targets, regions, strict=True)}
+        wanted = set().union(*regions)
+        if not wanted:
+            raise UsageError("No Region is left: --exclude-region leaves out all of them.")
+        # Patterns mean the same in every account: what one of them has left out is not enabled there.
+        more = [account for account in accounts if account.read_only or not (config.region or cleaned[account.id] == wanted)]
         # What is not enabled in an account can't be asked there, and holds nothing.
-        enabled = side_by_side(pool, [partial(_enabled_regions, account, config, make_api) for account in readers])
-    found += [sorted(wanted.intersection(regions)) for regions in enabled]
+        enabled = side_by_side(pool, [partial(_enabled_regions, account, config, make_api) for account in more])
+    read = {account.id: wanted.intersection(found) for account, found in zip(more, enabled, strict=True)}
     places = []
-    for account, regions in zip([*targets, *readers], found, strict=True):
-        for region in regions:
+    for account in accounts:
+        own = cleaned.get(account.id, set())
+        for region in sorted(own | read.get(account.id, set())):
             clients = _clients(account.session, region, config)
-            places.append(Place(make_api(Target(account.id, region), clients), clients, account.read_only))
-    if not wanted:
-        raise UsageError("No Region is left: --exclude-region leaves out all of them.")
+            places.append(Place(make_api(Target(account.id, region), clients), clients, read_only=region not in own))
     return sorted(places, key=lambda place: (place.read_only, place.api.target))
 
 
@@ -92,8 +105,7 @@ class _Finder:
     sessions: SessionMaker
     make_api: ApiMaker
 
-    def accounts(self, name_account: bool) -> list[Account]:
-        """Targets first, then the accounts that are only read; one that is both is a target."""
+    def accounts(self, named: bool) -> list[Account]:
         config = self.config
         base = self.sessions(config.profile[0] if config.profile else None)
         several = len(config.profile) > 1 or config.used_by_profile or config.used_by_role_arn
@@ -103,7 +115,7 @@ class _Finder:
             found = [Account(_account_of(arn), self._assume(base, arn)) for arn in config.role_arn]
         else:
             profiles = [base, *(self.sessions(profile) for profile in config.profile[1:])]
-            found = [Account(self._identity(s)[0] if several or name_account else "", s) for s in profiles]
+            found = [Account(self._identity(s)[0] if several or named else "", s) for s in profiles]
         for profile in config.used_by_profile:
             session = self.sessions(profile)
             found.append(Account(self._identity(session)[0], session, read_only=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -48,16 +48,26 @@ class SavedPlan:
         except UsageError as error:
             raise UsageError(f"{_shown(self.path)}: its options are not valid together: {error}") from error
 
+    def check_accounts(self, accounts: Iterable[str]) -> None:
+        """Raises UsageError unless the run works in every account of the plan: known before any Region is."""
+        today = sorted(accounts)
+        missing = [target for target in self.targets if target.account not in today]
+        if missing:
+            raise self._elsewhere(missing, ", ".join(f"account {account}" for account in today))
+
     def check_targets(self, targets: Iterable[Target]) -> None:
         """Raises UsageError unless the run works in every account and Region of the plan.  That it works in more changes
         nothing: there the plan removes nothing."""
         today = set(targets)
         missing = [target for target in self.targets if target not in today]
         if missing:
-            raise UsageError(
-                f"{_shown(self.path)} is the plan of {_places(missing)}, and this run works in {_places(sorted(today))}: "
-                "apply it with the credentials and the Region with which it was saved."
-            )
+            raise self._elsewhere(missing, _places(sorted(today)))
+
+    def _elsewhere(self, missing: Sequence[Target], today: str) -> UsageError:
+        return UsageError(
+            f"{_shown(self.path)} is the plan of {_places(missing)}, and this run works in {today}: "
+            "apply it with the credentials and the Region with which it was saved."
+        )
 
 
 def read_plan(path: str, *, version: str = __version__) -> SavedPlan:

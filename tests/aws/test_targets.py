@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from amicleaner.aws.api import Api
 from amicleaner.aws.session import Clients
-from amicleaner.aws.targets import Place, find_places, make_session, select_regions
+from amicleaner.aws.targets import Place, find_accounts, find_places, make_session, select_regions
 from amicleaner.config import Config
 from amicleaner.errors import AmicleanerError, CredentialsError, UsageError
 from amicleaner.models import CallRecord, Target
@@ -62,11 +62,12 @@ def keys_of(account: str) -> Any:
 
 
 class Run:
-    """One `find_places`, and the calls that it took."""
+    """The places of one run, and the calls that it took."""
 
-    def __init__(self, *, name_account: bool = False, **options: Any) -> None:
+    def __init__(self, *, named: bool = False, **options: Any) -> None:
         self.calls: list[CallRecord] = []
-        self.places = find_places(Config(**options), make_session, self.api, name_account=name_account)
+        config = Config(**options)
+        self.places = find_places(find_accounts(config, make_session, self.api, named=named), config, self.api)
 
     def api(self, target: Target, clients: Clients) -> Api:
         return Api(target, clients, observe=self.calls.append, attempts=1)
@@ -95,7 +96,7 @@ def test_one_account_in_its_region_asks_nobody() -> None:
 
 
 def test_its_id_is_asked_where_it_must_be_known() -> None:
-    run = Run(name_account=True)
+    run = Run(named=True)
     assert run.targets == [(OWN, "eu-west-1")]
     assert [call.action for call in run.calls] == ["sts:GetCallerIdentity"]
 
@@ -220,7 +221,8 @@ def test_the_external_id_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None
     def api(target: Target, clients: Clients) -> Api:
         return Api(target, clients)
 
-    (place,) = find_places(Config(role_arn=(role(ONE),), external_id="secret"), lambda _: session, api)
+    config = Config(role_arn=(role(ONE),), external_id="secret")
+    (place,) = find_places(find_accounts(config, lambda _: session, api), config, api)
     assert asked == []
     assert account_of(place) == ONE
     assert asked == [{"RoleArn": role(ONE), "RoleSessionName": "amicleaner", "ExternalId": "secret"}]

@@ -117,6 +117,28 @@ class TestAccounts:
         assert places(result) == [(OWN, HOME), (OTHER, FAR)]
         assert removed(result) == set(free)
 
+    def test_what_a_profile_uses_in_the_region_of_another_protects_there(self, flow: Flow) -> None:
+        flow.patch.delenv("AWS_DEFAULT_REGION")
+        flow.profile("build", OWN)
+        flow.profile("production", OTHER, region=FAR)
+        golden = flow.add(shared_with=(OTHER,)).image_id
+        flow.region(OTHER).add_instance(golden)
+        theirs = flow.add(region=flow.region(OTHER)).image_id
+        free = flow.add().image_id
+        result = flow.clean(profile=("build", "production"))
+        assert [use.account for use in decisions(result)[golden].used_by] == [OTHER]
+        assert places(result) == [(OWN, HOME), (OTHER, FAR)]
+        assert removed(result) == {free}
+        assert theirs in flow.region(OTHER).images
+
+    def test_nor_does_a_launch_there_come_too_late(self, flow: Flow) -> None:
+        flow.patch.delenv("AWS_DEFAULT_REGION")
+        flow.profile("build", OWN)
+        flow.profile("production", OTHER, region=FAR)
+        golden = flow.add(shared_with=(OTHER,)).image_id
+        result = flow.asks(lambda: flow.region(OTHER).add_instance(golden), profile=("build", "production"))
+        assert removed(result) == set()
+
     def test_an_unknown_profile_is_named_with_those_that_exist(self, flow: Flow) -> None:
         flow.profile("one", OWN)
         with pytest.raises(UsageError, match="Profiles that exist: one") as caught:

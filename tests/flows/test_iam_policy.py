@@ -9,7 +9,7 @@ import pytest
 from amicleaner.checks import CHECKS
 from amicleaner.errors import AwsError
 from amicleaner.result import Result
-from tests.flows.flow import OTHER, OWN, Flow, iam_policy, removed
+from tests.flows.flow import FAR, OTHER, OWN, Flow, iam_policy, removed
 
 ROLE = f"arn:aws:iam::{OTHER}:role/cleaner"
 THOROUGH: dict[str, Any] = {
@@ -24,6 +24,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "orphans": {"check_orphans": True},
     "Regions": {"region": ("eu-west-*",), "exclude_region": ("eu-west-2",)},
     "excluded Regions": {"exclude_region": ("us-*",)},
+    "profiles": {"profile": ("one", "two")},
     "roles": {"role_arn": (ROLE,)},
     "readers": {"used_by_role_arn": (ROLE,)},
     "shared ones too": {"include_shared": True},
@@ -40,6 +41,8 @@ def full(flow: Flow) -> Flow:
     flow.fill()
     flow.fill(OTHER)
     flow.organization()
+    flow.profile("one", OWN)
+    flow.profile("two", OTHER, region=FAR)
     return flow
 
 
@@ -50,6 +53,8 @@ def clean(flow: Flow, options: dict[str, Any], without: str = "") -> Result:
     starts = set().union(*(policy[sid] for sid in STARTS & policy.keys())) - {without}
     rest = set().union(*(actions for sid, actions in policy.items() if sid not in STARTS)) - {without}
     flow.standin.allow_in = {OWN: starts if "role_arn" in options else starts | rest, OTHER: rest}
+    if "profile" in options:
+        flow.patch.delenv("AWS_DEFAULT_REGION")
     return flow.clean(**options)
 
 

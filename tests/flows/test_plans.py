@@ -163,12 +163,13 @@ def test_max_deletions_beside_it(flow: Flow, path: str, limit: int, expected: in
     assert (removed(result), result.exit_status) == (set() if expected else set(ids), expected)
 
 
-def test_more_than_max_deletions_is_no_plan(flow: Flow, path: str) -> None:
+def test_more_than_max_deletions_is_saved_to_be_looked_at_and_not_applied(flow: Flow, path: str) -> None:
     flow.several(2)
-    result = flow.clean(save_plan=path, max_deletions=1)
-    assert result.exit_status == 1
-    assert "nothing is removed" in result.problems[0]
-    assert not Path(path).exists()
+    for result in (flow.clean(save_plan=path, max_deletions=1), apply(flow, path)):
+        assert result.exit_status == 1
+        assert "nothing is removed" in result.problems[0]
+        assert removed(result) == set()
+    assert len(removed(apply(flow, path, max_deletions=2))) == 2
 
 
 class TestRefused:
@@ -184,13 +185,23 @@ class TestRefused:
         save(flow, path)
         other = flow.profile("other", OTHER)
         text = self.refused(flow, path, profile=(other,))
-        assert f"is the plan of account {OWN} Region {HOME}, and this run works in account {OTHER} Region {HOME}" in text
+        assert f"is the plan of account {OWN} Region {HOME}, and this run works in account {OTHER}: " in text
+        assert {call.action for call in flow.standin.calls.records if call.account == OTHER} == {"GetCallerIdentity"}
+
+    def test_the_plan_of_another_account_and_of_all_its_regions(self, flow: Flow, path: str) -> None:
+        flow.several(2)
+        save(flow, path, region=("eu-*",))
+        other = flow.profile("other", OTHER)
+        assert f"and this run works in account {OTHER}: " in self.refused(flow, path, profile=(other,))
+        assert {call.action for call in flow.standin.calls.records if call.account == OTHER} == {"GetCallerIdentity"}
 
     def test_the_plan_of_another_region(self, flow: Flow, path: str) -> None:
         flow.several(2)
         save(flow, path)
         flow.patch.setenv("AWS_DEFAULT_REGION", FAR)
+        flow.standin.calls.clear()
         assert f"this run works in account {OWN} Region {FAR}" in self.refused(flow, path)
+        assert [call.action for call in flow.standin.calls.records] == ["GetCallerIdentity"]
 
     @pytest.mark.parametrize(
         "change",

@@ -6,6 +6,7 @@ those of the whole account, so that a use nearly always hits one.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -250,6 +251,7 @@ WHOLE = st.fixed_dictionaries(
         "second_parts": FEW,
         "away": seldom(False, True, weight=8),
         "away_parts": FEW,
+        "apart": seldom(False, True, weight=2),
         "cap": st.sampled_from([1, 2, 2, 3, 5, None]),
         "blank_pages": seldom(False, True, weight=8),
     }
@@ -261,9 +263,9 @@ class Account:
     """A simulated world and the run over it.  Its text is how to build it."""
 
     config: Config
-    targets: tuple[str, ...]
+    targets: frozenset[tuple[str, str]]
     readers: tuple[str, ...]
-    regions: tuple[str, ...]
+    second_home: str
     ids: tuple[str, ...]
     cap: int | None
     blank_pages: bool
@@ -274,7 +276,7 @@ class Account:
         given = {option.name: getattr(self.config, option.name) for option in OPTIONS}
         said = [f"{option.name}={given[option.name]!r}" for option in OPTIONS if given[option.name] != option.default]
         head = f"Config({', '.join(said)})"
-        run = f"targets {self.targets}, readers {self.readers}, Regions {self.regions}, at most {self.cap} a page"
+        run = f"targets {sorted(self.targets)}, readers {self.readers}, at most {self.cap} a page"
         return "\n".join(["", head, run, *self.script, ""])
 
     def add(self, region: RegionState, kind: str, *arguments: Any, **members: Any) -> Any:
@@ -292,15 +294,19 @@ def image_id(number: int) -> str:
 
 def build(data: Data) -> Account:
     second, options = data["second"], data["options"]
+    # Two profiles, each with a Region of its own; what the second account has in the first one's Region only protects.
+    apart = second == "target" and data["apart"]
+    second_home = AWAY if apart else HOME
     places: list[tuple[str, str, Data]] = [(MAIN, HOME, data["main"])]
     if second:
-        places.append((SECOND, HOME, data["second_parts"]))
-    if data["away"]:
-        places.append((MAIN, AWAY, data["away_parts"]))
+        places.append((SECOND, second_home, data["second_parts"]))
+    if apart or data["away"]:
+        places.append((SECOND, HOME, data["away_parts"]) if apart else (MAIN, AWAY, data["away_parts"]))
     # Known before they are made, so that an account can use what stands in another.
     made = sum(len(parts["amis"]) for _, _, parts in places)
     ids = [image_id(number + 1) for number in range(made)]
-    regions = (HOME, AWAY) if data["away"] else ()
+    regions = (HOME, AWAY) if data["away"] and not apart else ()
+    owners = (MAIN, SECOND) if second == "target" else (MAIN,)
     named = [pick(ids, index) for index in options["ids"]]
     settings: dict[str, Any] = dict(options["checking"])
     if options["named"]:
@@ -316,9 +322,9 @@ def build(data: Data) -> Account:
             used_by_profile=("second",) if second == "reader" else (),
             **settings,
         ),
-        targets=(MAIN, SECOND) if second == "target" else (MAIN,),
+        targets=frozenset({(MAIN, HOME), (SECOND, AWAY)} if apart else itertools.product(owners, regions or (HOME,))),
         readers=(SECOND,) if second == "reader" else (),
-        regions=regions or (HOME,),
+        second_home=second_home,
         ids=tuple(ids),
         cap=data["cap"],
         blank_pages=data["blank_pages"],

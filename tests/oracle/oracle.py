@@ -5,7 +5,7 @@ Slow and plain on purpose: each function is one paragraph of the contract.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -57,15 +57,17 @@ class Expected:
 
 
 def expect(
-    world: World, config: Config, now: datetime, targets: Sequence[str], readers: Sequence[str], regions: Sequence[str]
+    world: World, config: Config, now: datetime, targets: Collection[tuple[str, str]], readers: Sequence[str]
 ) -> Expected:
-    """The plan of a run over the accounts `targets`, with `readers` only read, in `regions`."""
+    """The plan of a run over the accounts and Regions `targets`; all of its accounts, and `readers`, are read wherever one
+    of them is cleaned."""
     verdicts: dict[str, Verdict] = {}
     lost: set[str] = set()
-    for name in regions:
-        places = [world.region(name, account) for account in dict.fromkeys([*targets, *readers])]
+    accounts = {account for account, _ in targets}
+    for name in sorted({name for _, name in targets}):
+        places = [world.region(name, account) for account in sorted({*accounts, *readers})]
         own: dict[object, list[Image]] = {}
-        for account in targets:
+        for account in sorted(account for account in accounts if (account, name) in targets):
             images = world.region(name, account).images.values()
             own[account, name] = [image for image in images if image.owner_id == account]
         lookers = [Looker(place, config) for place in places]
@@ -81,7 +83,7 @@ def expect(
             if config.from_ids:
                 decided = {id: _open_question(first[id], verdict, lookers) for id, verdict in decided.items()}
             if not config.include_shared:
-                inside = {*targets, *readers}
+                inside = {*accounts, *readers}
                 for image in (image for images in own.values() for image in images if image.image_id in decided):
                     verdict = decided[image.image_id]
                     if verdict.remove and (image.organizations or set(image.shared_with) - inside):

@@ -23,7 +23,7 @@ from amicleaner.filters import Reason
 from amicleaner.models import UseKind
 from amicleaner.result import Result
 from amicleaner.run import clean
-from tests.oracle.accounts import HOME, MAIN, NOW, SECOND, USE, WHOLE, Account, Builder, Data, build
+from tests.oracle.accounts import AWAY, HOME, MAIN, NOW, SECOND, USE, WHOLE, Account, Builder, Data, build
 from tests.oracle.oracle import Expected, Verdict, expect
 from tests.standin import Standin, World, attach
 
@@ -41,11 +41,11 @@ CLOCK = Clock(now=lambda: NOW, monotonic=lambda: float(next(TICKS)), sleep=lambd
 class Remembering:
     """A session that makes each client once: to make one takes longer than a whole run."""
 
-    def __init__(self, account: str) -> None:
+    def __init__(self, account: str, region: str) -> None:
         core = botocore.session.Session()
         core.register_component("data_loader", LOADER)
         credentials: Any = World().credentials(account)
-        self._session = boto3.Session(botocore_session=core, region_name=HOME, **credentials)
+        self._session = boto3.Session(botocore_session=core, region_name=region, **credentials)
         self._clients: dict[tuple[str, str | None], Any] = {}
         attach(STANDIN, self._session)
 
@@ -60,14 +60,18 @@ class Remembering:
         return getattr(self._session, name)
 
 
-SESSIONS = {"main": Remembering(MAIN), "second": Remembering(SECOND)}
-
-
-def session_of(profile: str | None) -> boto3.Session:
-    return cast("boto3.Session", SESSIONS[profile or "main"])
+SESSIONS = {
+    ("main", HOME): Remembering(MAIN, HOME),
+    ("second", HOME): Remembering(SECOND, HOME),
+    ("second", AWAY): Remembering(SECOND, AWAY),
+}
 
 
 def run(account: Account, config: Config | None = None) -> Result:
+    def session_of(profile: str | None) -> boto3.Session:
+        home = account.second_home if profile == "second" else HOME
+        return cast("boto3.Session", SESSIONS[profile or "main", home])
+
     STANDIN.reset(account.world)
     STANDIN.pager.cap, STANDIN.pager.blank_pages = account.cap, account.blank_pages
     account.world.credentials(MAIN)
@@ -126,7 +130,7 @@ def test_the_plan_is_the_one_that_the_contract_asks_for() -> None:
     @given(data=WHOLE)
     def check(data: Data) -> None:
         account = build(data)
-        expected = expect(account.world, account.config, NOW, account.targets, account.readers, account.regions)
+        expected = expect(account.world, account.config, NOW, account.targets, account.readers)
         result = run(account)
         found = differences(account, result, expected)
         assert not found, "\n".join([*found, repr(account)])
