@@ -21,13 +21,16 @@ ASK_SHARED_FIRST = 200
 Removals = Collection[tuple[Target, str]]
 """What a saved plan removes."""
 
+Warnings = tuple[tuple[Target, str], ...]
+"""Each with the place where it holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decided:
     """A plan; what it could not see; and when AWS was last asked who refers to its AMIs (seconds, monotonic clock)."""
 
     plan: Plan
-    warnings: tuple[tuple[Target, str], ...]
+    warnings: Warnings
     since: float
 
 
@@ -62,15 +65,36 @@ def decide(config: Config, scanner: Scanner, scans: Sequence[Scan], clock: Clock
     return Decided(plan_with(usage, shared) if any(shared.values()) else plan, warnings, since)
 
 
-def orphans_of(scans: Sequence[Scan], now: datetime) -> tuple[Orphan, ...]:
-    """The orphan snapshots of all targets.  An AMI anywhere in the run exists, for a snapshot's copy in another Region keeps
-    its description; what templates of any account name in the Region is used."""
+def find_all_orphans(scanner: Scanner, scans: Sequence[Scan], now: datetime) -> tuple[tuple[Orphan, ...], Warnings]:
+    """The orphan snapshots of all targets, and warnings.  Old versions of launch templates, a call a template, are read only
+    where there would be some.  Raises `AwsError`."""
+    held = _held(scans)
+    orphans = _orphans(scans, held, now)
+    regions = {orphan.target.region for orphan in orphans}
+    answers = scanner.template_snapshots([scan for scan in scans if scan.inventory.target.region in regions])
+    for scan, (snapshots, _) in answers:
+        held[scan.inventory.target.region] |= snapshots
+    return _orphans(scans, held, now), tuple((scan.inventory.target, text) for scan, (_, found) in answers for text in found)
+
+
+def _orphans(scans: Sequence[Scan], held: Mapping[str, Collection[str]], now: datetime) -> tuple[Orphan, ...]:
+    # An AMI anywhere in the run exists, for a snapshot's copy in another Region keeps its description.
     existing = frozenset().union(*(scan.recycle_bin.union(ami.id for ami in scan.inventory.amis) for scan in scans))
     return tuple(
         Orphan(scan.inventory.target, snapshot)
         for scan in scans
-        for snapshot in find_orphans(scan.snapshots, existing, _held(scan, scans), now)
+        for snapshot in find_orphans(scan.snapshots, existing, held[scan.inventory.target.region], now)
     )
+
+
+def _held(scans: Sequence[Scan]) -> dict[str, set[str]]:
+    """By Region, the snapshots that AMIs, launch templates, launch configurations and fleets of any account name."""
+    held: dict[str, set[str]] = {}
+    for scan in scans:
+        of_region = held.setdefault(scan.inventory.target.region, set())
+        of_region |= scan.reading.snapshots
+        of_region.update(snapshot.id for ami in scan.inventory.amis for snapshot in ami.snapshots)
+    return held
 
 
 def refusals(plan: Plan, allowed: Removals | None) -> list[str]:
@@ -90,8 +114,3 @@ def _usage(parts: Iterable[tuple[str, Mapping[str, tuple[Use, ...]]]]) -> Usage:
     for region, uses in parts:
         by_region.setdefault(region, []).append(uses)
     return {(region, id): uses for region, found in by_region.items() for id, uses in merge_uses(found).items()}
-
-
-def _held(scan: Scan, scans: Sequence[Scan]) -> frozenset[str]:
-    named = (other.reading.snapshots for other in scans if other.inventory.target.region == scan.inventory.target.region)
-    return frozenset(snapshot.id for ami in scan.inventory.amis for snapshot in ami.snapshots).union(*named)

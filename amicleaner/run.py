@@ -15,7 +15,7 @@ from .aws.targets import SessionMaker, find_accounts, find_places, make_session
 from .aws.usage import UsageOptions
 from .clock import SYSTEM_CLOCK, Clock
 from .config import Config
-from .decide import Decided, decide, orphans_of, refusals
+from .decide import Decided, decide, find_all_orphans, refusals
 from .errors import AmicleanerError, InputEnded
 from .execute import Execution
 from .interrupts import Interrupted, Interrupts
@@ -114,7 +114,8 @@ class _Run:
         # Everything is read before the first orphan snapshot goes: what can't be read stops that deletion too.
         decided = decide(config, scanner, scans, self.clock, saved.removals if saved else None)
         if config.check_orphans:
-            orphans = orphans_of(scans, self.clock.now())
+            orphans, warnings = find_all_orphans(scanner, scans, self.clock.now())
+            self._warn(scans, warnings)
             self._limited = self._exceeds(len(orphans)) or self._exceeds(len(decided.plan.removals))
             self._orphans(orphans, execution)
             self.view.retrieving(config)

@@ -77,6 +77,18 @@ class Scanner:
         uses, warnings = usage.read_refreshes(place.api, reading, groups, self._options, self._calls)
         return with_account(uses, place.api.target.account), warnings
 
+    def template_snapshots(self, scans: Sequence[Scan]) -> list[tuple[Scan, tuple[frozenset[str], tuple[str, ...]]]]:
+        """The snapshots that any version of a launch template names, and warnings."""
+        reads = [
+            partial(
+                self._leaving,
+                scan.place,
+                partial(usage.read_template_snapshots, scan.place.api, scan.reading, self._options, self._calls),
+            )
+            for scan in scans
+        ]
+        return list(zip(scans, side_by_side(self._places, reads), strict=True))
+
     def late(self, scans: Sequence[Scan], asked: Mapping[str, Sequence[str]]) -> list[tuple[Scan, Answer]]:
         """What is asked only once something would go: `asked` are AMIs by Region, whichever account they are in."""
         concerned = [scan for scan in scans if asked.get(scan.place.api.target.region)]

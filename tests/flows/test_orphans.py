@@ -69,6 +69,7 @@ KEPT: dict[str, Callable[[Flow], str]] = {
     "held by a disabled AMI": disabled,
     "a template's default version": lambda flow: template(flow, number=1, versions=3),
     "a template's latest version": lambda flow: template(flow, number=3, versions=3),
+    "an old version that nothing else names": lambda flow: template(flow, number=2, versions=3),
     "a pinned version": lambda flow: template(flow, number=2, versions=3, pinned=True),
     "a launch configuration": lambda flow: used(
         flow, lambda snapshot: flow.home.add_launch_configuration("ami-22222222", block_devices=device(snapshot))
@@ -239,3 +240,47 @@ def test_expired_credentials_end_it_and_the_amis_are_left_alone(flow: Flow) -> N
     assert result.exit_status == 1
     assert "AuthFailure" in result.problems[0]
     assert flow.calls("DeregisterImage") == []
+
+
+def test_old_versions_of_templates_are_read_only_where_there_would_be_orphans(flow: Flow) -> None:
+    for _ in range(3):
+        flow.home.add_launch_template(versions=[{}, {}])
+    flow.clean(check_orphans=True)
+    assert len(flow.calls("DescribeLaunchTemplateVersions")) == 1
+    flow.standin.calls.clear()
+    flow.orphan()
+    flow.clean(check_orphans=True, dry_run=True)
+    assert len(flow.calls("DescribeLaunchTemplateVersions")) == 1 + 3
+    flow.standin.calls.clear()
+    flow.clean(check_orphans=True, dry_run=True, all_launch_template_versions=True)
+    assert len(flow.calls("DescribeLaunchTemplateVersions")) == 1 + 3
+
+
+def test_an_old_version_in_an_account_that_is_only_read_keeps_an_orphan_too(flow: Flow) -> None:
+    flow.profile("reader", OTHER)
+    snapshot, free = flow.orphan(), flow.orphan()
+    flow.region(OTHER).add_launch_template(versions=[{TO_BLOCK: device(snapshot)}, {}, {}], default=2)
+    result = flow.clean(check_orphans=True, used_by_profile=("reader",))
+    assert [orphan.snapshot.id for orphan in result.orphans] == [free]
+
+
+def test_old_versions_that_can_not_be_read_keep_everything(flow: Flow) -> None:
+    flow.add()
+    flow.orphan()
+    flow.home.add_launch_template(versions=[{}, {}, {}])
+    flow.fault("DescribeLaunchTemplateVersions", when=lambda call: "LaunchTemplateId" in call.params)
+    assert "DescribeLaunchTemplateVersions" in str(flow.fails(check_orphans=True))
+    assert flow.changes() == []
+
+
+def test_a_template_that_is_deleted_meanwhile_is_worth_a_warning(flow: Flow) -> None:
+    orphan = flow.orphan()
+    made = flow.home.add_launch_template(versions=[{}, {}, {}])
+    flow.fault(
+        "DescribeLaunchTemplateVersions",
+        when=lambda call: "LaunchTemplateId" in call.params,
+        code="InvalidLaunchTemplateId.NotFound",
+        status=400,
+    )
+    result = flow.clean(check_orphans=True)
+    assert [(orphan.snapshot.id, made.template_id in result.warnings[0]) for orphan in result.orphans] == [(orphan, True)]

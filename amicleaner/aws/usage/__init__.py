@@ -46,6 +46,7 @@ __all__ = [
     "merge_uses",
     "read_references",
     "read_refreshes",
+    "read_template_snapshots",
     "read_usage",
 ]
 
@@ -109,9 +110,7 @@ def read_usage(api: Api, options: UsageOptions, pool: Executor) -> UsageReading:
     for part in side_by_side(pool, [partial(guarded, place, partial(place.read, api)) for place in places]):
         found.add(part)
     if options.all_template_versions:
-        templates = sorted({version.template for version in found.versions})
-        reads = [partial(launch_templates.read_all_versions, api, template) for template in templates]
-        for part in side_by_side(pool, [partial(guarded, TEMPLATES, read) for read in reads]):
+        for part in _all_versions(api, found.versions, pool):
             found.add(part)
     followed = _follow(api, found, found.versions, options, pool)
     return UsageReading(
@@ -137,6 +136,18 @@ def read_references(api: Api, ami_ids: Sequence[str], options: UsageOptions, poo
     return _ask("images", api, sorted(set(ami_ids)), (), options, pool)
 
 
+def read_template_snapshots(
+    api: Api, reading: UsageReading, options: UsageOptions, pool: Executor
+) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The snapshots that any version of the templates in `reading` names, and warnings: a call a template.  Raises
+    `AwsError`."""
+    found = Findings()
+    if not options.all_template_versions:  # then the reading has them
+        for part in _all_versions(api, reading.versions, pool):
+            found.add(part)
+    return frozenset(found.snapshots), _once(found.warnings)
+
+
 def merge_uses(parts: Iterable[Mapping[str, Iterable[Use]]]) -> Uses:
     """Several answers as one: each AMI's users once and sorted.  Of one thing that two answers name (an instance, also as
     AWS's reference) only the fuller label stays."""
@@ -159,6 +170,13 @@ def _fullest(uses: set[Use]) -> tuple[Use, ...]:
 
 def _thing(use: Use) -> tuple[str, str, str, str]:
     return use.kind, use.id, use.account, use.region
+
+
+def _all_versions(api: Api, versions: Iterable[TemplateVersion], pool: Executor) -> list[Findings]:
+    """Every version of each of these versions' templates."""
+    templates = sorted({version.template for version in versions})
+    reads = [partial(launch_templates.read_all_versions, api, template) for template in templates]
+    return side_by_side(pool, [partial(guarded, TEMPLATES, read) for read in reads])
 
 
 def _ask(
