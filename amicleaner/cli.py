@@ -87,7 +87,7 @@ def _parameter(option: Option) -> click.Option:
     """click's form of one option.  Files and the environment come in through `settings`, as a default map."""
     declarations = [option.flag, option.name, *([option.short] if option.short else [])]
     if option.kind == "flag":
-        return click.Option(declarations, is_flag=True, default=False, help=option.help)
+        return click.Option(declarations, is_flag=True, default=False, help=f"{option.help}  [default: off]")
     shown = option.shown or str(option.default)
     types = {"integer": click.INT, "number": click.FLOAT}
     return click.Option(

@@ -71,7 +71,7 @@ def places() -> str:
 
 
 def _default(option: Option) -> str:
-    return "" if option.kind == "flag" else option.shown or str(option.default)
+    return "off" if option.kind == "flag" else option.shown or str(option.default)
 
 
 def _usage(option: Option) -> str:

@@ -43,6 +43,7 @@ TIMED = frozenset("AuthFailure InvalidSignatureException RequestExpired Signatur
 """What AWS answers, too, where a request is signed by a clock that is some minutes off."""
 CLOCK = ", or set this machine's clock where it is wrong"
 ELSEWHERE = " (or the Region is not enabled for the account: then no credentials are valid there)"
+LACKS = "The endpoint does not have this call: check AWS_ENDPOINT_URL."
 NOT_OFFERED = frozenset({"InvalidAction", "UnknownOperationException"})
 NO_CREDENTIALS = (
     boto.NoCredentialsError,
@@ -80,9 +81,12 @@ SECRET = re.compile(
 (AWS), a value that is not taken (STS)."""
 
 MAX_WAIT = 5.0
-"""Seconds: the longest pause between two tries.  AWS's buckets fill by 20 a second (EC2's guide on throttling)."""
+"""Seconds: the longest pause after what broke."""
 
-PATIENCE = 3
+MAX_WAIT_THROTTLED = 2.0
+"""Seconds: the longest pause after a throttle.  AWS's buckets fill by 20 a second (EC2's guide on throttling)."""
+
+PATIENCE = 4
 """A throttled call is tried so many times more often than one that breaks: it is known that it will be answered."""
 
 
@@ -146,9 +150,11 @@ class Api:
                     raise (_not_offered(error) if lacks else error) from exception
                 if self._stop.is_set():
                     raise error from exception
+                longest = MAX_WAIT
                 if isinstance(error, ThrottledError):
                     self._gates.setdefault(action, Gate(self.clock)).throttled()
-                self.clock.sleep(min(MAX_WAIT, 0.25 * 2 ** min(tried - 1, 10)) * random.uniform(0.5, 1.0))
+                    longest = MAX_WAIT_THROTTLED
+                self.clock.sleep(min(longest, 0.25 * 2 ** min(tried - 1, 10)) * random.uniform(0.5, 1.0))
             else:
                 self._answered.add(action)
                 self._record(operation, action, started, "ok")
@@ -216,7 +222,9 @@ def _lacks(action: str, operation: Operation, error: AwsError, endpoint: str) ->
 
 
 def _not_offered(error: AwsError) -> NotOfferedError:
-    return NotOfferedError(error.action, error.code, error.message, account=error.account, region=error.region)
+    return NotOfferedError(
+        error.action, error.code, error.message, account=error.account, region=error.region, hint=error.hint or LACKS
+    )
 
 
 def _tries(error: AwsError, limit: int, lacks: bool) -> int:
@@ -272,7 +280,7 @@ def _classify(action: str, exception: Exception) -> _Told:
     if isinstance(exception, boto.ClientError):
         return _of_aws(action, exception)
     if isinstance(exception, NotImplementedError):
-        return NotOfferedError, name, text or "the simulation does not have this call", "", False
+        return NotOfferedError, name, text or "the simulation does not have this call", LACKS, False
     if isinstance(exception, NO_CREDENTIALS):
         return CredentialsError, name, text, "Give AWS credentials: a profile, environment variables or a role.", False
     if isinstance(exception, PLAIN) and _about_credentials(exception):
@@ -304,7 +312,7 @@ def _of_aws(action: str, exception: boto.ClientError) -> _Told:
         hint = f"Renew your AWS credentials{clock}, then run the command again{elsewhere}."
         return CredentialsError, code, message, hint, False
     if code in NOT_OFFERED:
-        return NotOfferedError, code, message, "", False
+        return NotOfferedError, code, message, LACKS, False
     if code in DENIED:
         return AwsError, code, message, f"Grant the IAM action {action}.", False
     if code in TRANSIENT or status >= 500:

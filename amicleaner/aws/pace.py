@@ -24,8 +24,8 @@ READS = 20.0
 SHARE_OF_BUCKET = 0.8
 SHARE_OF_RATE = 0.95
 
-SLOWEST = 0.05
-"""The share of the rate below which throttles don't push it: a try every 4.2 seconds, so that a storm's end is noticed."""
+SLOWEST = 0.2
+"""The share of the rate below which throttles don't push it: a try a second, so that a storm's end is noticed soon."""
 
 SETTLING = 1.0
 """Seconds: the throttles of calls that were under way together are one piece of news, not eight."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
-from ..models import Snapshot, Target, Use
+from ..errors import AwsError
+from ..models import Ami, Snapshot, Target, Use
 from ..plan import Inventory
 from . import usage
 from .fetcher import fetch_amis, fetch_recycle_bin, fetch_shared_with, fetch_snapshots
@@ -127,17 +128,20 @@ class Scanner:
         bin = self._calls.submit(fetch_recycle_bin, api) if self._orphans else None
         try:
             reading = self.read(place)
-        finally:
+            owned = snapshots.result() if snapshots else ()
+            recycled, warnings = bin.result() if bin else (frozenset(), ())
+        except AwsError as error:
             # The AMIs are the first thing that a person expects to be told about: their error comes first.
-            inventory = amis.result()
+            error.account = error.account or _owner(amis.result())
+            raise
+        inventory = amis.result()
         if not api.target.account and inventory:
-            api.target = Target(inventory[0].owner, api.target.region)
-        recycled, warnings = bin.result() if bin else (frozenset(), ())
+            api.target = Target(_owner(inventory), api.target.region)
         return Scan(
             place,
             Inventory(api.target, inventory),
             replace(reading, uses=with_account(reading.uses, api.target.account)),
-            snapshots.result() if snapshots else (),
+            owned,
             recycled,
             (*reading.warnings, *warnings),
         )
@@ -150,6 +154,11 @@ class Scanner:
         refreshes, first = self.refreshes(scan.place, scan.reading, scan.reading.groups)
         references, second = self.references(scan.place, asked[scan.place.api.target.region])
         return usage.merge_uses([refreshes, references]), (*first, *second)
+
+
+def _owner(amis: Sequence[Ami]) -> str:
+    """The account, where there is an AMI that tells it."""
+    return amis[0].owner if amis else ""
 
 
 def with_account(uses: Mapping[str, tuple[Use, ...]], account: str) -> dict[str, tuple[Use, ...]]:

@@ -108,7 +108,6 @@ class Console:
 
     def orphans(self, orphans: Sequence[tuple[Target, Snapshot]]) -> None:
         """Their table."""
-        self._several = self._several or len({target for target, _ in orphans}) > 1
         self._print(self._talk, tables.orphan_snapshots(orphans, self._several, self._width))
 
     def plan(self, plan: Plan) -> None:

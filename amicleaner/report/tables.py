@@ -15,7 +15,7 @@ _AMI = (Column("AMI ID"), Column("AMI Name", 8), Column("Creation Date", 13))
 _SUMMARY = (Column("Group name", 10), Column("candidates", right=True))
 _EXPLAIN = (
     Column("AMI ID"), Column("AMI Name", 8, optional=True), Column("Decision"), Column("Reason", 9), Column("Groups", 6),
-    Column("Used by", 19),
+    Column("Used by", 20),
 )  # fmt: skip
 
 

@@ -92,15 +92,15 @@ def test_throttles_of_calls_under_way_together_count_once() -> None:
     assert bucket.rate < 1.1
 
 
-def test_a_storm_leaves_a_try_every_few_seconds_and_the_rate_comes_back_by_and_by() -> None:
+def test_a_storm_leaves_a_try_a_second_and_the_rate_comes_back_by_and_by() -> None:
     time = Time()
     bucket = TokenBucket(time.clock, 80, 4.75)
     for _ in range(100):
         time.advance(bucket.wait())
         bucket.throttled()
-    assert 4.0 < bucket.wait() <= 4.3
+    assert 1.0 < bucket.wait() <= 1.1
     time.advance(30.0)
-    assert 1.0 < bucket.rate < 2.0
+    assert 2.0 < bucket.rate < 2.2
     time.advance(120.0)
     assert bucket.rate == 4.75
 

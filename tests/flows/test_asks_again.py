@@ -11,6 +11,7 @@ from amicleaner import decide
 from amicleaner.aws import pace
 from tests.flows.flow import FAR, OTHER, OWN, THIRD, Flow, kept, planned, reasons, removed
 from tests.flows.test_places_of_use import CASES, Case
+from tests.standin import Call, World
 
 CHOSEN = [case for case in CASES if not case.name.startswith(("alias ", "refresh that"))]
 EACH = pytest.mark.parametrize("case", CHOSEN, ids=[case.name for case in CHOSEN])
@@ -164,6 +165,17 @@ class TestAfterTheFirstBatch:
         assert oldest <= 60.0
         assert len(flow.calls("DescribeInstances")) > 2
 
+    def test_the_references_of_the_plan_are_as_old_as_their_first_call(self, flow: Flow) -> None:
+        """Another page of them took longer than a minute."""
+        flow.several(1)
+
+        def later(world: World, call: Call) -> None:
+            flow.time.seconds += 61.0
+
+        flow.fault("DescribeImageReferences", "do", do=later, times=1)
+        assert len(removed(flow.clean())) == 1
+        assert len(flow.calls("DescribeImageReferences")) == 2
+
 
 class TestSharing:
     def several(self, flow: Flow, number: int) -> tuple[set[str], str]:
@@ -197,6 +209,11 @@ class TestSharing:
         calls = [(call.action, call.params.get("ImageId")) for call in flow.standin.calls.records]
         for image in free:
             assert calls.index(("DescribeImageAttribute", image)) < calls.index(("DeregisterImage", image))
+
+    def test_of_many_too_an_account_that_is_only_read_is_inside(self, flow: Flow) -> None:
+        free, shared = self.several(flow, 4)
+        flow.profile("third", THIRD)
+        assert removed(flow.clean(used_by_profile=("third",))) == {*free, shared}
 
     def test_of_many_with_include_shared_it_is_not_asked(self, flow: Flow) -> None:
         free, shared = self.several(flow, 4)

@@ -72,6 +72,7 @@ READS = [
 ]
 EACH = pytest.mark.parametrize("read", READS, ids=[read.action for read in READS])
 PAGED = [read for read in READS if read.paged]
+ALONE = [read for read in READS if read.options in ((), ("check_orphans",)) and read.action != "DescribeImages"]
 
 # How an answer breaks, and what is then told: the code, a part of the message or the hint.
 BREAKS = {
@@ -127,6 +128,13 @@ def test_a_denied_read_stops_everything_and_says_what_to_grant(full: Flow, read:
         assert "--skip-check" not in text
     assert "see --iam-policy" in text or read.action != "DescribeImageReferences"
     assert error.exit_status == 1
+
+
+@pytest.mark.parametrize("read", ALONE, ids=[read.action for read in ALONE])
+def test_where_one_account_alone_takes_part_it_is_named_too(full: Flow, read: Read) -> None:
+    """Nobody asked for its id, but the owner of its AMIs is known."""
+    full.fault(read.name)
+    assert f"failed in account {OWN} Region {HOME}: " in str(full.fails(check_orphans=True))
 
 
 @pytest.mark.parametrize("read", PAGED, ids=[read.action for read in PAGED])

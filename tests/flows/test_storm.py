@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.flows.flow import Flow, removed
 
-STORM = 45.0
-"""Seconds of simulated time for each call: less than the shortest pauses of 24 tries add up to."""
+STORM = 25.0
+"""Seconds of simulated time for each call: less than the shortest pauses of 32 tries add up to."""
 
 THROTTLED = ("RequestLimitExceeded", "Throttling")
 

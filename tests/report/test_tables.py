@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from amicleaner.config import Config
-from amicleaner.models import AmiResult, Failure, Snapshot, SnapshotResult
+from amicleaner.models import AmiResult, Failure, Snapshot, SnapshotResult, Use
 from amicleaner.plan import Plan
 from amicleaner.report import tables
 
@@ -65,8 +65,12 @@ def test_the_explanation_tells_of_every_image_what_and_why() -> None:
 @pytest.mark.parametrize("width", [60, 80, 100, 200])
 def test_the_explanation_fits_the_terminal_with_whole_ids(width: int) -> None:
     images = article()
-    shown = tables.explanation(plan_of(images, uses=[(images[0].id, instance())]), width)
+    id = "lt-0123456789abcdef0"
+    template = Use("launch-template", id, HERE.account, HERE.region, f'launch template {id} "web" version 3 (default)')
+    uses = [(images[0].id, instance()), (images[1].id, template)]
+    shown = tables.explanation(plan_of(images, uses=uses), width)
     assert max(map(len, shown.splitlines())) <= width
+    assert id in shown
     for image in images:
         assert image.id in shown
     assert "i-0123456789abcdef0" in shown
