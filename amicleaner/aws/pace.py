@@ -35,6 +35,9 @@ RECOVERY = 120.0
 
 _ROUNDING = 1e-9
 
+_SHORTEST = 0.001
+"""Seconds: a shorter wait could be lost in the rounding of a clock that counts from long ago, and be told for ever."""
+
 
 class TokenBucket:
     """One bucket, full at first.  Safe to use from several threads; it never sleeps: it says how long to wait."""
@@ -74,7 +77,7 @@ class TokenBucket:
         """Seconds until that many tokens have come, if nobody else takes any and the rate stays as it is."""
         with self._lock:
             self._fill()
-            return 0.0 if self._level >= calls - _ROUNDING else (calls - self._level) / self._rate
+            return 0.0 if self._level >= calls - _ROUNDING else max(_SHORTEST, (calls - self._level) / self._rate)
 
     def within(self, seconds: float) -> int:
         """How many calls may start in that time."""

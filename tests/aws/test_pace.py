@@ -105,6 +105,22 @@ def test_a_storm_leaves_a_try_a_second_and_the_rate_comes_back_by_and_by() -> No
     assert bucket.rate == 4.75
 
 
+@pytest.mark.parametrize("days", [1, 500, 10_000])
+def test_a_wait_ends_by_a_clock_that_counts_from_long_ago(days: int) -> None:
+    """Its seconds have some ten digits before the point, and so few behind it."""
+    time = Time()
+    time.seconds = days * 86_400.0
+    bucket = TokenBucket(time.clock, 80, 19.0)
+    for _ in range(1_000):
+        for _ in range(3):
+            if bucket.take():
+                break
+            time.advance(bucket.wait())
+        else:
+            pytest.fail("there is no token after the wait")
+        time.advance(1e-9)
+
+
 def test_a_clock_that_steps_back_gives_nothing() -> None:
     time = Time()
     bucket = TokenBucket(time.clock, 2, 1.0)
