@@ -56,6 +56,9 @@ NO_CREDENTIALS = (
 PLAIN = (OSError, ValueError, LookupError, TypeError, AttributeError, ResponseParserError)
 """What botocore lets through where a file is missing, or where what a `credential_process` or STS says makes no sense."""
 
+SENSELESS = (ResponseParserError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What botocore raises where an answer makes no sense: a date that is none, a missing member, a number without an end."""
+
 # The DNS suffixes of AWS's partitions and of its dual-stack names (botocore's partitions.json); VPC endpoints have them too.
 AWS_SUFFIXES = (
     ".amazonaws.com",
@@ -291,8 +294,8 @@ def _classify(action: str, exception: Exception) -> _Told:
         return CredentialsError, "ExpiredToken", text, "Renew your AWS credentials, or check this machine's clock.", False
     if isinstance(exception, boto.BotoCoreError):
         return _of_the_way(name, text, exception)
-    if isinstance(exception, ResponseParserError | ValueError | KeyError | TypeError | AttributeError):
-        # Where an answer makes no sense (a date that is none, a missing member) botocore's parsers raise plain exceptions.
+    if isinstance(exception, SENSELESS) or (isinstance(exception, RuntimeError) and "timezone offset" in text):
+        # For a date that is outside of time botocore has a RuntimeError.
         message = (text.splitlines() or [name])[0]
         return TransientError, "ResponseParserError", message, "Check the endpoint: AWS answers otherwise.", True
     raise exception

@@ -14,6 +14,7 @@ from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.session import Session as BotocoreSession
 from botocore.utils import EVENT_ALIASES
 
+from .answers import check_answer
 from .operations import OPERATIONS
 from .slim import SlimLoader
 
@@ -43,6 +44,7 @@ def new_session(*, profile: str | None = None) -> boto3.Session:
     session.register_component("event_emitter", EventAliaser(events, _aliases))
     session.get_scoped_config()  # botocore looks for a profile, and into the files, only once something of them is needed
     session.register_component("data_loader", _loader)
+    events.register("after-call", check_answer)
     made = boto3.Session(botocore_session=session)
     # boto3 adds its own folder of models to the loader, for each session anew.
     _loader.search_paths[:] = dict.fromkeys(_loader.search_paths)

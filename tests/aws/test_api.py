@@ -361,6 +361,21 @@ def test_a_clock_that_is_off_may_be_why_aws_does_not_believe(code: str) -> None:
     assert "clock" not in Fake(refused("ExpiredToken")).fails(CredentialsError).hint
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError('Unable to calculate correct timezone offset for "1e300"'),
+        OverflowError("date value out of range"),
+        RecursionError("maximum recursion depth exceeded"),
+        IndexError(),
+        TypeError(),
+    ],
+)
+def test_what_botocore_raises_of_an_answer_that_makes_no_sense(error: Exception) -> None:
+    told = Fake(error).fails(TransientError)
+    assert (told.code, told.acted) == ("ResponseParserError", True)
+
+
 def test_what_is_no_fault_of_a_call_passes_through() -> None:
     fake = Fake(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
