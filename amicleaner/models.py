@@ -84,12 +84,13 @@ class Ami:
 
     @classmethod
     def from_aws(cls, image: Mapping[str, Any]) -> Ami:
-        """Takes one of `Images`.  A snapshot that stands behind two devices counts once.  Raises KeyError without an id."""
+        """Takes one of `Images`.  A snapshot that stands behind two devices counts once.  Raises KeyError without an id,
+        ValueError for a size or a tag that is none."""
         snapshots: dict[str, int] = {}
         for mapping in image.get("BlockDeviceMappings") or ():
             ebs = mapping.get("Ebs") or {}
             if ebs.get("SnapshotId"):
-                snapshots[ebs["SnapshotId"]] = max(int(ebs.get("VolumeSize") or 0), snapshots.get(ebs["SnapshotId"], 0))
+                snapshots[ebs["SnapshotId"]] = max(_gib(ebs.get("VolumeSize")), snapshots.get(ebs["SnapshotId"], 0))
         created = str(image.get("CreationDate") or "")
         return cls(
             id=image["ImageId"],
@@ -119,13 +120,13 @@ class Snapshot:
 
     @classmethod
     def from_aws(cls, snapshot: Mapping[str, Any]) -> Snapshot:
-        """Takes one of `Snapshots`.  Raises KeyError without an id."""
+        """Takes one of `Snapshots`.  Raises KeyError without an id, ValueError for a size or a tag that is none."""
         return cls(
             id=snapshot["SnapshotId"],
             description=str(snapshot.get("Description") or ""),
             started=parse_time(snapshot.get("StartTime")),
             state=intern(str(snapshot.get("State") or "")),
-            size_gib=int(snapshot.get("VolumeSize") or 0),
+            size_gib=_gib(snapshot.get("VolumeSize")),
             tags=tags_from_aws(snapshot.get("Tags")),
         )
 
@@ -139,10 +140,19 @@ def _launched(value: Any) -> datetime | None:
 
 
 def tags_from_aws(tags: Any) -> tuple[tuple[str, str], ...]:
-    """`[{"Key": …, "Value": …}]` as sorted pairs; strings that thousands of AMIs share are kept once."""
-    return tuple(
-        sorted((intern(str(tag["Key"])), intern(str(tag.get("Value") or ""))) for tag in tags or () if tag.get("Key"))
-    )
+    """`[{"Key": …, "Value": …}]` as sorted pairs; strings that thousands of AMIs share are kept once.  Raises ValueError for
+    half a tag: it may be the one that protects."""
+    if not all(tag.get("Key") and tag.get("Value") is not None for tag in tags or ()):
+        raise ValueError("a tag has no key or no value")
+    return tuple(sorted((intern(str(tag["Key"])), intern(str(tag["Value"]))) for tag in tags or ()))
+
+
+def _gib(value: Any) -> int:
+    """A volume's size; none is 0.  What EC2's integers can't hold would be too much for sums and prices, too."""
+    size = int(value or 0)
+    if not 0 <= size < 1 << 31:
+        raise ValueError("a volume's size is none")
+    return size
 
 
 def parse_time(value: Any) -> datetime | None:

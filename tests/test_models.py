@@ -90,7 +90,7 @@ def test_what_aws_leaves_out_is_empty() -> None:
 
 def test_a_snapshot_from_aws() -> None:
     answer = {"SnapshotId": "snap-1", "Description": "d", "StartTime": EVENING, "State": "completed", "VolumeSize": 8}
-    assert Snapshot.from_aws({**answer, "Tags": [{"Key": "a"}]}) == Snapshot(
+    assert Snapshot.from_aws({**answer, "Tags": [{"Key": "a", "Value": ""}]}) == Snapshot(
         "snap-1", "d", EVENING, "completed", 8, (("a", ""),)
     )
 
@@ -101,9 +101,23 @@ def test_without_an_id_it_is_nothing(maker: Any) -> None:
         maker({})
 
 
-def test_tags_without_a_key_or_value() -> None:
-    assert tags_from_aws([{"Key": "b", "Value": "2"}, {"Value": "3"}, {"Key": "a", "Value": None}]) == (
-        ("a", ""),
-        ("b", "2"),
-    )
+def test_tags() -> None:
+    assert tags_from_aws([{"Key": "b", "Value": "2"}, {"Key": "a", "Value": ""}]) == (("a", ""), ("b", "2"))
     assert tags_from_aws(None) == ()
+
+
+@pytest.mark.parametrize("half", [{"Value": "3"}, {"Key": "", "Value": "3"}, {"Key": "a"}, {"Key": "a", "Value": None}, {}])
+def test_half_a_tag_is_none(half: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="a tag has no key or no value"):
+        tags_from_aws([{"Key": "b", "Value": "2"}, half])
+
+
+@pytest.mark.parametrize("size", [-1, 1 << 31, 1 << 80])
+def test_a_size_that_no_volume_has(size: int) -> None:
+    device = {"Ebs": {"SnapshotId": "snap-1", "VolumeSize": size}}
+    for make in (
+        lambda: Ami.from_aws({"ImageId": "ami-1", "BlockDeviceMappings": [device]}),
+        lambda: Snapshot.from_aws({"SnapshotId": "snap-1", "VolumeSize": size}),
+    ):
+        with pytest.raises(ValueError, match="a volume's size is none"):
+            make()

@@ -5,11 +5,14 @@ Who uses an AMI is read by `usage/`.  Every function reads all pages, and raises
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
 
 from ..errors import AwsError, NotOfferedError
 from ..models import Ami, Snapshot
 from .api import Api
+
+T = TypeVar("T", Ami, Snapshot)
 
 
 def fetch_amis(api: Api) -> tuple[Ami, ...]:
@@ -18,30 +21,49 @@ def fetch_amis(api: Api) -> tuple[Ami, ...]:
     Disabled ones are hidden unless asked for, and still hold their snapshots; deprecated ones are always shown to their
     owner (EC2's `DescribeImages`).
     """
-    amis = {}
+    amis: dict[str, Ami] = {}
+    owner = api.target.account
     for image in api.pages("DescribeImages", Owners=["self"], IncludeDisabled=True):
-        if not image.get("ImageId"):
-            raise api.error("DescribeImages", "MalformedResponse", "an image has no ImageId")
-        amis[image["ImageId"]] = Ami.from_aws(image)
+        ami = _made(api, "DescribeImages", "ImageId", Ami.from_aws, image, amis)
+        owner = owner or ami.owner
+        if not owner or ami.owner != owner:
+            whose = f"belongs to {ami.owner}" if ami.owner else "has no owner"
+            raise api.error("DescribeImages", "MalformedResponse", f"own AMIs were asked for, and {ami.id} {whose}")
     return tuple(amis[id] for id in sorted(amis))
 
 
 def fetch_snapshots(api: Api) -> tuple[Snapshot, ...]:
     """All completed snapshots that the account owns in this Region."""
-    snapshots = []
+    snapshots: dict[str, Snapshot] = {}
     for snapshot in api.pages("DescribeSnapshots", OwnerIds=["self"], Filters=[{"Name": "status", "Values": ["completed"]}]):
-        if not snapshot.get("SnapshotId"):
-            raise api.error("DescribeSnapshots", "MalformedResponse", "a snapshot has no SnapshotId")
-        snapshots.append(Snapshot.from_aws(snapshot))
-    return tuple(snapshots)
+        _made(api, "DescribeSnapshots", "SnapshotId", Snapshot.from_aws, snapshot, snapshots)
+    return tuple(snapshots.values())
+
+
+def _made(
+    api: Api, action: str, id: str, make: Callable[[Mapping[str, Any]], T], item: Mapping[str, Any], known: dict[str, T]
+) -> T:
+    """Puts what `item` tells among what is known.  Of two answers on the same thing nobody knows which one is true."""
+    if not item.get(id):
+        raise api.error(action, "MalformedResponse", f"one of its things has no {id}")
+    try:
+        made = make(item)
+    except ValueError as error:
+        raise api.error(action, "MalformedResponse", f"{item[id]}: {error}") from error
+    if known.setdefault(made.id, made) != made:
+        raise api.error(action, "MalformedResponse", f"{made.id} comes twice, and not the same")
+    return made
 
 
 def fetch_recycle_bin(api: Api) -> tuple[frozenset[str], tuple[str, ...]]:
     """(ids of the AMIs in the Recycle Bin, warnings).  One of them can come back, and then needs its snapshots."""
     try:
-        return frozenset(image["ImageId"] for image in api.pages("ListImagesInRecycleBin") if image.get("ImageId")), ()
+        images = list(api.pages("ListImagesInRecycleBin"))
     except NotOfferedError as error:
         return frozenset(), (f"{error.action} is not offered by this endpoint: the Recycle Bin is not looked at.",)
+    if not all(image.get("ImageId") for image in images):
+        raise api.error("ListImagesInRecycleBin", "MalformedResponse", "an image has no ImageId")
+    return frozenset(image["ImageId"] for image in images), ()
 
 
 def fetch_shared_with(api: Api, ami: str, inside: Collection[str]) -> tuple[str, ...]:
@@ -58,6 +80,8 @@ def fetch_shared_with(api: Api, ami: str, inside: Collection[str]) -> tuple[str,
     permissions = answer.get("LaunchPermissions")
     if not isinstance(permissions, list):
         raise api.error("DescribeImageAttribute", "MalformedResponse", "the answer has no LaunchPermissions")
+    if answer.get("ImageId", ami) != ami:
+        raise api.error("DescribeImageAttribute", "MalformedResponse", f"the answer is on another AMI than {ami}")
     found = set()
     for permission in permissions:
         if permission.get("UserId"):

@@ -17,7 +17,7 @@ class FakeApi:
     def __init__(self, answer: Any) -> None:
         self.answer = answer
         self.asked: list[tuple[str, dict[str, Any]]] = []
-        self.target = Target("", "eu-west-1")
+        self.target = Target("111111111111", "eu-west-1")
 
     def pages(self, action: str, **parameters: Any) -> Any:
         yield from self.call(action, **parameters)
@@ -32,6 +32,13 @@ class FakeApi:
         return AwsError(f"ec2:{action}", code, message)
 
 
+OWNED = {"OwnerId": "111111111111"}
+
+
+def device(size: int) -> dict[str, Any]:
+    return {"Ebs": {"SnapshotId": "snap-1", "VolumeSize": size}}
+
+
 def api(answer: Any) -> Any:
     return FakeApi(answer)
 
@@ -41,16 +48,52 @@ def refused(code: str) -> AwsError:
 
 
 def test_own_amis_disabled_ones_included_sorted_and_once() -> None:
-    fake = api([{"ImageId": "ami-2"}, {"ImageId": "ami-1", "State": "disabled"}, {"ImageId": "ami-2", "Name": "again"}])
-    assert [(ami.id, ami.state, ami.name) for ami in fetch_amis(fake)] == [("ami-1", "disabled", ""), ("ami-2", "", "again")]
+    two = {**OWNED, "ImageId": "ami-2", "Name": "two"}
+    fake = api([two, {**OWNED, "ImageId": "ami-1", "State": "disabled"}, two])
+    assert [(ami.id, ami.state, ami.name) for ami in fetch_amis(fake)] == [("ami-1", "disabled", ""), ("ami-2", "", "two")]
     assert fake.asked == [("DescribeImages", {"Owners": ["self"], "IncludeDisabled": True})]
 
 
 def test_own_completed_snapshots() -> None:
-    fake = api([{"SnapshotId": "snap-1"}])
+    fake = api([{"SnapshotId": "snap-1"}, {"SnapshotId": "snap-1"}])
     assert [snapshot.id for snapshot in fetch_snapshots(fake)] == ["snap-1"]
     filters = [{"Name": "status", "Values": ["completed"]}]
     assert fake.asked == [("DescribeSnapshots", {"OwnerIds": ["self"], "Filters": filters})]
+
+
+@pytest.mark.parametrize(
+    "items, told",
+    [
+        ([{"ImageId": "ami-1"}], "ami-1 has no owner"),
+        ([{"ImageId": "ami-1", "OwnerId": "222222222222"}], "ami-1 belongs to 222222222222"),
+        (
+            [{**OWNED, "ImageId": "ami-1"}, {**OWNED, "ImageId": "ami-1", "State": "available"}],
+            "ami-1 comes twice, and not the",
+        ),
+        ([{**OWNED, "ImageId": "ami-1", "Tags": [{"Value": "x"}]}], "ami-1: a tag has no key or no value"),
+        ([{**OWNED, "ImageId": "ami-1", "Tags": [{"Key": "keep"}]}], "ami-1: a tag has no key or no value"),
+        ([{**OWNED, "ImageId": "ami-1", "BlockDeviceMappings": [device(-1)]}], "ami-1: a volume's size is none"),
+        ([{**OWNED, "ImageId": "ami-1", "BlockDeviceMappings": [device(1 << 31)]}], "ami-1: a volume's size is none"),
+    ],
+)
+@pytest.mark.parametrize("account", ["111111111111", ""])
+def test_amis_that_make_no_sense_are_an_error(items: list[Any], told: str, account: str) -> None:
+    fake = api(items if account or "belongs" not in told else [{**OWNED, "ImageId": "ami-0"}, *items])
+    fake.target = Target(account, "eu-west-1")
+    with pytest.raises(AwsError, match=f"MalformedResponse: .*{told}"):
+        fetch_amis(fake)
+
+
+@pytest.mark.parametrize(
+    "items, told",
+    [
+        ([{"SnapshotId": "snap-1"}, {"SnapshotId": "snap-1", "State": "completed"}], "snap-1 comes twice, and not the same"),
+        ([{"SnapshotId": "snap-1", "Tags": [{"Key": "dlm:managed"}]}], "snap-1: a tag has no key or no value"),
+    ],
+)
+def test_snapshots_that_make_no_sense_are_an_error(items: list[Any], told: str) -> None:
+    with pytest.raises(AwsError, match=f"MalformedResponse: {told}"):
+        fetch_snapshots(api(items))
 
 
 @pytest.mark.parametrize("fetch", [fetch_amis, fetch_snapshots])
@@ -66,8 +109,9 @@ def test_the_recycle_bin() -> None:
     found, warnings = fetch_recycle_bin(api(NotOfferedError("ec2:ListImagesInRecycleBin", "InvalidAction", "no")))
     assert found == set()
     assert "ec2:ListImagesInRecycleBin is not offered" in warnings[0]
-    with pytest.raises(AwsError):
-        fetch_recycle_bin(api(refused("UnauthorizedOperation")))
+    for broken in (refused("UnauthorizedOperation"), [{"ImageId": "ami-1"}, {}], [{"ImageId": ""}]):
+        with pytest.raises(AwsError):
+            fetch_recycle_bin(api(broken))
 
 
 @pytest.mark.parametrize(
@@ -94,7 +138,14 @@ def test_what_is_gone_is_shared_with_nobody(code: str) -> None:
     assert fetch_shared_with(api(refused(code)), "ami-1", ()) == ()
 
 
-@pytest.mark.parametrize("answer", [refused("UnauthorizedOperation"), refused("InvalidAMIID.Malformed"), {}])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(refused(code) for code in ("UnauthorizedOperation", "InvalidAMIID.Malformed")),
+        {},
+        {"ImageId": "ami-2", "LaunchPermissions": []},
+    ],
+)
 def test_permissions_that_can_not_be_read_are_an_error(answer: Any) -> None:
     with pytest.raises(AwsError):
         fetch_shared_with(api(answer), "ami-1", ())

@@ -143,7 +143,7 @@ def hostile_plans(draw: st.DrawFn) -> Plan:
     amis = []
     for number, name in enumerate(names, 1):
         tags = draw(st.dictionaries(st.sampled_from(("environment", "role")), hostile))
-        tags |= draw(st.dictionaries(hostile, hostile, max_size=2))
+        tags |= draw(st.dictionaries(hostile.filter(bool), hostile, max_size=2))
         amis.append(ami(number, name, f"2017-06-{number:02}T00:00:00.000Z", tags))
     target = draw(st.sampled_from([(HERE,), (HERE, THERE)]))
     used = draw(st.lists(st.sampled_from(amis), max_size=2))
