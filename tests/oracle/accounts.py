@@ -159,7 +159,7 @@ USE = st.one_of(
         {
             "kind": st.just("spot_fleet"),
             "state": st.sampled_from(SPOT_FLEET_STATES),
-            "images": st.lists(MAYBE_INDEX, max_size=2),
+            "images": st.lists(INDEX, max_size=2),
             "configs": st.lists(FLEET_CONFIG, min_size=1, max_size=2),
         }
     ),
@@ -424,7 +424,8 @@ class Builder:
         overrides = []
         for override in data["policy"]["overrides"]:
             own = self.specification(override["specification"])
-            overrides.append(self.named(override["image"]) | ({"LaunchTemplateSpecification": own} if own else {}))
+            shape: dict[str, Any] = {"InstanceType": "t3.micro"} | self.named(override["image"])
+            overrides.append(shape | ({"LaunchTemplateSpecification": own} if own else {}))
         return {"MixedInstancesPolicy": {"LaunchTemplate": policy | {"Overrides": overrides}}}
 
     def configs(self, data: Sequence[Data]) -> list[dict[str, Any]]:

@@ -29,6 +29,9 @@ from .resources import (
 if TYPE_CHECKING:
     from .world import World
 
+PLAIN = "plain"
+"""What a launch template or configuration is called that is there because AWS wants one."""
+
 DEVICES = ("/dev/xvda", *(f"/dev/sd{letter}" for letter in "fghijklmnop"))
 
 
@@ -168,6 +171,13 @@ class RegionState:
         with self.world.lock:
             name = name or self.world.new_id("asg")
             members.setdefault("created", self.world.clock())
+            policy = members.get("mixed_instances_policy")
+            if policy:
+                members["mixed_instances_policy"] = policy | {
+                    "LaunchTemplate": self._whole(policy.get("LaunchTemplate", {}))
+                }
+            elif not members.get("launch_template"):
+                members["launch_configuration"] = members.get("launch_configuration") or PLAIN
             group = AutoScalingGroup(name=name, **members)
             self.groups[name] = group
             return group
@@ -192,9 +202,22 @@ class RegionState:
             self.refreshes[refresh_id] = refresh
             return refresh
 
+    def _whole(self, configuration: Shape) -> Shape:
+        """With the launch template without which AWS makes neither a policy nor a fleet: one that names no image."""
+        if configuration.get("LaunchTemplateSpecification") is not None:
+            return configuration
+        known = [template for template in self.launch_templates.values() if template.name == PLAIN]
+        template = known[0] if known else self.add_launch_template(PLAIN)
+        return configuration | {"LaunchTemplateSpecification": {"LaunchTemplateId": template.template_id}}
+
+    def _complete(self, members: Shape, *, needs: bool) -> None:
+        configs = members.get("launch_template_configs") or ([{}] if needs else [])
+        members["launch_template_configs"] = [self._whole(config) for config in configs]
+
     def add_spot_fleet(self, state: str = "active", **members: Any) -> SpotFleet:
         """Give `launch_specifications=[{"ImageId": …}]` or `launch_template_configs=[…]`."""
         with self.world.lock:
+            self._complete(members, needs=not members.get("launch_specifications"))
             members.setdefault("fleet_id", self.world.new_id("sfr"))
             members.setdefault("created", self.world.clock())
             fleet = SpotFleet(state=state, **members)
@@ -212,6 +235,7 @@ class RegionState:
     def add_fleet(self, state: str = "active", **members: Any) -> Fleet:
         """Give `launch_template_configs`, a list of `LaunchTemplateSpecification` and `Overrides`."""
         with self.world.lock:
+            self._complete(members, needs=True)
             members.setdefault("fleet_id", self.world.new_id("fleet"))
             members.setdefault("created", self.world.clock())
             fleet = Fleet(state=state, **members)

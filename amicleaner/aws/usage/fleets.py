@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..api import Api
 from .findings import Findings, User
-from .place import Place, member
+from .place import Place, filled, member
 from .specifications import follow_configuration
 
 CALL = "DescribeFleets"
@@ -24,7 +24,7 @@ def read(api: Api) -> Findings:
             continue
         id = str(member(api, CALL, fleet, "FleetId", "a fleet"))
         user = User("fleet", id, f"EC2 Fleet {id} ({state})")
-        for configuration in fleet.get("LaunchTemplateConfigs") or ():
+        for configuration in filled(api, CALL, fleet, "LaunchTemplateConfigs", f"fleet {id}"):
             follow_configuration(api, CALL, found, configuration, user)
     return found
 

@@ -63,15 +63,15 @@ def ask(api: Api, images: Sequence[str]) -> Findings:
         for image in images:
             found.add(ask(api, [image]))
         return found
-    return Findings(mentions=[_mention(api, reference) for reference in references])
+    return Findings(mentions=[_mention(api, reference, images) for reference in references])
 
 
-def _mention(api: Api, reference: dict[str, Any]) -> Mention:
+def _mention(api: Api, reference: dict[str, Any], images: Sequence[str]) -> Mention:
     image = str(member(api, CALL, reference, "ImageId", "a reference"))
     arn = str(member(api, CALL, reference, "Arn", f"a reference to {image}"))
     type = str(member(api, CALL, reference, "ResourceType", f"the reference {arn}"))
     path = arn.split(":", 5)[-1]
-    if type not in KINDS or not image or "/" not in path:
+    if type not in KINDS or image not in images or "/" not in path:
         raise api.error(CALL, "MalformedResponse", f"the reference {arn} of the type {type} was not asked for")
     kind, word, id_of = KINDS[type]
     return Mention(image, User(kind, id_of(path), f"{word} {id_of(path)}"))

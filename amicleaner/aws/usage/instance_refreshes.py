@@ -33,7 +33,7 @@ def ask(api: Api, groups: Sequence[str]) -> Findings:
                 id = str(refresh.get("InstanceRefreshId") or group)
                 label = f'instance refresh {id} of Auto Scaling group "{group}" ({status})'
                 desired = refresh.get("DesiredConfiguration") or {}
-                follow_group(api, CALL, found, desired, User("instance-refresh", id, label))
+                follow_group(api, CALL, found, desired, User("instance-refresh", id, label), whole=False)
     return found
 
 

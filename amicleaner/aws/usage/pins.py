@@ -54,7 +54,7 @@ class Index:
 
     def place(self, pin: Pin) -> tuple[Template, str]:
         """Where a pin's version stands, or would stand once it has been read."""
-        version = str(int(pin.version)) if pin.version.isdecimal() else pin.version
+        version = (pin.version.lstrip("0") or "0") if pin.version.isdecimal() else pin.version
         if pin.by_name and pin.template in self.ids:
             return Template(self.ids[pin.template], by_name=False), version
         return Template(pin.template, pin.by_name), version
@@ -121,11 +121,18 @@ def _read_numbers(api: Api, template: Template, numbers: list[str]) -> dict[str,
 
 
 def _request(api: Api, template: Template, versions: list[str]) -> list[TemplateVersion]:
-    """The versions in AWS's answer, none where the template (or the only version asked for) is gone."""
+    """The versions in AWS's answer, none where the template (or the only version asked for) is gone.  Others than those
+    asked for make it a malformed answer: they don't say that those are gone."""
     try:
         items = api.pages(CALL, **template.parameter(), Versions=versions, IncludeManagedResources=True)
-        return [from_aws(api, item) for item in items]
+        found = [from_aws(api, item) for item in items]
     except AwsError as error:
         if error.code in TEMPLATE_GONE or (error.code == VERSION_GONE and len(versions) == 1):
             return []
         raise
+    numbers = {str(version.number) for version in found}
+    # A template always has one latest and one default version.
+    asked_for = numbers.issubset(versions) if versions[0].isdecimal() else len(numbers) == 1
+    if not asked_for or any((version.name if template.by_name else version.template) != template.key for version in found):
+        raise api.error(CALL, "MalformedResponse", f"the answer has not the versions of {template.key} that were asked for")
+    return found

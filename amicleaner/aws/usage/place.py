@@ -80,6 +80,13 @@ def _hint(place: AnyPlace, hint: str) -> str:
     return f"{hint} Or l{skip}" if hint else f"L{skip}"
 
 
+def filled(api: Api, action: str, thing: dict[str, Any], name: str, what: str) -> Any:
+    """A member that AWS always sends, and never empty."""
+    if not thing.get(name):
+        raise api.error(action, "MalformedResponse", f"{what} has no {name}")
+    return thing[name]
+
+
 def member(api: Api, action: str, thing: dict[str, Any], name: str, what: str) -> Any:
     """A member that AWS always sends; the empty text is one.  An answer without it is not trusted: `MalformedResponse`."""
     if thing.get(name) is None:

@@ -12,7 +12,7 @@ from .findings import Findings, Pin, User, snapshots_of
 def follow_specification(api: Api, action: str, found: Findings, specification: dict[str, Any] | None, user: User) -> None:
     """Notes the launch template version; without a version it is the default one (API reference of Auto Scaling's
     `LaunchTemplateSpecification`).  One that names no template is a malformed answer."""
-    if not specification:
+    if specification is None:
         return
     id, name = specification.get("LaunchTemplateId"), specification.get("LaunchTemplateName")
     if not id and not name:
@@ -20,19 +20,35 @@ def follow_specification(api: Api, action: str, found: Findings, specification: 
     found.pins.append(Pin(str(id or name), str(specification.get("Version") or "$Default"), user, by_name=not id))
 
 
-def follow_configuration(api: Api, action: str, found: Findings, configuration: dict[str, Any] | None, user: User) -> None:
-    """Notes the launch template, and in each override a launch template, an image or snapshots of its own."""
-    if not configuration:
-        return
-    follow_specification(api, action, found, configuration.get("LaunchTemplateSpecification"), user)
+def follow_configuration(
+    api: Api, action: str, found: Findings, configuration: dict[str, Any], user: User, *, whole: bool = True
+) -> None:
+    """Notes the launch template, and in each override a launch template, an image or snapshots of its own.
+
+    `whole`: neither a fleet nor a policy can be made without a launch template (API references), so one without is a
+    malformed answer; a desired configuration may leave out what stays.
+    """
+    specification = configuration.get("LaunchTemplateSpecification")
+    if whole and specification is None:
+        raise api.error(action, "MalformedResponse", f"{user.label} has overrides of no launch template")
+    follow_specification(api, action, found, specification, user)
     for override in configuration.get("Overrides") or ():
+        if not override:  # it would override nothing: at the least it names an instance type
+            raise api.error(action, "MalformedResponse", f"{user.label} has an empty override")
         follow_specification(api, action, found, override.get("LaunchTemplateSpecification"), user)
         found.mention(override.get("ImageId"), user.through("override"))
         found.snapshots |= snapshots_of(override.get("BlockDeviceMappings"))
 
 
-def follow_group(api: Api, action: str, found: Findings, description: dict[str, Any], user: User) -> None:
-    """Notes what a group launches from, or will after an instance refresh: a template or a mixed instances policy."""
-    follow_specification(api, action, found, description.get("LaunchTemplate"), user)
-    policy = description.get("MixedInstancesPolicy") or {}
-    follow_configuration(api, action, found, policy.get("LaunchTemplate"), user)
+def follow_group(
+    api: Api, action: str, found: Findings, description: dict[str, Any], user: User, *, whole: bool = True
+) -> None:
+    """Notes a template or a mixed instances policy: what a group launches from (`whole`), or will after a refresh."""
+    specification = description.get("LaunchTemplate")
+    configuration = (description.get("MixedInstancesPolicy") or {}).get("LaunchTemplate")
+    if whole and specification is None and configuration is None and not description.get("LaunchConfigurationName"):
+        # No group can be made without one of the three.
+        raise api.error(action, "MalformedResponse", f"{user.label} does not say what it launches from")
+    follow_specification(api, action, found, specification, user)
+    if configuration is not None:
+        follow_configuration(api, action, found, configuration, user, whole=whole)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..api import Api
 from .findings import Findings, User, snapshots_of
-from .place import Place, member
+from .place import Place, filled, member
 from .specifications import follow_configuration
 
 CALL = "DescribeSpotFleetRequests"
@@ -22,8 +22,10 @@ def read(api: Api) -> Findings:
         id = str(member(api, CALL, fleet, "SpotFleetRequestId", "a Spot Fleet"))
         user = User("spot-fleet", id, f"Spot Fleet {id} ({state})")
         config = member(api, CALL, fleet, "SpotFleetRequestConfig", f"Spot Fleet {id}")
+        if not config.get("LaunchSpecifications"):
+            filled(api, CALL, config, "LaunchTemplateConfigs", f"Spot Fleet {id}")  # it has the one or the other
         for specification in config.get("LaunchSpecifications") or ():
-            found.mention(specification.get("ImageId"), user)
+            found.mention(filled(api, CALL, specification, "ImageId", f"Spot Fleet {id}"), user)
             found.snapshots |= snapshots_of(specification.get("BlockDeviceMappings"))
         for configuration in config.get("LaunchTemplateConfigs") or ():
             follow_configuration(api, CALL, found, configuration, user)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..api import Api
 from .findings import Findings, User, snapshots_of
-from .place import Place, member
+from .place import Place, filled, member
 
 CALL = "DescribeSpotInstanceRequests"
 OVER = frozenset({"cancelled", "closed", "failed"})
@@ -19,8 +19,9 @@ def read(api: Api) -> Findings:
         if state in OVER:
             continue
         id = str(member(api, CALL, request, "SpotInstanceRequestId", "a Spot request"))
-        specification = request.get("LaunchSpecification") or {}
-        found.mention(specification.get("ImageId"), User("spot-request", id, f"Spot request {id} ({state})"))
+        user = User("spot-request", id, f"Spot request {id} ({state})")
+        specification = member(api, CALL, request, "LaunchSpecification", f"Spot request {id}")
+        found.mention(filled(api, CALL, specification, "ImageId", f"Spot request {id}"), user)
         found.snapshots |= snapshots_of(specification.get("BlockDeviceMappings"))
     return found
 

@@ -34,18 +34,22 @@ def test_the_templates_of_a_mixed_instances_policy(account: Account, where: str)
     image = account.image()
     specification = template_of(account, image)
     other = account.region.add_launch_template(versions=[{}])
-    base = {"LaunchTemplateId": other.template_id}
+    base, small = {"LaunchTemplateId": other.template_id}, {"InstanceType": "t3.micro"}
     if where == "base":
         mixed = policy(LaunchTemplateSpecification=specification, Overrides=[{"InstanceType": "t3.micro"}])
     else:
-        mixed = policy(LaunchTemplateSpecification=base, Overrides=[{}, {"LaunchTemplateSpecification": specification}, {}])
+        mixed = policy(
+            LaunchTemplateSpecification=base, Overrides=[small, {"LaunchTemplateSpecification": specification}, small]
+        )
     account.region.add_group("front", mixed_instances_policy=mixed)
     assert len(account.users(image)) == 1
 
 
 def test_the_own_image_of_an_override(account: Account) -> None:
     image = account.image()
-    account.region.add_group("front", mixed_instances_policy=policy(Overrides=[{}, {"ImageId": image}]))
+    account.region.add_group(
+        "front", mixed_instances_policy=policy(Overrides=[{"InstanceType": "t3.micro"}, {"ImageId": image}])
+    )
     assert account.users(image) == ['Auto Scaling group "front", override']
 
 
@@ -68,13 +72,32 @@ def test_the_image_of_a_replaced_root_volume(account: Account) -> None:
     assert account.users(image) == ['Auto Scaling group "front", instance i-1']
 
 
-def test_a_group_with_a_launch_configuration_or_nothing(account: Account) -> None:
+def test_a_group_with_a_launch_configuration(account: Account) -> None:
     image = account.image()
     account.region.add_launch_configuration(image, "lc")
     account.region.add_group("front", launch_configuration="lc")
-    account.region.add_group("bare")
     assert account.users(image) == ['launch configuration "lc"']
-    assert account.read().groups.keys() == {"front", "bare"}
+    assert account.read().groups.keys() == {"front"}
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"LaunchConfigurationName": None},
+        {"LaunchConfigurationName": "", "MixedInstancesPolicy": {}},
+        {
+            "LaunchConfigurationName": None,
+            "MixedInstancesPolicy": {"InstancesDistribution": {"SpotAllocationStrategy": "x"}},
+        },
+        {"MixedInstancesPolicy": policy()},
+        {"MixedInstancesPolicy": policy(Overrides=[{"ImageId": "ami-1"}])},
+        {"LaunchTemplate": {}},
+    ],
+)
+def test_a_group_that_hides_what_it_launches_from_stops_the_run(account: Account, extra: dict[str, object]) -> None:
+    account.region.add_group("front", extra=extra)
+    with pytest.raises(AwsError, match=r"DescribeAutoScalingGroups .*MalformedResponse"):
+        account.read()
 
 
 def test_a_specification_that_names_no_template_stops_the_run(account: Account) -> None:

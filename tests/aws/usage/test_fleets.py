@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from amicleaner.errors import AwsError
@@ -11,7 +13,7 @@ from tests.aws.usage.account import Account
 @pytest.mark.parametrize("state", ["submitted", "active", "modifying", "something_new"])
 def test_a_live_spot_fleet_protects(account: Account, state: str) -> None:
     image = account.image()
-    fleet = account.region.add_spot_fleet(state, launch_specifications=[{"InstanceType": "t3.micro"}, {"ImageId": image}])
+    fleet = account.region.add_spot_fleet(state, launch_specifications=[{"ImageId": "ami-1"}, {"ImageId": image}])
     assert account.users(image) == [f"Spot Fleet {fleet.fleet_id} ({state})"]
 
 
@@ -44,7 +46,7 @@ def test_the_snapshots_of_a_spot_fleet(account: Account) -> None:
 
 
 def test_the_snapshots_of_a_spot_request(account: Account) -> None:
-    specification = {"BlockDeviceMapping": [{"Ebs": {"SnapshotId": "snap-1"}}]}
+    specification = {"ImageId": "ami-1", "BlockDeviceMapping": [{"Ebs": {"SnapshotId": "snap-1"}}]}
     account.region.add_spot_request("", extra={"LaunchSpecification": specification})
     assert account.read().snapshots == {"snap-1"}
 
@@ -68,9 +70,51 @@ def test_a_spot_request_that_is_over_does_not(account: Account, state: str) -> N
     assert account.read().uses == {}
 
 
-def test_a_spot_request_without_a_specification(account: Account) -> None:
-    account.region.add_spot_request(account.image(), omit={"LaunchSpecification"})
-    assert account.read().uses == {}
+@pytest.mark.parametrize("lacking", [{"omit": {"LaunchSpecification"}}, *({"image_id": image} for image in (None, ""))])
+def test_a_spot_request_that_hides_its_image_stops_the_run(account: Account, lacking: dict[str, Any]) -> None:
+    account.region.add_spot_request(**{"image_id": account.image(), **lacking})
+    with pytest.raises(AwsError, match=r"MalformedResponse: Spot request .* has no (LaunchSpecification|ImageId)"):
+        account.read()
+
+
+def test_an_empty_specification_of_a_spot_request_stops_the_run(account: Account) -> None:
+    account.region.add_spot_request(account.image(), extra={"LaunchSpecification": {}})
+    with pytest.raises(AwsError, match=r"MalformedResponse: Spot request .* has no ImageId"):
+        account.read()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"LaunchSpecifications": [], "LaunchTemplateConfigs": []},
+        {"LaunchSpecifications": [{"InstanceType": "t3.micro"}]},
+        {"LaunchSpecifications": [{"ImageId": "ami-1"}, {"ImageId": ""}]},
+        {"LaunchTemplateConfigs": [{"Overrides": [{"InstanceType": "t3.micro"}]}]},
+        {"LaunchTemplateConfigs": [{"LaunchTemplateSpecification": {}}]},
+    ],
+)
+def test_a_spot_fleet_that_hides_what_it_launches_stops_the_run(account: Account, config: dict[str, Any]) -> None:
+    account.region.add_spot_fleet(extra={"SpotFleetRequestConfig": config})
+    with pytest.raises(AwsError, match=r"DescribeSpotFleetRequests .*MalformedResponse"):
+        account.read()
+
+
+@pytest.mark.parametrize(
+    "configs",
+    [None, [], [{"Overrides": [{"ImageId": "ami-1"}]}], [{"LaunchTemplateSpecification": {"Version": "1"}}], [{}]],
+)
+def test_a_fleet_that_hides_what_it_launches_stops_the_run(account: Account, configs: Any) -> None:
+    account.region.add_fleet(extra={"LaunchTemplateConfigs": configs})
+    with pytest.raises(AwsError, match=r"DescribeFleets .*MalformedResponse"):
+        account.read()
+
+
+def test_an_empty_override_stops_the_run(account: Account) -> None:
+    """It is what two lists of overrides in one answer look like."""
+    account.region.add_fleet(launch_template_configs=[{"Overrides": [{"InstanceType": "t3.micro"}, {}]}])
+    with pytest.raises(AwsError, match=r"MalformedResponse: EC2 Fleet .* has an empty override"):
+        account.read()
 
 
 @pytest.mark.parametrize("state", ["submitted", "active", "modifying", "something_new"])

@@ -187,3 +187,10 @@ def test_an_instance_that_both_name_is_said_once(account: Account) -> None:
     merged = usage.merge_uses([account.read().uses, uses])
     assert [use.label for use in merged[image]] == [f"instance {instance.instance_id} (stopped)"]
     assert merged == usage.merge_uses([uses, account.read().uses])
+
+
+def test_a_reference_to_what_was_not_asked_about_stops_the_run(account: Account) -> None:
+    reference = {"ImageId": "ami-2", "ResourceType": "ssm:Parameter", "Arn": "arn:aws:ssm:eu-west-1:1:parameter/a"}
+    account.api.pages = lambda action, **_: [reference]  # type: ignore[assignment, method-assign]
+    with pytest.raises(AwsError, match=r"MalformedResponse: the reference arn:.* was not asked for"):
+        account.references(["ami-1"])

@@ -28,6 +28,8 @@ def test_one_that_hides_its_image_stops_the_run(account: Account) -> None:
         account.read()
 
 
-def test_an_empty_image_is_tolerated(account: Account) -> None:
-    account.region.add_launch_configuration("")
-    assert account.read().uses == {}
+def test_an_empty_image_stops_the_run(account: Account) -> None:
+    """In the service model it has at least one letter."""
+    account.region.add_launch_configuration("", "web")
+    with pytest.raises(AwsError, match="MalformedResponse: launch configuration web has no ImageId"):
+        account.read()

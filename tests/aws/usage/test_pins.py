@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from amicleaner.aws.usage import pins
@@ -161,3 +163,42 @@ def test_the_pins_of_a_refresh_are_warned_of_too(account: Account) -> None:
             "does not exist: it protects nothing"
         ),
     )
+
+
+ITEM: dict[str, Any] = {
+    "LaunchTemplateId": "lt-1",
+    "LaunchTemplateName": "new",
+    "VersionNumber": 2,
+    "LaunchTemplateData": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("version", "answer"),
+    [
+        ("2", [ITEM | {"VersionNumber": 7}]),
+        ("2", [ITEM, ITEM | {"VersionNumber": 3}]),
+        ("2", [ITEM | {"LaunchTemplateName": "other"}]),
+        ("2", [{name: value for name, value in ITEM.items() if name != "LaunchTemplateName"}]),
+        ("$Latest", [ITEM | {"LaunchTemplateName": "other"}]),
+        ("$Latest", []),
+        ("$Default", [ITEM, ITEM | {"VersionNumber": 3}]),
+    ],
+)
+def test_other_versions_than_those_asked_for_stop_the_run(account: Account, version: str, answer: Any) -> None:
+    """They don't say that the version is gone, which would protect nothing."""
+    pages = account.api.pages
+    asks = lambda action, **more: answer if "LaunchTemplateName" in more else pages(action, **more)  # noqa: E731
+    account.api.pages = asks  # type: ignore[method-assign]
+    pin(account, LaunchTemplateName="new", Version=version)
+    with pytest.raises(AwsError, match="MalformedResponse: the answer has not the versions of new that were asked for"):
+        account.read()
+
+
+def test_a_version_longer_than_any_number(account: Account) -> None:
+    """Python refuses to make a number of so many digits."""
+    template = account.region.add_launch_template("web", versions=[{}, {}])
+    pin(account, LaunchTemplateId=template.template_id, Version="9" * 5000)
+    account.fault(CALL, code="InvalidParameterValue", when=lambda call: "LaunchTemplateId" in call.params)
+    with pytest.raises(AwsError, match="InvalidParameterValue"):
+        account.read()
