@@ -12,13 +12,12 @@ from typing import Any
 import boto3
 from botocore import exceptions as boto
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-from botocore.parsers import ResponseParserError
 from botocore.session import Session as BotocoreSession
 
-from ..config import ROLE_ARN, Config
+from ..config import ACCOUNT_ID, ROLE_ARN, Config
 from ..errors import AmicleanerError, UsageError
 from ..models import Target
-from .api import PLAIN, Api
+from .api import PLAIN, SENSELESS, Api
 from .session import Clients, new_session, with_credentials
 from .usage.side_by_side import side_by_side
 
@@ -131,7 +130,11 @@ class _Finder:
         own, partition = self._identity(base)
         api = self._api(base, own)
         # `State` replaces `Status`, which AWS no longer promises after September 2026 (Organizations' `Account`).
-        states = {str(account["Id"]): account.get("State") or account.get("Status") for account in api.pages("ListAccounts")}
+        states: dict[str, str] = {}
+        for account in api.pages("ListAccounts"):
+            id, state = account.get("Id") or "", account.get("State") or account.get("Status")
+            if not ACCOUNT_ID.fullmatch(id) or not state or states.setdefault(id, state) != state:
+                raise api.error("ListAccounts", "MalformedResponse", f"account {id or 'without an Id'} makes no sense")
         unknown = set(config.exclude_account) - states.keys() - {own}
         if unknown:
             raise AmicleanerError(f"--exclude-account: {', '.join(sorted(unknown))} is no account of this organization.")
@@ -184,7 +187,7 @@ def _fetch(fetcher: AssumeRoleCredentialFetcher, arn: str) -> Any:
     """A role's credentials.  An answer that makes no sense is no fault of the call that waits for them."""
     try:
         return fetcher.fetch_credentials()
-    except (ResponseParserError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (*SENSELESS, RuntimeError) as error:
         told = f"AssumeRole's answer makes no sense: {(str(error).splitlines() or [''])[0] or type(error).__name__}"
         raise boto.CredentialRetrievalError(provider=arn, error_msg=told) from error
 
@@ -237,7 +240,9 @@ def _enabled_regions(account: Account, config: Config, make_api: ApiMaker) -> li
         answer = list(api.pages("DescribeRegions"))
     finally:
         clients.drop()
-    return sorted(item["RegionName"] for item in answer if item.get("OptInStatus") != "not-opted-in")
+    if not all(item.get("RegionName") for item in answer):
+        raise api.error("DescribeRegions", "MalformedResponse", "a Region has no RegionName")
+    return sorted({item["RegionName"] for item in answer if item.get("OptInStatus") != "not-opted-in"})
 
 
 def select_regions(wanted: Sequence[str], excluded: Sequence[str], enabled: Sequence[str]) -> list[str]:

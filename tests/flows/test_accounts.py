@@ -15,6 +15,7 @@ import pytest
 from botocore.credentials import DeferredRefreshableCredentials
 
 from amicleaner.aws import scan
+from amicleaner.aws.api import Api
 from amicleaner.aws.deletion.control import AT_ONCE
 from amicleaner.config import Config
 from amicleaner.errors import AmicleanerError, AwsError, UsageError
@@ -82,6 +83,27 @@ class TestRegions:
             flow.clean(**options)
         assert caught.value.exit_status == 1
         assert flow.changes() == []
+
+    @pytest.mark.parametrize("region", [{}, {"RegionName": ""}])
+    def test_a_region_without_a_name_stops_everything(self, flow: Flow, region: dict[str, str]) -> None:
+        flow.add()
+        self.regions(flow, {"RegionName": HOME}, region)
+        error = flow.fails(region=("eu-west-*",))
+        assert (error.action, error.code) == ("ec2:DescribeRegions", "MalformedResponse")
+
+    def test_a_region_that_comes_twice_is_one(self, flow: Flow) -> None:
+        free = flow.add().image_id
+        self.regions(flow, {"RegionName": HOME}, {"RegionName": HOME})
+        result = flow.clean(region=("eu-west-*",))
+        assert [id for (_, id) in result.amis] == flow.changes() == [free]
+        assert len(flow.calls("DescribeImages")) == 1
+
+    @staticmethod
+    def regions(flow: Flow, *answered: dict[str, str]) -> None:
+        """What AWS says of the enabled Regions."""
+        pages = Api.pages
+        answer = lambda api, action, **more: answered if action == "DescribeRegions" else pages(api, action, **more)  # noqa: E731
+        flow.patch.setattr(Api, "pages", answer)
 
     def test_where_no_credentials_are_valid_the_region_may_not_be_enabled(self, flow: Flow) -> None:
         assert "or the Region is not enabled" in flow.fails(region=("af-south-1",)).hint
@@ -222,6 +244,19 @@ class TestOrganization:
         assert flow.world.organization
         flow.world.organization.accounts[THIRD].state = state
         assert accounts(flow.clean(organization_role="cleaner")) == [OWN, OTHER]
+
+    @pytest.mark.parametrize(
+        "extra",
+        [{"Id": "5"}, {"Id": None}, {"Id": f"{OTHER}\n"}, {"State": None, "Status": ""}, {"Id": OWN, "State": "CLOSED"}],
+    )
+    def test_an_account_that_makes_no_sense_stops_everything(self, flow: Flow, extra: dict[str, Any]) -> None:
+        """One that is left out protects nothing."""
+        flow.organization()
+        flow.add()
+        assert flow.world.organization
+        flow.world.organization.accounts[OTHER].extra = extra
+        error = flow.fails(organization_role="cleaner")
+        assert (error.action, error.code) == ("organizations:ListAccounts", "MalformedResponse")
 
     @pytest.mark.parametrize(("excluded", "left"), [(OTHER, [OWN]), (OWN, [OTHER])])
     def test_excluded_accounts_take_no_part(self, flow: Flow, excluded: str, left: list[str]) -> None:
