@@ -298,13 +298,14 @@ def _cut_short(call: Call) -> How:
 
 
 def return_codes(answer: dict[str, Any]) -> dict[str, str]:
-    """Snapshot id -> AWS's return code, in an answer of `DeregisterImage`; empty where the endpoint gives none."""
+    """Snapshot id -> AWS's return code, in an answer of `DeregisterImage`; empty where the endpoint gives none.  Of
+    a snapshot with two codes AWS has said nothing."""
     results = answer.get("DeleteSnapshotResults")
-    return {
-        str(result["SnapshotId"]): str(result.get("ReturnCode") or "")
-        for result in (results if isinstance(results, list) else ())
-        if isinstance(result, dict) and result.get("SnapshotId")
-    }
+    codes: dict[str, set[str]] = {}
+    for result in results if isinstance(results, list) else ():
+        if isinstance(result, dict) and result.get("SnapshotId"):
+            codes.setdefault(str(result["SnapshotId"]), set()).add(str(result.get("ReturnCode") or ""))
+    return {id: found.pop() for id, found in codes.items() if len(found) == 1}
 
 
 def failure(error: Exception) -> Failure:

@@ -75,9 +75,11 @@ def sort_out(target: Target, ami: Ami, codes: Mapping[str, str], holders: Holder
     have noticed.  An internal error is tried once more in that way.
     """
     sorting = Sorting()
+    own = {snapshot.id for snapshot in ami.snapshots}
     for id in dict.fromkeys([*(snapshot.id for snapshot in ami.snapshots), *codes]):
         code = codes.get(id)
-        if holders.is_deleted(target, id):
+        # Of a snapshot that the AMI did not have, AWS may say that it is gone; nothing is done about it here.
+        if holders.is_deleted(target, id) or (id not in own and code != SUCCESS):
             continue
         if code == SUCCESS:
             sorting.settled.append(SnapshotResult(target, id, "removed"))

@@ -246,6 +246,47 @@ def test_an_internal_error_that_stays_one_is_a_failure() -> None:
     assert scene.heard.lines == ["ami-1 deregistered", "snap-1 failed"]
 
 
+@pytest.mark.parametrize("code", ["skipped", "internal-error", "client-error", "", None])
+def test_a_snapshot_that_the_ami_did_not_have_is_never_deleted(code: str | None) -> None:
+    scene = Scene()
+    ami = scene.home.add("ami-1", "snap-1")
+    scene.home.snapshots.add("snap-of-somebody")
+    scene.home.faults["ami-1"] = [Fault(codes={"snap-1": "internal-error"})]
+    call = scene.home.call
+
+    def answer(action: str, **parameters: Any) -> dict[str, Any]:
+        made = call(action, **parameters)
+        if action == "DeregisterImage":
+            made["DeleteSnapshotResults"].append({"SnapshotId": "snap-of-somebody", "ReturnCode": code})
+        return made
+
+    scene.home.call = answer  # type: ignore[method-assign]
+    (result,) = scene.remove([ami])
+    assert [(snapshot.id, snapshot.outcome) for snapshot in result.snapshots] == [("snap-1", "removed")]
+    assert scene.home.calls("DeleteSnapshot") == ["snap-1"]
+
+
+@pytest.mark.parametrize(
+    "codes", [("success", "internal-error"), ("internal-error", "success"), ("client-error", "success")]
+)
+def test_of_two_codes_for_one_snapshot_none_counts(codes: tuple[str, str]) -> None:
+    scene = Scene()
+    ami = scene.home.add("ami-1", "snap-1")
+    call = scene.home.call
+
+    def answer(action: str, **parameters: Any) -> dict[str, Any]:
+        if action != "DeregisterImage":
+            return call(action, **parameters)
+        scene.home.amis.pop("ami-1")
+        return {"DeleteSnapshotResults": [{"SnapshotId": "snap-1", "ReturnCode": code} for code in codes]}
+
+    scene.home.call = answer  # type: ignore[method-assign]
+    scene.remove([ami])
+    assert scene.home.calls("DeleteSnapshot") == ["snap-1"]
+    assert scene.heard.lines == ["ami-1 deregistered", "snap-1 deleted"]
+    assert scene.home.snapshots == set()
+
+
 def test_a_code_that_is_missing_is_a_failure() -> None:
     scene = Scene()
     ami = scene.home.add("ami-1", "snap-1")
