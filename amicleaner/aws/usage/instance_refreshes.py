@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...errors import AwsError
 from ..api import Api
 from .findings import Findings, User
-from .place import AskedPlace
+from .place import AskedPlace, filled
 from .specifications import follow_group
 
 CALL = "DescribeInstanceRefreshes"
@@ -30,7 +30,7 @@ def ask(api: Api, groups: Sequence[str]) -> Findings:
         for refresh in refreshes:
             status = refresh.get("Status") or "unknown"
             if status not in OVER:
-                id = str(refresh.get("InstanceRefreshId") or group)
+                id = str(filled(api, CALL, refresh, "InstanceRefreshId", f'a refresh of Auto Scaling group "{group}"'))
                 label = f'instance refresh {id} of Auto Scaling group "{group}" ({status})'
                 desired = refresh.get("DesiredConfiguration") or {}
                 follow_group(api, CALL, found, desired, User("instance-refresh", id, label), whole=False)

@@ -135,3 +135,10 @@ def test_only_this_place_finds_it(account: Account, monkeypatch: pytest.MonkeyPa
     refresh(account, image)
     monkeypatch.setattr(usage, "ASKED", tuple(place for place in usage.ASKED if place.name != "instance-refreshes"))
     assert account.refreshes(image, ["front"]) == []
+
+
+def test_a_refresh_without_an_id_stops_the_run(account: Account) -> None:
+    account.region.add_group("front")
+    account.region.add_refresh("front", omit={"InstanceRefreshId", "Status", "DesiredConfiguration"})
+    with pytest.raises(AwsError, match=r"MalformedResponse: a refresh of Auto Scaling group .* has no InstanceRefreshId"):
+        account.refreshes("ami-1", ["front"])
