@@ -24,10 +24,10 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 """Of the shapes that hold nothing further."""
 
 
-def check_answer(http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
-    """botocore's event `after-call`.  Raises ResponseParserError for an answer that is not what the model says; an error is
-    none of its business."""
-    if http_response.status_code < 300 and model.output_shape is not None and not _fits(parsed, model.output_shape):
+def check_answer(parsed: dict[str, Any], model: Any, **_: Any) -> None:
+    """botocore's event `after-call`.  Raises ResponseParserError for an answer that is not what the model says; an error has
+    none of the members that it tells of."""
+    if model.output_shape is not None and not _fits(parsed, model.output_shape):
         raise ResponseParserError(f"the answer of {model.name} is not what the service model says")
 
 

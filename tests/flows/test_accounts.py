@@ -26,7 +26,8 @@ from amicleaner.report.formats import to_json
 from amicleaner.result import Result
 from amicleaner.run import clean
 from tests.flows.flow import FAR, HOME, NOW, OTHER, OWN, THIRD, Flow, decisions, reasons, removed
-from tests.standin import serve
+from tests.standin import identity, serve
+from tests.standin.wire import query
 
 CHANGES = {"DeregisterImage", "DeleteSnapshot"}
 
@@ -531,6 +532,20 @@ def test_outside_aws_a_role_that_breaks_does_not_pass_for_a_read_that_is_not_the
     with pytest.raises(AwsError, match="sts:AssumeRole failed"):
         flow.clean(role_arn=(role,), max_attempts=2, include_shared=True)
     assert flow.changes() == []
+
+
+@pytest.mark.parametrize("expiration", ["lately", "1e300", "", None])
+def test_a_role_that_ends_at_no_time_is_told_as_that(flow: Flow, expiration: str | None) -> None:
+    """It is no fault of the call that waits for the credentials."""
+    flow.add()
+    role = flow.role(OWN)
+
+    def answer(shape: dict[str, Any]) -> str:
+        return query({**shape, "Credentials": {**shape["Credentials"], "Expiration": expiration}})
+
+    flow.patch.setattr(identity, "query", answer)
+    error = flow.fails(role_arn=(role,))
+    assert "AssumeRole's answer makes no sense" in error.message
 
 
 def test_several_targets_are_deleted_at_once(flow: Flow) -> None:
