@@ -36,8 +36,8 @@ from amicleaner.clock import Clock
 from amicleaner.config import Config
 from amicleaner.errors import AmicleanerError
 from amicleaner.report.console import Console
-from amicleaner.report.text import visible_lines
 from amicleaner.result import Result
+from tests.hostile import moves_no_cursor
 from tests.standin import World, attach
 
 from .gallery import (
@@ -120,6 +120,29 @@ missing, or empty, or a word that is none.
 """
 TOKENS = {"nextToken", "NextToken"}
 """Where a listing ends, AWS alone knows."""
+
+
+ALWAYS = [
+    Change(call, kind, 0, name, 0, value)
+    for call, kind, name, value in (
+        (IMAGES, "foreign", 0, 0),
+        (IMAGES, "drop", "imageState", 0),
+        (IMAGES, "empty", "key", 0),
+        (IMAGES, "twice", "imageId", 0),
+        (IMAGES, "number", "volumeSize", 5),
+        (INSTANCES, "drop", "instanceState", 0),
+        (INSTANCES, "twice", "imageId", 0),
+        (GROUPS, "empty", "LaunchTemplateSpecification", 0),
+        (REFERENCES, "other", "imageId", 1),
+        ("GetParameters", "odd", "item", 0),
+        ("ListImagesInRecycleBin", "drop", "imageId", 0),
+        ("DescribeRegions", "empty", "item", 0),
+        ("ListAccounts", "drop", "Id", 0),
+        ("DeregisterImage", "other", "snapshotId", -1),
+        ("DescribeSnapshots", "date", "startTime", 7),
+    )
+]
+"""What once went wrong, or nearly."""
 
 
 @dataclass(frozen=True)
@@ -243,7 +266,7 @@ class Runs:
         self.ids = made.ids
         assert all(isinstance(stop, AmicleanerError) for stop in self.stops), self.stops
         for text in (out.getvalue(), err.getvalue()):
-            assert visible_lines(text) == text
+            assert moves_no_cursor(text)
         if case.output == "json":
             told = {ami["id"]: ami["outcome"] for ami in json.loads(out.getvalue())["amis"] if ami["outcome"]}
             assert told == {id: end.outcome for (_, id), end in result.amis.items()}
@@ -289,7 +312,30 @@ def test_whatever_aws_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     def check(case: Case) -> None:
         runs(case)
 
+    for change in ALWAYS:
+        runs(Case("organization", "json", True, True, None, (change,)))
     check()
+
+
+ORDINARY = ("drop", "empty", "text", "number", "date", "twice", "other", "wrap", "odd")
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("call", CALLS)
+def test_each_member_of_each_answer(monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """Each change alone, in a run that makes every call."""
+    runs = Runs(monkeypatch)
+    for kind in ORDINARY:
+        names: set[str] = set()
+        for number in range(100):
+            runs(Case("organization", "json", True, True, None, (Change(call, kind, 0, number, number, number),)))
+            new = {name for _, _, name in runs.aws.made}
+            if not new - names:
+                break
+            names |= new
+    for number in range(40):
+        for kind in ("tags", "foreign", "error"):
+            runs(Case("organization", "json", True, True, None, (Change(call, kind, 0, 0, number, number),)))
 
 
 @pytest.mark.parametrize("mode", ["plain", "organization", "named", "asks"])

@@ -52,6 +52,7 @@ def test_whatever_the_configuration_file(path: Path) -> None:
     @given(FILES | st.binary(max_size=40))
     @example(b"keep_previous = " + b"9" * 5000)
     @example(b"price_per_gib = nan")
+    @example(b"price_per_gib = " + b"9" * 400)
     def check(data: bytes) -> None:
         path.write_bytes(data)
         ended = end_of(["--config", str(path)])
@@ -90,7 +91,6 @@ CHANGES = st.lists(
         st.integers(0, 60),
         st.integers(0, 40),
     ),
-    min_size=1,
     max_size=3,
 )
 
@@ -106,13 +106,16 @@ def test_whatever_the_plan(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
     assert sum(ami["decision"] == "remove" for ami in whole["amis"]) > 3
 
     @settings(max_examples=max(1, settings().max_examples // 2), suppress_health_check=[HealthCheck.too_slow])
-    @given(CHANGES, st.booleans(), st.booleans())
-    def check(changes: list[Change], sealed: bool, asks: bool) -> None:
+    @given(CHANGES, st.sets(st.integers(0, len(whole["amis"]) - 1), max_size=4), st.booleans(), st.booleans())
+    @example([], {0, 1, 2, 3}, True, False)
+    def check(changes: list[Change], turned: set[int], sealed: bool, asks: bool) -> None:
         plan = copy.deepcopy(whole)
+        for number in turned:
+            ami = plan["amis"][number]
+            ami["decision"] = "keep" if ami["decision"] == "remove" else "remove"
         # Mostly of the AMIs: there is what would be done.
-        part: Any = plan["amis"] if changes[0].place % 3 else plan
         for change in changes:
-            change_json(part, change, runs.ids)
+            change_json(plan["amis"] if change.place % 3 and plan.get("amis") else plan, change, runs.ids)
         same = plan == whole and json.dumps(plan) == json.dumps(whole)
         if sealed:
             plan["sha256"] = digest(plan)

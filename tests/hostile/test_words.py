@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from amicleaner.cli import _status
 from amicleaner.config import Config
 from amicleaner.options import BY_NAME, OPTIONS
-from amicleaner.report.text import visible_lines
 from amicleaner.result import Result
+from tests.hostile import moves_no_cursor
 from tests.report.accounts import hostile
 
 ONLY_THERE = [option for option in OPTIONS if option.command_line_only]
@@ -78,7 +78,7 @@ def check_message(ended: Ended) -> None:
     assert ended.out == ""
     assert ended.err.startswith("Error: ")
     assert "fault of amicleaner" not in ended.err
-    assert visible_lines(ended.err) == ended.err
+    assert moves_no_cursor(ended.err)
 
 
 def said(words: list[str], option: str) -> bool:

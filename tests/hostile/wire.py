@@ -47,13 +47,13 @@ KINDS = ("drop", "empty", "text", "number", "date", "twice", "other", "wrap", "o
 
 @dataclass(frozen=True)
 class Change:
-    """The answer of `call` is changed, the `nth` time that it comes (0: each time): of the names of members the `name`-th,
-    of the members of that name the `place`-th, both counted round; `value` chooses in the same way."""
+    """The answer of `call` is changed, the `nth` time that it comes (0: each time): of the names of members the `name`-th
+    (or that name), of the members of that name the `place`-th, both counted round; `value` chooses in the same way."""
 
     call: str
     kind: str
     nth: int
-    name: int
+    name: int | str
     place: int
     value: int
 
@@ -71,6 +71,10 @@ CHANGE = st.builds(
 
 def at(values: Sequence[Any], number: int) -> Any:
     return values[number % len(values)]
+
+
+def named(names: Sequence[str], change: Change) -> str:
+    return change.name if isinstance(change.name, str) else str(at(names, change.name))
 
 
 class Hostile(Standin):
@@ -108,7 +112,7 @@ class Hostile(Standin):
         return answer
 
     def _refuse(self, call: Call, change: Change, request_id: str) -> Answer:
-        code, status = at(CODES, change.value), at(STATUSES, change.name)
+        code, status = at(CODES, change.value), at(STATUSES, change.place // 2)
         self.made.add((call.action, "error", code))
         return failure(call.service, ApiError(code, at(WORDS, change.place), status), request_id)
 
@@ -156,7 +160,10 @@ def _change_xml(root: ET.Element, change: Change, hostile: Hostile) -> Done | No
     names = sorted({tag(node) for _, node in nodes})
     if not names:
         return None
-    parent, node = at([entry for entry in nodes if tag(entry[1]) == at(names, change.name)], change.place)
+    name = named(names, change)
+    if name not in names:
+        return None
+    parent, node = at([entry for entry in nodes if tag(entry[1]) == name], change.place)
     inner = list(node)
     match change.kind:
         case "drop":
@@ -217,7 +224,10 @@ def change_json(root: Any, change: Change, ids: Sequence[str]) -> Done | None:
     names = sorted({name for _, _, name in places})
     if not names:
         return None
-    holder, key, name = at([entry for entry in places if entry[2] == at(names, change.name)], change.place)
+    chosen = [entry for entry in places if entry[2] == named(names, change)]
+    if not chosen:
+        return None
+    holder, key, name = at(chosen, change.place)
     old = holder[key]
     values = {"empty": ("",), "text": WORDS, "number": NUMBERS, "date": DATES, "other": ids, "odd": ODD}
     match change.kind:
