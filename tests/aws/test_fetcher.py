@@ -64,7 +64,6 @@ def test_own_completed_snapshots() -> None:
 @pytest.mark.parametrize(
     "items, told",
     [
-        ([{"ImageId": "ami-1"}], "ami-1 has no owner"),
         ([{"ImageId": "ami-1", "OwnerId": "222222222222"}], "ami-1 belongs to 222222222222"),
         (
             [{**OWNED, "ImageId": "ami-1"}, {**OWNED, "ImageId": "ami-1", "State": "available"}],

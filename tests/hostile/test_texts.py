@@ -90,7 +90,7 @@ def test_whatever_the_names_and_tags(monkeypatch: pytest.MonkeyPatch) -> None:
                     tags[f"{number:03}{ami['full'] * 125}"] = ami["full"] * 256
             world.region(HOME).add_image(ami["name"], created=NOW - ami["days"] * DAY, tags=tags)
         images = dict(world.region(HOME).images)
-        expected = expect(world, config, NOW, (OWN,), (), (HOME,)).removed
+        expected = expect(world, config, NOW, {(OWN, HOME)}, ()).removed
         runs.aws.begin(world)
         out, err = io.StringIO(), io.StringIO()
         view = Console(config, stdout=out, stderr=err, stdin=None, environ={}, clock=runs.time.clock, version="1")
