@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from ..errors import AwsError, NotOfferedError
 from ..models import Ami, Snapshot
 from .api import Api
+from .translate import AMI_GONE
 
 T = TypeVar("T", Ami, Snapshot)
 
@@ -33,12 +34,16 @@ def fetch_amis(api: Api) -> tuple[Ami, ...]:
     return tuple(amis[id] for id in sorted(amis))
 
 
-def fetch_snapshots(api: Api) -> tuple[Snapshot, ...]:
-    """All completed snapshots that the account owns in this Region."""
+def fetch_snapshots(api: Api) -> tuple[tuple[Snapshot, ...], tuple[str, ...]]:
+    """(all completed snapshots that the account owns in this Region, warnings)."""
     snapshots: dict[str, Snapshot] = {}
-    for snapshot in api.pages("DescribeSnapshots", OwnerIds=["self"], Filters=[{"Name": "status", "Values": ["completed"]}]):
-        _made(api, "DescribeSnapshots", "SnapshotId", Snapshot.from_aws, snapshot, snapshots)
-    return tuple(snapshots.values())
+    filters = [{"Name": "status", "Values": ["completed"]}]
+    try:
+        for snapshot in api.pages("DescribeSnapshots", OwnerIds=["self"], Filters=filters):
+            _made(api, "DescribeSnapshots", "SnapshotId", Snapshot.from_aws, snapshot, snapshots)
+    except NotOfferedError as error:
+        return (), (f"{error.action} is not offered by this endpoint: no orphan snapshots are looked for.",)
+    return tuple(snapshots.values()), ()
 
 
 def _made(
@@ -75,7 +80,7 @@ def fetch_shared_with(api: Api, ami: str, inside: Collection[str]) -> tuple[str,
     try:
         answer = api.call("DescribeImageAttribute", ImageId=ami, Attribute="launchPermission")
     except AwsError as error:
-        if error.code in {"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"}:
+        if error.code in AMI_GONE:
             return ()
         raise
     permissions = answer.get("LaunchPermissions")

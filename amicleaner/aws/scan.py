@@ -13,9 +13,9 @@ from ..models import Ami, Snapshot, Target, Use
 from ..plan import Inventory
 from . import usage
 from .fetcher import fetch_amis, fetch_recycle_bin, fetch_shared_with, fetch_snapshots
+from .side_by_side import side_by_side
 from .targets import Place
 from .usage import UsageOptions, UsageReading
-from .usage.side_by_side import side_by_side
 
 T = TypeVar("T")
 
@@ -128,8 +128,8 @@ class Scanner:
         bin = self._calls.submit(fetch_recycle_bin, api) if self._orphans else None
         try:
             reading = self.read(place)
-            owned = snapshots.result() if snapshots else ()
-            recycled, warnings = bin.result() if bin else (frozenset(), ())
+            owned, first = snapshots.result() if snapshots else ((), ())
+            recycled, second = bin.result() if bin else (frozenset(), ())
         except AwsError as error:
             # The AMIs are the first thing that a person expects to be told about: their error comes first.
             error.account = error.account or _owner(amis.result())
@@ -143,7 +143,7 @@ class Scanner:
             replace(reading, uses=with_account(reading.uses, api.target.account)),
             owned,
             recycled,
-            (*reading.warnings, *warnings),
+            (*reading.warnings, *first, *second),
         )
 
     def _shared(self, place: Place, ids: Sequence[str], inside: frozenset[str]) -> dict[str, tuple[str, ...]]:

@@ -17,9 +17,10 @@ from botocore.session import Session as BotocoreSession
 from ..config import ACCOUNT_ID, ROLE_ARN, Config
 from ..errors import AmicleanerError, UsageError
 from ..models import Target
-from .api import PLAIN, SENSELESS, Api
+from .api import Api
 from .session import Clients, new_session, with_credentials
-from .usage.side_by_side import side_by_side
+from .side_by_side import side_by_side
+from .translate import PLAIN, SENSELESS
 
 ACCOUNTS_AT_ONCE = 16
 """Accounts that are asked for their Regions at once, at most."""

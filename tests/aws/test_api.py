@@ -15,7 +15,8 @@ from botocore.credentials import ProcessProvider
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
 
-from amicleaner.aws.api import AWS_SUFFIXES, BAD_CREDENTIALS, PATIENCE, THROTTLES, TRANSIENT, Api
+from amicleaner.aws.api import AWS_SUFFIXES, PATIENCE, Api
+from amicleaner.aws.translate import BAD_CREDENTIALS, THROTTLES, TRANSIENT
 from amicleaner.clock import Clock
 from amicleaner.errors import AwsError, CredentialsError, NotOfferedError, ThrottledError, TransientError
 from amicleaner.models import CallRecord, Target

@@ -56,7 +56,7 @@ def test_own_amis_disabled_ones_included_sorted_and_once() -> None:
 
 def test_own_completed_snapshots() -> None:
     fake = api([{"SnapshotId": "snap-1"}, {"SnapshotId": "snap-1"}])
-    assert [snapshot.id for snapshot in fetch_snapshots(fake)] == ["snap-1"]
+    assert [snapshot.id for snapshot in fetch_snapshots(fake)[0]] == ["snap-1"]
     filters = [{"Name": "status", "Values": ["completed"]}]
     assert fake.asked == [("DescribeSnapshots", {"OwnerIds": ["self"], "Filters": filters})]
 

@@ -63,7 +63,7 @@ READS = [
     Read("DescribeInstanceRefreshes", "auto-scaling-groups", required=False, **AUTO),
     Read("DescribeImageReferences", "image-references", required=False),
     Read("DescribeImageAttribute", paged=False),
-    Read("DescribeSnapshots", options=("check_orphans",)),
+    Read("DescribeSnapshots", required=False, options=("check_orphans",)),
     Read("ListImagesInRecycleBin", required=False, options=("check_orphans",)),
     Read("DescribeRegions", paged=False, options=("region",)),
     Read("ListAccounts", service="organizations", options=("organization_role",)),
@@ -297,7 +297,7 @@ class TestWhatAnEndpointDoesNotHave:
         assert error.action == read.name
         assert f"--skip-check {read.check}" in error.hint
 
-    @pytest.mark.parametrize("action", ["DescribeImages", "DescribeSnapshots", "DescribeImageAttribute"])
+    @pytest.mark.parametrize("action", ["DescribeImages", "DescribeImageAttribute"])
     @pytest.mark.parametrize("kind", ["unknown", "http500"])
     def test_nor_is_what_no_check_stands_for(self, full: Flow, action: str, kind: str) -> None:
         full.outside_aws()

@@ -17,8 +17,9 @@ from ...clock import Clock
 from ...errors import AwsError, CredentialsError, ThrottledError, TransientError
 from ...models import Failure, Target
 from ..pace import TokenBucket
+from ..translate import AMI_GONE
 
-GONE = frozenset({"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidSnapshot.NotFound"})
+GONE = AMI_GONE | {"InvalidSnapshot.NotFound"}
 """What was to go has gone already (API reference, error codes)."""
 
 IN_USE = "InvalidSnapshot.InUse"

@@ -18,8 +18,8 @@ from typing import Any, Generic, Protocol, TypeVar
 from ...clock import Clock
 from ...errors import AwsError
 from ...models import Target, Use
+from ..translate import AMI_GONE
 from ..usage import merge_uses
-from .changes import GONE
 
 FRESH = 60.0
 """Seconds: how old an answer may be."""
@@ -287,7 +287,7 @@ def _one_by_one(
         try:
             return {id: tuple(ask(target, id)) for id in ids}
         except AwsError as error:
-            if error.code in GONE:  # nobody can use an AMI that is no more; its deregistration will say so
+            if error.code in AMI_GONE:  # nobody can use an AMI that is no more; its deregistration will say so
                 return {}
             raise
 

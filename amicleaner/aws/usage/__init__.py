@@ -17,6 +17,7 @@ from functools import partial
 
 from ...models import Use
 from ..api import Api
+from ..side_by_side import side_by_side
 from . import (
     aliases,
     auto_scaling_groups,
@@ -32,7 +33,6 @@ from . import (
 )
 from .findings import Findings, Mention, TemplateVersion
 from .place import AnyPlace, AskedPlace, Place, guarded
-from .side_by_side import side_by_side
 
 __all__ = [
     "ASKED",

@@ -15,9 +15,9 @@ from typing import Any
 
 from ...errors import AwsError
 from ..api import Api
+from ..side_by_side import side_by_side
 from .findings import Findings, Mention, User
 from .place import AnyPlace
-from .side_by_side import side_by_side
 
 CALL = "GetParameters"
 SCHEME = "resolve:"

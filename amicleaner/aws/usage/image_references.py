@@ -13,6 +13,7 @@ from typing import Any
 from ...errors import AwsError
 from ...models import UseKind
 from ..api import Api
+from ..translate import AMI_GONE
 from .findings import Findings, Mention, User
 from .place import AskedPlace, member
 
@@ -27,7 +28,6 @@ TYPES: list[dict[str, Any]] = [
     {"ResourceType": "imagebuilder:ImageRecipe"},
     {"ResourceType": "imagebuilder:ContainerRecipe"},
 ]
-GONE = frozenset({"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"})
 
 
 def parameter_name(path: str) -> str:
@@ -55,7 +55,7 @@ def ask(api: Api, images: Sequence[str]) -> Findings:
     try:
         references = list(api.pages(CALL, ImageIds=list(images), ResourceTypes=TYPES))
     except AwsError as error:
-        if error.code not in GONE:
+        if error.code not in AMI_GONE:
             raise
         if len(images) == 1:
             return Findings(warnings=[f"{images[0]} vanished while what refers to it was read"])

@@ -14,9 +14,9 @@ from functools import partial
 
 from ...errors import AwsError
 from ..api import Api
+from ..side_by_side import side_by_side
 from .findings import Findings, Pin, TemplateVersion
 from .launch_templates import CALL, TEMPLATE_GONE, VERSION_GONE, from_aws
-from .side_by_side import side_by_side
 
 AT_ONCE = 200
 """Version numbers in one call: as many as fit on one page of its answer."""

@@ -160,16 +160,18 @@ def test_real_threads_with_a_real_clock_do_the_same(monkeypatch: pytest.MonkeyPa
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("delete") and thread.is_alive() and now]
 
 
-def few_threads(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """A system that gives only so many threads to the deletion."""
-    begin, given = threading.Thread.start, iter(range(number))
+def few_threads(monkeypatch: pytest.MonkeyPatch, number: int) -> threading.Event:
+    """A system that gives only so many threads to the deletion; the event tells that one was refused."""
+    begin, given, refused = threading.Thread.start, iter(range(number)), threading.Event()
 
     def start(thread: threading.Thread) -> None:
         if thread.name.startswith("delete") and next(given, None) is None:
+            refused.set()
             raise RuntimeError("can't start new thread")
         begin(thread)
 
     monkeypatch.setattr(threading.Thread, "start", start)
+    return refused
 
 
 @pytest.mark.parametrize("threads", [0, 1, 3])
@@ -179,15 +181,14 @@ def test_a_system_without_a_thread_left_ends_it_and_nothing_is_lost(
 ) -> None:
     scene = Scene(emulator=orphans)
     amis = [scene.home.add(f"ami-{number}", f"snap-{number}") for number in range(20)]
-    call, lock = scene.home.call, threading.Lock()
+    call, lock, refused = scene.home.call, threading.Lock(), few_threads(monkeypatch, threads)
 
     def slowly(action: str, **parameters: Any) -> dict[str, Any]:
-        sleep(0.05)
+        assert refused.wait(10)
         with lock:
             return call(action, **parameters)
 
     monkeypatch.setattr(scene.home, "call", slowly)
-    few_threads(monkeypatch, threads)
     deleter = Deleter(scene.aws, listener=scene.heard)
     if orphans:
         for number in range(20):
@@ -196,7 +197,9 @@ def test_a_system_without_a_thread_left_ends_it_and_nothing_is_lost(
     else:
         ended = {result.id for result in deleter.remove([(HOME, ami) for ami in amis], scene.holders())}
     assert str(deleter.stopped_by) == "can't start new thread"
-    sleep(0.1)
+    for thread in threading.enumerate():
+        if thread.name.startswith("delete"):
+            thread.join(10)
     assert ended == {made.id for made in scene.home.made}
     assert len(ended) == threads
     assert {line.split()[0] for line in scene.heard.lines if not line.startswith("snap") or orphans} == ended

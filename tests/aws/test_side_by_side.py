@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from amicleaner.aws.usage.side_by_side import side_by_side
+from amicleaner.aws.side_by_side import side_by_side
 
 
 def test_results_stand_in_the_order_of_the_calls(threads: ThreadPoolExecutor) -> None:
