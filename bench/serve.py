@@ -1,5 +1,5 @@
 """One scenario, served by a process of its own: prints its URL and an access key, ends with its standard input, and then
-prints the summary of its log.
+prints the summary of its log, with the seconds from the first to the last changing call.
 
 python -m bench.serve large --latency 0.05
 """
@@ -32,7 +32,9 @@ def main() -> None:
     with serve(standin) as served:
         print(served.url, world.access_key(account), flush=True)
         sys.stdin.read()
-    json.dump(standin.calls.summary(), sys.stdout)
+    changes = [call.time.timestamp() for call in standin.calls.changing()]
+    span = max(changes) - min(changes) if changes else 0.0
+    json.dump({**standin.calls.summary(), "changing_seconds": span}, sys.stdout)
 
 
 if __name__ == "__main__":
