@@ -32,7 +32,10 @@ DAY = timedelta(days=1)
 # What XML can't hold, or would change: EC2 answers in XML, so that no name or tag has it.
 UNSENT = re.compile("[\x00-\x08\x0b\x0c\r\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 SENT = hostile.map(lambda text: UNSENT.sub("", text))
-KEYS = st.sampled_from(("environment", "role", "keep", "Environment", "role ", "a=b")) | SENT.filter(bool)
+# Of a key with a `=` in it `--keep-tag` has two readings, and obeys both: test_filters.py has those.
+KEYS = st.sampled_from(("environment", "role", "keep", "Environment", "role ")) | SENT.map(
+    lambda text: text.replace("=", "")
+).filter(bool)
 TEXTS = st.sampled_from(("", "web", "dev", "no-tags", "web.dev")) | SENT
 AMI: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
