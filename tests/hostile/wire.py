@@ -106,6 +106,8 @@ class Hostile(Standin):
             return self._refuse(call, refusal, request_id)
         answer = super()._answer(call, key, request_id)
         if refusal:
+            if answer.status == 200:
+                self.made.add((call.action, "acted", call.action))
             return self._refuse(call, refusal, request_id)
         for change in due if answer.status == 200 else ():
             answer = self._changed(call, change, answer)
