@@ -291,8 +291,8 @@ class Runs:
         assert before - set(made.home.snapshots) <= allowed
 
     def check_report(self, made: Gallery, result: Result) -> None:
-        """What is said to be gone is gone, but for another snapshot that AWS itself says it deleted with an AMI.  What is gone
-        is told, but where AWS acted and said that it refused: a stop may come before the next try finds out."""
+        """What is said to be gone is gone, but for another snapshot that AWS itself says it deleted with an AMI.  What is
+        gone is told, but where AWS acted and said that it refused: a stop may come before the next try finds out."""
         home = made.home
         removed = {id for (_, id), end in result.amis.items() if end.outcome == "removed"}
         assert removed.isdisjoint(home.images)
