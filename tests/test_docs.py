@@ -159,7 +159,9 @@ def test_the_page_of_json_names_each_member_and_kind() -> None:
 # Options, links
 
 
-FOREIGN = re.compile(r"^(?:aws|pip|apt-get|\.venv/bin/pip|python3 -m venv) .*$|pip install -q[^`]*", re.MULTILINE)
+FOREIGN = re.compile(
+    r"^(?:aws|pip|apt-get|\.venv/bin/pip|python3 -m venv) .*$|(?:pip install -q|python -m bench)[^`]*", re.MULTILINE
+)
 """Commands of others, with options of their own."""
 
 
