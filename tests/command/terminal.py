@@ -39,6 +39,10 @@ class Terminal:
         wanted = {"TERM": "xterm-256color", **(env or {})}
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        # At a Ctrl-C a terminal throws away what nobody has read yet; a test wants to see all of it.
+        modes = termios.tcgetattr(slave)
+        modes[3] |= termios.NOFLSH
+        termios.tcsetattr(slave, termios.TCSANOW, modes)
         streams = {stream: subprocess.PIPE if stream in piped else slave for stream in ("stdin", "stdout", "stderr")}
         self._process = subprocess.Popen(
             launched([*command(), *args]),
