@@ -195,7 +195,7 @@ command = Command(
 click.version_option(__version__, "-v", "--version", message="%(version)s", help="Print the version and exit.")(command)
 
 
-def _teach_completion() -> None:
+def register_completion() -> None:
     """Puts our suggestions behind click's completion, which knows no option with several values behind one flag."""
     from click import shell_completion as shells
 
@@ -224,8 +224,8 @@ def main(args: Sequence[str] | None = None) -> None:
     Without `args` the process is the command's own: it ends at once, also where a call to AWS still waits for its answer.
     """
     status = _status(args)
-    _let_go(sys.stdout)
-    _let_go(sys.stderr)
+    silence_broken_pipe(sys.stdout)
+    silence_broken_pipe(sys.stderr)
     if args is None and status and threading.active_count() > 1:
         # Python would wait for the threads of a reading that was given up, until the last of them has its answer.
         os._exit(status)
@@ -235,47 +235,47 @@ def main(args: Sequence[str] | None = None) -> None:
 def _status(args: Sequence[str] | None) -> int:
     try:
         if COMPLETE in os.environ:
-            _teach_completion()
+            register_completion()
         status = command.main(args=args, prog_name="amicleaner", standalone_mode=False)
         if sys.stdout is not None:  # there is none after `>&-`
             sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except click.ClickException as error:
-        _say(f"Error: {error.format_message()}\nTry 'amicleaner --help'.")
+        echo_error(f"Error: {error.format_message()}\nTry 'amicleaner --help'.")
         return error.exit_code
     except AmicleanerError as error:
-        _say(f"Error: {error}")
+        echo_error(f"Error: {error}")
         return error.exit_status
     except (KeyboardInterrupt, click.Abort):
-        _say("Interrupted.")
+        echo_error("Interrupted.")
         return 130
     except Interrupted as interrupted:
-        _say("Interrupted.")
+        echo_error("Interrupted.")
         return interrupted.status
     except BrokenPipeError:
         return 1
     except OSError as error:
-        _say(f"Error: The output can't be written: {error.strerror or error}.")
+        echo_error(f"Error: The output can't be written: {error.strerror or error}.")
         return 1
     except Exception as error:
         # A fault of this program.  Whatever it is, it ends the run, and a traceback helps nobody who cleans AMIs.
         if "--debug" in (sys.argv[1:] if args is None else args):
             raise
-        _say(
+        echo_error(
             f"Error: {type(error).__name__}: {error}\nThis is a fault of amicleaner: --debug shows where; please report it."
         )
         return 1
 
 
-def _say(text: str) -> None:
+def echo_error(text: str) -> None:
     """On standard error, where one can be written to.  What AWS and files say is in it: nothing of that moves the cursor."""
-    from .report.text import visible_lines
+    from .report.sanitize import escape_control_lines
 
     with contextlib.suppress(OSError):
-        click.echo(visible_lines(text), err=True)
+        click.echo(escape_control_lines(text), err=True)
 
 
-def _let_go(stream: IO[str] | None) -> None:
+def silence_broken_pipe(stream: IO[str] | None) -> None:
     """What can't be written goes nowhere: Python would complain of it once more when it flushes at its end."""
     if stream is None:
         return

@@ -66,7 +66,7 @@ class TransientError(AwsError):
     """A fault that may pass: a server error, a cut connection, a time-out."""
 
 
-class NotOfferedError(AwsError):
+class UnsupportedCallError(AwsError):
     """The endpoint does not have this call at all (an emulator, mostly)."""
 
 

@@ -24,7 +24,7 @@ Reason = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class RuleContext:
     """All that the rules may look at: one AMI, what uses it, its groups, and whom it is shared with as far as was asked."""
 
     ami: Ami
@@ -35,115 +35,115 @@ class Circumstances:
     now: datetime
 
 
-def in_use(it: Circumstances) -> str | None:
-    """Something names it."""
-    if not it.uses:
+def in_use(ctx: RuleContext) -> str | None:
+    """Something names ctx."""
+    if not ctx.uses:
         return None
-    more = f" and {len(it.uses) - 1} more" if len(it.uses) > 1 else ""
-    return f"It is used by {it.uses[0].label}{more}."
+    more = f" and {len(ctx.uses) - 1} more" if len(ctx.uses) > 1 else ""
+    return f"It is used by {ctx.uses[0].label}{more}."
 
 
-def state(it: Circumstances) -> str | None:
+def state(ctx: RuleContext) -> str | None:
     """Neither available nor failed: pending, disabled, or a state that this tool does not know."""
-    if it.ami.state != "available" and it.ami.state not in FAILED_STATES:
-        return f"Its state is {it.ami.state or 'unknown'}."
+    if ctx.ami.state != "available" and ctx.ami.state not in FAILED_STATES:
+        return f"Its state is {ctx.ami.state or 'unknown'}."
     return None
 
 
-def undated(it: Circumstances) -> str | None:
+def undated(ctx: RuleContext) -> str | None:
     """Without a creation date nobody can say what is old."""
-    return "Its creation date is missing or unreadable, so its age is unknown." if it.ami.created is None else None
+    return "Its creation date is missing or unreadable, so its age is unknown." if ctx.ami.created is None else None
 
 
-def protected(it: Circumstances) -> str | None:
+def protected(ctx: RuleContext) -> str | None:
     """`DeregistrationProtection` is a free text (EC2's `Image`): absent or `disabled` means none, all else protects."""
-    if it.ami.protection in ("", "disabled"):
+    if ctx.ami.protection in ("", "disabled"):
         return None
-    return f"It has deregistration protection ({it.ami.protection})."
+    return f"It has deregistration protection ({ctx.ami.protection})."
 
 
-def managed(it: Circumstances) -> str | None:
+def managed(ctx: RuleContext) -> str | None:
     """AWS Backup and Data Lifecycle Manager remove their AMIs themselves; their tags say so."""
-    for key, _ in it.ami.tags:
+    for key, _ in ctx.ami.tags:
         if key.startswith("aws:backup:"):
-            return "AWS Backup manages it."
+            return "AWS Backup manages ctx."
         if key.startswith("aws:dlm:") or key == "dlm:managed":
-            return "Data Lifecycle Manager manages it."
-    return "AWS Backup manages it." if it.ami.name.startswith("AwsBackup_") else None
+            return "Data Lifecycle Manager manages ctx."
+    return "AWS Backup manages ctx." if ctx.ami.name.startswith("AwsBackup_") else None
 
 
-def public(it: Circumstances) -> str | None:
-    """Everybody may launch it."""
-    return "It is public." if it.ami.public and not it.config.include_shared else None
+def public(ctx: RuleContext) -> str | None:
+    """Everybody may launch ctx."""
+    return "It is public." if ctx.ami.public and not ctx.config.include_shared else None
 
 
-def shared(it: Circumstances) -> str | None:
-    """Somebody outside the run may launch it."""
-    if not it.shared_with or it.config.include_shared:
+def shared(ctx: RuleContext) -> str | None:
+    """Somebody outside the run may launch ctx."""
+    if not ctx.shared_with or ctx.config.include_shared:
         return None
-    return f"It is shared with {', '.join(it.shared_with)}."
+    return f"It is shared with {', '.join(ctx.shared_with)}."
 
 
-def keep_tag(it: Circumstances) -> str | None:
+def keep_tag(ctx: RuleContext) -> str | None:
     """`KEY` or `KEY=VALUE`: a key may hold a `=` of its own, so both readings count."""
-    for key, value in it.ami.tags:
-        for wanted in it.config.keep_tag:
+    for key, value in ctx.ami.tags:
+        for wanted in ctx.config.keep_tag:
             if wanted in (key, f"{key}={value}"):
                 return f"It has the tag {wanted} of --keep-tag."
     return None
 
 
-def excluded(it: Circumstances) -> str | None:
+def excluded(ctx: RuleContext) -> str | None:
     """One of the excluded values is part of a grouped tag's value, or by name of the name."""
-    if it.config.mapping_key == "name":
-        texts = [it.ami.name]
+    if ctx.config.mapping_key == "name":
+        texts = [ctx.ami.name]
     else:
-        values = sorted(value for group in it.groups for _, value in group)
+        values = sorted(value for group in ctx.groups for _, value in group)
         texts = [*values, ".".join(values)]
-    for wanted in it.config.excluded_mapping_values:
+    for wanted in ctx.config.excluded_mapping_values:
         if any(wanted in text for text in texts):
             return f"--excluded-mapping-values excludes {wanted}."
     return None
 
 
-def recently_launched(it: Circumstances) -> str | None:
+def recently_launched(ctx: RuleContext) -> str | None:
     """`LastLaunchedTime` may be a day late (EC2's guide on AMIs), never early."""
-    days, launched = it.config.unused_days, it.ami.last_launched
-    if days is None or launched is None or _days(it.now, launched) > days:
+    days, launched = ctx.config.unused_days, ctx.ami.last_launched
+    if days is None or launched is None or _days(ctx.now, launched) > days:
         return None
     if launched == UNREADABLE:
         return "It was launched, and AWS's date of that is unreadable."
     return f"It was launched on {launched:%Y-%m-%d}, within {days} days."
 
 
-def not_selected(it: Circumstances) -> str | None:
+def not_selected(ctx: RuleContext) -> str | None:
     """Outside `--only-tag` (all of them) or `--only-name` (one of them)."""
-    pairs = {f"{key}={value}" for key, value in it.ami.tags}
-    if not pairs.issuperset(it.config.only_tag):
+    pairs = {f"{key}={value}" for key, value in ctx.ami.tags}
+    if not pairs.issuperset(ctx.config.only_tag):
         return "It does not have the tags of --only-tag."
-    if it.config.only_name and not any(fnmatchcase(it.ami.name, glob) for glob in it.config.only_name):
+    if ctx.config.only_name and not any(fnmatchcase(ctx.ami.name, glob) for glob in ctx.config.only_name):
         return "Its name matches none of --only-name."
     return None
 
 
-def no_tags(it: Circumstances) -> str | None:
+def no_tags(ctx: RuleContext) -> str | None:
     """By tags, without a value for any of the keys."""
-    if it.config.mapping_key == "tags" and UNTAGGED in it.groups and not it.config.include_untagged:
-        return f"It has none of the tags {', '.join(it.config.mapping_values)}."
+    if ctx.config.mapping_key == "tags" and UNTAGGED in ctx.groups and not ctx.config.include_untagged:
+        return f"It has none of the tags {', '.join(ctx.config.mapping_values)}."
     return None
 
 
-def no_match(it: Circumstances) -> str | None:
+def no_match(ctx: RuleContext) -> str | None:
     """By name, in no group."""
-    if it.groups:
+    if ctx.groups:
         return None
-    return f"Its name contains none of {', '.join(it.config.mapping_values)}."
+    return f"Its name contains none of {', '.join(ctx.config.mapping_values)}."
 
 
-def too_young(it: Circumstances) -> str | None:
+def too_young(ctx: RuleContext) -> str | None:
     """Younger than `--ami-min-days` whole days."""
-    days, created = it.config.ami_min_days, it.ami.created
-    if days < 0 or created is None or (it.now - created).days >= days:
+    days, created = ctx.config.ami_min_days, ctx.ami.created
+    if days < 0 or created is None or (ctx.now - created).days >= days:
         return None
     return f"It was created on {created:%Y-%m-%d}, less than {days} whole days ago."
 
@@ -152,7 +152,7 @@ def _days(now: datetime, then: datetime) -> float:
     return (now - then).total_seconds() / 86_400
 
 
-Rule = Callable[[Circumstances], str | None]
+Rule = Callable[[RuleContext], str | None]
 
 NAMED_RULES: tuple[tuple[Reason, Rule], ...] = (
     ("in-use", in_use),
@@ -179,10 +179,10 @@ RULES: tuple[tuple[Reason, Rule], ...] = (
 """What protects an AMI when groups are cleaned, in the order of the reasons."""
 
 
-def why_it_stays(it: Circumstances, rules: Sequence[tuple[Reason, Rule]] = RULES) -> tuple[Reason, str] | None:
+def keep_reason(ctx: RuleContext, rules: Sequence[tuple[Reason, Rule]] = RULES) -> tuple[Reason, str] | None:
     """The first reason that holds with its sentence, or None where the AMI may go."""
     for reason, rule in rules:
-        sentence = rule(it)
+        sentence = rule(ctx)
         if sentence is not None:
             return reason, sentence
     return None

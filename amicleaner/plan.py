@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .config import Config
-from .filters import NAMED_RULES, Circumstances, Reason, why_it_stays
+from .filters import NAMED_RULES, Reason, RuleContext, keep_reason
 from .mapper import UNTAGGED_LABEL, Group, groups_of, labels_of
 from .models import Ami, BlockSnapshot, Target, Use
 from .reducer import FAILED_STATES, reduce_group
@@ -47,7 +47,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class GroupSummary:
     """A row of the summary: a group and the AMIs of it that would go (or, for the untagged, that are only listed)."""
 
     target: Target
@@ -95,7 +95,7 @@ class Plan:
         return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
     @property
-    def listed(self) -> tuple[Listed, ...]:
+    def listed(self) -> tuple[GroupSummary, ...]:
         """The groups for the tables: by target, then by label, the untagged last.  An AMI of two groups stands in both."""
         rows: dict[tuple[Target, bool, str], list[Decision]] = {}
         for decision in self.decisions:
@@ -108,7 +108,7 @@ class Plan:
             target, untagged, label = key
             return (target, untagged, label == UNTAGGED_LABEL, label)
 
-        return tuple(Listed(key[0], key[2], key[1], tuple(rows[key])) for key in sorted(rows, key=order))
+        return tuple(GroupSummary(key[0], key[2], key[1], tuple(rows[key])) for key in sorted(rows, key=order))
 
 
 def make_plan(
@@ -189,8 +189,8 @@ def _grouped(inventory: Inventory, usage: Usage, config: Config, now: datetime, 
     for ami in inventory.amis:
         groups = groups_of(ami, config.mapping_key, config.mapping_values)
         groups = known.setdefault(groups, groups)
-        it = Circumstances(ami, usage.get((target.region, ami.id), ()), groups, (), config, now)
-        stays = why_it_stays(it)
+        ctx = RuleContext(ami, usage.get((target.region, ami.id), ()), groups, (), config, now)
+        stays = keep_reason(ctx)
         groups_by_id[ami.id] = groups
         if stays:
             staying[ami.id] = stays
@@ -236,15 +236,15 @@ def _named(inventory: Inventory, usage: Usage, config: Config, now: datetime, sh
     for ami in inventory.amis:
         if ami.id in named:
             uses = usage.get((target.region, ami.id), ())
-            it = Circumstances(ami, uses, (), shared.get((target, ami.id), ()), config, now)
-            decisions.append(_decision(target, ami, why_it_stays(it, rules), ("named", "It was named."), (), usage))
+            ctx = RuleContext(ami, uses, (), shared.get((target, ami.id), ()), config, now)
+            decisions.append(_decision(target, ami, keep_reason(ctx, rules), ("named", "It was named."), (), usage))
     return decisions
 
 
 def _shared(target: Target, ami: Ami, shared: Shared, config: Config, now: datetime) -> tuple[Reason, str] | None:
     """Asked only of what everything else would remove, so that it does not change who is among the N."""
-    it = Circumstances(ami, (), (), shared.get((target, ami.id), ()), config, now)
-    return why_it_stays(it, [rule for rule in NAMED_RULES if rule[0] == "shared"])
+    ctx = RuleContext(ami, (), (), shared.get((target, ami.id), ()), config, now)
+    return keep_reason(ctx, [rule for rule in NAMED_RULES if rule[0] == "shared"])
 
 
 def _decision(

@@ -11,16 +11,16 @@ from .audit import Audit, AuditLog, NullAudit
 from .aws.api import Api
 from .aws.scan import Scan, Scanner
 from .aws.session import Clients
-from .aws.targets import SessionMaker, find_accounts, find_places, make_session
+from .aws.targets import SessionMaker, find_accounts, find_locations, make_session
 from .aws.usage import UsageOptions
 from .clock import SYSTEM_CLOCK, Clock
 from .config import Config
-from .decide import Decided, decide, find_all_orphans, refusals
 from .errors import AmicleanerError, InputEnded
-from .execute import Execution
+from .execution import Execution
 from .interrupts import Interrupted, Interrupts
 from .models import Target
-from .report.saved import SavedPlan, check_writable, read_plan, write_plan
+from .planning import PlanningResult, decide, find_all_orphans, refusals
+from .report.plan_file import SavedPlan, check_writable, read_plan, write_plan
 from .result import Orphan, Result
 from .view import SilentView, View
 
@@ -86,7 +86,7 @@ class _Run:
         except RuntimeError as error:
             if _NO_THREAD not in str(error):
                 raise
-            raise AmicleanerError(_told(error)) from error
+            raise AmicleanerError(describe(error)) from error
 
     def _go(self, sessions: SessionMaker, stack: ExitStack) -> None:
         saved, audit = self._files(stack)
@@ -101,15 +101,15 @@ class _Run:
         accounts = find_accounts(config, sessions, self._api, named=bool(saved or config.save_plan))
         if saved:
             saved.check_accounts(account.id for account in accounts if not account.read_only)
-        places = find_places(accounts, config, self._api)
+        locations = find_locations(accounts, config, self._api)
         if saved:
-            saved.check_targets(place.api.target for place in places if not place.read_only)
+            saved.check_targets(location.api.target for location in locations if not location.read_only)
         options = UsageOptions(frozenset(config.skip_check), config.all_launch_template_versions)
         scanner = Scanner(options, orphans=config.check_orphans)
         stack.callback(scanner.close)
-        scans = scanner.scan(places)
+        scans = scanner.scan(locations)
         self._warn(scans, [(scan.inventory.target, warning) for scan in scans for warning in scan.warnings])
-        self.view.targets([scan.inventory.target for scan in scans if not scan.place.read_only])
+        self.view.targets([scan.inventory.target for scan in scans if not scan.location.read_only])
         execution = Execution(config, scanner, scans, audit, self.clock, self.interrupts, self.view)
         # Everything is read before the first orphan snapshot goes: what can't be read stops that deletion too.
         decided = decide(config, scanner, scans, self.clock, saved.removals if saved else None)
@@ -128,11 +128,11 @@ class _Run:
         self.view.warning(text)
 
     def _warn(self, scans: Sequence[Scan], found: Iterable[tuple[Target, str]]) -> None:
-        """Each warning once, with where it holds if the run is in several places."""
-        places: dict[str, list[Target]] = {}
+        """Each warning once, with where it holds if the run is in several locations."""
+        locations: dict[str, list[Target]] = {}
         for target, text in found:
-            places.setdefault(text, []).append(target)
-        for text, targets in places.items():
+            locations.setdefault(text, []).append(target)
+        for text, targets in locations.items():
             shown = [" ".join(filter(None, (target.account, target.region))) for target in dict.fromkeys(targets)]
             more = [f"and {len(shown) - 3} more"] if len(shown) > 3 else []
             said = f"{text} ({', '.join([*shown[:3], *more])})" if len(scans) > 1 else text
@@ -186,7 +186,7 @@ class _Run:
         self.view.removed_orphans(sum(result.outcome == "removed" for result in results.values()))
         self._ended(execution)
 
-    def _amis(self, decided: Decided, execution: Execution, saved: SavedPlan | None) -> None:
+    def _amis(self, decided: PlanningResult, execution: Execution, saved: SavedPlan | None) -> None:
         """The plan: shown, asked about, carried out."""
         config, plan = self.config, decided.plan
         self.result = replace(self.result, plan=plan)
@@ -215,7 +215,7 @@ class _Run:
         if isinstance(execution.stopped_by, OSError):
             raise execution.stopped_by
         if execution.stopped_by is not None:
-            self.problem(_told(execution.stopped_by))
+            self.problem(describe(execution.stopped_by))
             raise _Stopped
         if self.interrupts.status is not None:
             raise Interrupted(self.interrupts.status)
@@ -237,7 +237,7 @@ _NO_THREAD = "can't start new thread"
 """Python's words, in a RuntimeError."""
 
 
-def _told(error: Exception) -> str:
+def describe(error: Exception) -> str:
     """What stopped a run, for people."""
     if _NO_THREAD in str(error):
         return "The system gives this run no more threads: raise its limit on processes (ulimit -u, a container's)."

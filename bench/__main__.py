@@ -70,8 +70,8 @@ class Bench:
             Figure("10,000 AMIs, 50 ms a call", "s", middle(a, "wall"), middle(b, "wall"), "0.2.2", 1.0),
             Figure("calls for them, but one a group", "calls", calls - 300, 120, "a limit of 120", 1.0),
             Figure(
-                "the stand-in alone, requests a second", "1/s", able, needed, "what the program asks without latency", None,
-                "at least 5 times: the stand-in hides nothing",
+                "the fake AWS alone, requests a second", "1/s", able, needed, "what the program asks without latency", None,
+                "at least 5 times: the fake AWS hides nothing",
             ),
         ]  # fmt: skip
 
@@ -178,7 +178,7 @@ def write(figures: Sequence[Figure], runs: int) -> None:
         "# Figures",
         "",
         f"Made by `tox -e bench` on {datetime.now(UTC):%Y-%m-%d} with Python {platform.python_version()}. Whole processes,",
-        f"medians of {runs} runs, in turn with aws-amicleaner 0.2.2, against the stand-in of the tests.",
+        f"medians of {runs} runs, in turn with aws-amicleaner 0.2.2, against the fake AWS of the tests.",
         "",
         "![ratios](figures.svg)",
         "",

@@ -1,4 +1,4 @@
-"""How much the stand-in can serve: a slow one would hide how slow the program is."""
+"""How much the fake AWS can serve: a slow one would hide how slow the program is."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _ask(served: Served) -> int:
         answer = connection.getresponse()
         answer.read()
         if answer.status != http.client.OK:
-            raise RuntimeError(f"the stand-in answered {answer.status}")
+            raise RuntimeError(f"the fake AWS answered {answer.status}")
         done += 1
     connection.close()
     return done

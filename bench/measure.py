@@ -29,7 +29,7 @@ class Run:
 
 @dataclass(slots=True)
 class Served:
-    """A stand-in in a process of its own; `summary` is there when it has ended."""
+    """A fake AWS in a process of its own; `summary` is there when it has ended."""
 
     url: str
     key: str

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from tests.standin import World
-from tests.standin.region import RegionState
+from tests.fake_aws import World
+from tests.fake_aws.region import RegionState
 
 NEWEST = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ import argparse
 import json
 import sys
 
-from tests.standin import Standin, World, serve
-from tests.standin.__main__ import warm
+from tests.fake_aws import FakeAws, World, serve
+from tests.fake_aws.__main__ import warm
 
 from . import scenario
 
@@ -28,13 +28,13 @@ def main() -> None:
     build(world, options.count) if options.count else build(world)
     warm(world)
     account = min(world.accounts)
-    standin = Standin(world, latency=options.latency, rates=options.rates)
-    with serve(standin) as served:
+    fake_aws = FakeAws(world, latency=options.latency, rates=options.rates)
+    with serve(fake_aws) as served:
         print(served.url, world.access_key(account), flush=True)
         sys.stdin.read()
-    changes = [call.time.timestamp() for call in standin.calls.changing()]
+    changes = [call.time.timestamp() for call in fake_aws.calls.changing()]
     span = max(changes) - min(changes) if changes else 0.0
-    json.dump({**standin.calls.summary(), "changing_seconds": span}, sys.stdout)
+    json.dump({**fake_aws.calls.summary(), "changing_seconds": span}, sys.stdout)
 
 
 if __name__ == "__main__":

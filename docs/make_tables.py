@@ -1,6 +1,6 @@
 """Fills the parts of the documentation that are made from the program: between `<!-- made: NAME -->` and `<!-- end -->`.
 
-Run it after a change of an option or of a place of use:  python docs/make_tables.py
+Run it after a change of an option or of a source of use:  python docs/make_tables.py
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ def command_line_only() -> str:
     return ", ".join(f"`{option.flag}`" for option in OPTIONS if option.command_line_only) + "\n"
 
 
-def places() -> str:
-    """The places of use, by the check that leaves them out."""
-    found = sorted((*usage.PLACES, *usage.FOLLOWED, *usage.ASKED), key=lambda place: place.check)
-    rows = [(place.words, f"`{place.check}`", ", ".join(f"`{action}`" for action in place.actions)) for place in found]
+def sources() -> str:
+    """The sources of use, by the check that leaves them out."""
+    found = sorted((*usage.SOURCES, *usage.FOLLOWED, *usage.ON_DEMAND), key=lambda source: source.check)
+    rows = [(source.words, f"`{source.check}`", ", ".join(f"`{action}`" for action in source.actions)) for source in found]
     return _table(("what names the AMI", "check", "read with"), rows)
 
 
@@ -107,7 +107,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "option-names": option_names,
     "keys": keys,
     "command-line-only": command_line_only,
-    "places": places,
+    "sources": sources,
 }
 
 

@@ -98,7 +98,7 @@ def test_pure_rooms_know_only_each_other(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith(("aws/", "report/"))])
 def test_aws_and_report_know_nothing_of_each_other_and_of_those_above(name: str) -> None:
-    above = ("cli", "run", "decide", "execute", "demo", "completion", "report" if name.startswith("aws/") else "aws")
+    above = ("cli", "run", "planning", "execution", "demo", "completion", "report" if name.startswith("aws/") else "aws")
     for module in imports(name):
         assert module.split("/")[0] not in above, f"{name} imports {module}"
 

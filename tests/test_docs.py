@@ -18,7 +18,7 @@ import pytest
 
 import amicleaner
 from amicleaner import cli
-from amicleaner.aws.usage import ASKED, FOLLOWED, PLACES
+from amicleaner.aws.usage import FOLLOWED, ON_DEMAND, SOURCES
 from amicleaner.checks import CHECKS
 from amicleaner.config import Config
 from amicleaner.filters import RULES, Reason
@@ -118,8 +118,8 @@ def test_the_page_of_the_configuration_and_the_settings_say_the_same(tmp_path: P
 
 def test_every_place_of_use_is_told() -> None:
     page = text_of("docs/in-use.md")
-    for place in (*PLACES, *FOLLOWED, *ASKED):
-        assert f"| {place.words} | `{place.check}` |" in page
+    for source in (*SOURCES, *FOLLOWED, *ON_DEMAND):
+        assert f"| {source.words} | `{source.check}` |" in page
     assert {*re.findall(r"\| `([a-z-]+)` \| `", page)} == {*CHECKS}
 
 

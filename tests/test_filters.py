@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from amicleaner.config import Config
-from amicleaner.filters import NAMED_RULES, RULES, Circumstances, Reason, why_it_stays
+from amicleaner.filters import NAMED_RULES, RULES, Reason, RuleContext, keep_reason
 from amicleaner.mapper import groups_of
 from amicleaner.models import Ami
 from tests.strategies import NOW, image, use
@@ -21,7 +21,7 @@ def reason(ami: Ami, *, uses: int = 0, shared_with: tuple[str, ...] = (), now: d
     """Why an AMI stays, or None if it may go."""
     config = Config(**options)
     groups = groups_of(ami, config.mapping_key, config.mapping_values)
-    found = why_it_stays(Circumstances(ami, (use(ami),) * uses, groups, shared_with, config, now))
+    found = keep_reason(RuleContext(ami, (use(ami),) * uses, groups, shared_with, config, now))
     if found is None:
         return None
     assert found[1].endswith(".")
@@ -98,7 +98,7 @@ def test_reasons_fall_away_one_after_the_other() -> None:
 
 def test_who_uses_it_is_told() -> None:
     ami = tagged()
-    told = [why_it_stays(Circumstances(ami, (use(ami),) * count, (), (), Config(), NOW), [RULES[0]]) for count in (1, 2, 3)]
+    told = [keep_reason(RuleContext(ami, (use(ami),) * count, (), (), Config(), NOW), [RULES[0]]) for count in (1, 2, 3)]
     assert told == [
         ("in-use", "It is used by instance i-00000001 (stopped)."),
         ("in-use", "It is used by instance i-00000001 (stopped) and 1 more."),
@@ -283,7 +283,7 @@ def test_an_unreadable_date_of_the_last_launch_counts_as_just_now() -> None:
     ami = Ami.from_aws(
         {"ImageId": "ami-1", "State": "available", "CreationDate": "2020-01-01T00:00:00Z", "LastLaunchedTime": "?"}
     )
-    found = why_it_stays(Circumstances(ami, (), ((("role", "web"),),), (), Config(unused_days=0), NOW))
+    found = keep_reason(RuleContext(ami, (), ((("role", "web"),),), (), Config(unused_days=0), NOW))
     assert found == ("recently-launched", "It was launched, and AWS's date of that is unreadable.")
 
 
@@ -310,11 +310,11 @@ def test_an_unreadable_date_of_the_last_launch_counts_as_just_now() -> None:
 def test_each_reason_is_told_in_a_sentence(ami: Ami, options: dict[str, Any], sentence: str) -> None:
     config = Config(**options)
     groups = groups_of(ami, config.mapping_key, config.mapping_values)
-    found = why_it_stays(Circumstances(ami, (), groups, (), config, NOW))
+    found = keep_reason(RuleContext(ami, (), groups, (), config, NOW))
     assert found is not None
     assert found[1] == sentence
 
 
 def test_everybody_it_is_shared_with_is_told() -> None:
-    found = why_it_stays(Circumstances(tagged(), (), (), ("account 2", "account 3"), Config(), NOW))
+    found = keep_reason(RuleContext(tagged(), (), (), ("account 2", "account 3"), Config(), NOW))
     assert found == ("shared", "It is shared with account 2, account 3.")

@@ -14,8 +14,8 @@ import pytest
 
 from amicleaner.errors import AwsError
 from amicleaner.result import Result
+from tests.fake_aws.resources import Image
 from tests.flows.flow import Flow
-from tests.standin.resources import Image
 
 pytestmark = pytest.mark.once
 KEEP = 2
@@ -204,7 +204,7 @@ class Life:
         home, dice = self.flow.home, self.dice
         held = {id: list(image.snapshot_ids) for id, image in home.images.items()}
         before = Before(dict(home.images), set(home.snapshots), held, self.used)
-        self.flow.standin.faults.clear()
+        self.flow.fake_aws.faults.clear()
         faulty = dice.random() < 0.3
         if faulty:
             action = dice.choice([*READS, *CHANGES, *CHANGES])
@@ -301,7 +301,7 @@ def live(flow: Flow, seed: int, steps: int) -> Life:
     for step in range(steps):
         life.days_pass()
         life.run()
-        flow.standin.calls.clear()
+        flow.fake_aws.calls.clear()
         flow.view.told.clear()
         flow.view.questions.clear()
         assert len(flow.home.images) < 120, f"after {step} runs nothing goes any more"

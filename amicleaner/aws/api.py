@@ -16,11 +16,11 @@ from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
 from ..clock import SYSTEM_CLOCK, Clock
-from ..errors import AwsError, NotOfferedError, ThrottledError, TransientError
+from ..errors import AwsError, ThrottledError, TransientError, UnsupportedCallError
 from ..models import CallRecord, Target
+from .error_mapping import LACKS, PLAIN, about_credentials, map_error
 from .operations import OPERATIONS, Operation
-from .pace import Gate
-from .translate import LACKS, PLAIN, about_credentials, translate
+from .rate_limits import ReadLimiter
 
 # The DNS suffixes of AWS's partitions and of its dual-stack names (botocore's partitions.json); VPC endpoints have them too.
 AWS_SUFFIXES = (
@@ -72,12 +72,12 @@ class Api:
         self._stop = stop or Event()
         self._observe = observe
         self._answered: set[str] = set()
-        self._gates: dict[str, Gate] = {}
+        self._limiters: dict[str, ReadLimiter] = {}
 
     def call(self, action: str, *, attempts: int | None = None, **parameters: Any) -> dict[str, Any]:
         """One call (`DescribeImages`), tried again while its fault may pass, at most `attempts` times.
 
-        Raises an `AwsError`, or one of its kinds: `ThrottledError`, `TransientError`, `NotOfferedError`, `CredentialsError`.
+        Raises an `AwsError`, or one of its kinds: `ThrottledError`, `TransientError`, `UnsupportedCallError`, `CredentialsError`.
         """
         operation = OPERATIONS[action]
         limit = attempts or self._attempts
@@ -85,34 +85,34 @@ class Api:
         while True:
             tried += 1
             if operation.many:
-                self._gates.setdefault(action, Gate(self.clock, many=True))
-            if not operation.changes and action in self._gates:
-                self._gates[action].enter()
+                self._limiters.setdefault(action, ReadLimiter(self.clock, many=True))
+            if not operation.changes and action in self._limiters:
+                self._limiters[action].enter()
             started = self.clock.monotonic()
             try:
                 client = self._client(operation.service)
             except (boto.BotoCoreError, *PLAIN) as exception:
                 if isinstance(exception, boto.BotoCoreError) or about_credentials(exception):
-                    raise self._translate(action, operation, exception) from exception
+                    raise self._map_error(action, operation, exception) from exception
                 raise self.error(action, type(exception).__name__, str(exception)) from exception
             try:
                 answer: dict[str, Any] = getattr(client, operation.method)(**parameters)
                 if operation.changes:
                     _check_done(answer)
             except Exception as exception:
-                error = self._translate(action, operation, exception)
+                error = self._map_error(action, operation, exception)
                 self._record(operation, action, started, error.code)
                 # What has answered before, a further page too, is there, and broken now.
                 lacks = action not in self._answered and _lacks(action, operation, error, client.meta.endpoint_url)
-                if isinstance(error, NotOfferedError) and action in self._answered:
+                if isinstance(error, UnsupportedCallError) and action in self._answered:
                     error = self.error(action, error.code, error.message)
                 if not isinstance(error, ThrottledError | TransientError) or tried >= _tries(error, limit, lacks):
-                    raise (_not_offered(error) if lacks else error) from exception
+                    raise (_unsupported(error) if lacks else error) from exception
                 if self._stop.is_set():
                     raise error from exception
                 longest = MAX_WAIT
                 if isinstance(error, ThrottledError):
-                    self._gates.setdefault(action, Gate(self.clock)).throttled()
+                    self._limiters.setdefault(action, ReadLimiter(self.clock)).throttled()
                     longest = MAX_WAIT_THROTTLED
                 self.clock.sleep(min(longest, 0.25 * 2 ** min(tried - 1, 10)) * random.uniform(0.5, 1.0))
             else:
@@ -152,8 +152,8 @@ class Api:
             seconds = self.clock.monotonic() - started
             self._observe(CallRecord(f"{operation.service}:{action}", self.target, seconds, outcome))
 
-    def _translate(self, action: str, operation: Operation, exception: Exception) -> AwsError:
-        return translate(f"{operation.service}:{action}", exception, self.target)
+    def _map_error(self, action: str, operation: Operation, exception: Exception) -> AwsError:
+        return map_error(f"{operation.service}:{action}", exception, self.target)
 
 
 def _lacks(action: str, operation: Operation, error: AwsError, endpoint: str) -> bool:
@@ -165,8 +165,8 @@ def _lacks(action: str, operation: Operation, error: AwsError, endpoint: str) ->
     return error.status in {500, 501} or error.code == "ResponseParserError"
 
 
-def _not_offered(error: AwsError) -> NotOfferedError:
-    return NotOfferedError(
+def _unsupported(error: AwsError) -> UnsupportedCallError:
+    return UnsupportedCallError(
         error.action, error.code, error.message, account=error.account, region=error.region, hint=error.hint or LACKS
     )
 

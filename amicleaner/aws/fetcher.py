@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
-from ..errors import AwsError, NotOfferedError
+from ..errors import AwsError, UnsupportedCallError
 from ..models import Ami, Snapshot
 from .api import Api
-from .translate import AMI_GONE
+from .error_mapping import AMI_GONE
 
 T = TypeVar("T", Ami, Snapshot)
 
@@ -41,7 +41,7 @@ def fetch_snapshots(api: Api) -> tuple[tuple[Snapshot, ...], tuple[str, ...]]:
     try:
         for snapshot in api.pages("DescribeSnapshots", OwnerIds=["self"], Filters=filters):
             _made(api, "DescribeSnapshots", "SnapshotId", Snapshot.from_aws, snapshot, snapshots)
-    except NotOfferedError as error:
+    except UnsupportedCallError as error:
         return (), (f"{error.action} is not offered by this endpoint: no orphan snapshots are looked for.",)
     return tuple(snapshots.values()), ()
 
@@ -65,7 +65,7 @@ def fetch_recycle_bin(api: Api) -> tuple[frozenset[str], tuple[str, ...]]:
     """(ids of the AMIs in the Recycle Bin, warnings).  One of them can come back, and then needs its snapshots."""
     try:
         images = list(api.pages("ListImagesInRecycleBin"))
-    except NotOfferedError as error:
+    except UnsupportedCallError as error:
         return frozenset(), (f"{error.action} is not offered by this endpoint: the Recycle Bin is not looked at.",)
     if not all(image.get("ImageId") for image in images):
         raise api.error("ListImagesInRecycleBin", "MalformedResponse", "an image has no ImageId")

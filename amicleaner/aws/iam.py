@@ -1,4 +1,4 @@
-"""The least IAM policy for a run (`--iam-policy`), made from the registry of places, so that the two can't drift apart."""
+"""The least IAM policy for a run (`--iam-policy`), made from the registry of sources, so that the two can't drift apart."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def policy(
     with, the others to each role.  `sts:GetCallerIdentity` needs no permission (STS API reference), so it is not here.
     """
     skipped = frozenset(skip)
-    places = [place for place in (*usage.PLACES, *usage.FOLLOWED, *usage.ASKED) if place.check not in skipped]
-    reads = {"ec2:DescribeImages"}.union(*(place.actions for place in places))
+    sources = [source for source in (*usage.SOURCES, *usage.FOLLOWED, *usage.ON_DEMAND) if source.check not in skipped]
+    reads = {"ec2:DescribeImages"}.union(*(source.actions for source in sources))
     if not include_shared:
         reads.add("ec2:DescribeImageAttribute")
     if check_orphans:
@@ -47,7 +47,7 @@ def policy(
     if regions:
         reads.add("ec2:DescribeRegions")
     narrow = reads & RESOURCES.keys()
-    behind = set().union(*(place.via for place in places)) - reads
+    behind = set().union(*(source.via for source in sources)) - reads
     assumed = {*roles, *([f"arn:*:iam::*:role/{organization_role}"] if organization_role else ())}
 
     statements = [_statement("Read", reads - narrow)]

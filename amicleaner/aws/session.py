@@ -14,9 +14,9 @@ from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.session import Session as BotocoreSession
 from botocore.utils import EVENT_ALIASES
 
-from .answers import check_answer
 from .operations import OPERATIONS
-from .slim import SlimLoader
+from .trimmed_models import TrimmedLoader
+from .validate_response import validate_response
 
 CONNECTIONS = 16
 """Open connections to one service in one Region of one account, at most."""
@@ -27,7 +27,7 @@ CONNECTIONS = 16
 _making = RLock()
 
 
-_loader = SlimLoader()
+_loader = TrimmedLoader()
 """One for all sessions: a service model is loaded once, however many accounts take part."""
 
 
@@ -44,7 +44,7 @@ def new_session(*, profile: str | None = None) -> boto3.Session:
     session.register_component("event_emitter", EventAliaser(events, _aliases))
     session.get_scoped_config()  # botocore looks for a profile, and into the files, only once something of them is needed
     session.register_component("data_loader", _loader)
-    events.register("after-call", check_answer)
+    events.register("after-call", validate_response)
     made = boto3.Session(botocore_session=session)
     # boto3 adds its own folder of models to the loader, for each session anew.
     _loader.search_paths[:] = dict.fromkeys(_loader.search_paths)

@@ -18,9 +18,9 @@ from ..config import ACCOUNT_ID, ROLE_ARN, Config
 from ..errors import AmicleanerError, UsageError
 from ..models import Target
 from .api import Api
+from .concurrency import run_concurrently
+from .error_mapping import PLAIN, SENSELESS
 from .session import Clients, new_session, with_credentials
-from .side_by_side import side_by_side
-from .translate import PLAIN, SENSELESS
 
 ACCOUNTS_AT_ONCE = 16
 """Accounts that are asked for their Regions at once, at most."""
@@ -44,7 +44,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """One Region of one account of the run, with its calls."""
 
     api: Api
@@ -73,14 +73,14 @@ def find_accounts(config: Config, sessions: SessionMaker, make_api: ApiMaker, *,
     return _Finder(config, sessions, make_api).accounts(named)
 
 
-def find_places(accounts: Sequence[Account], config: Config, make_api: ApiMaker) -> list[Place]:
+def find_locations(accounts: Sequence[Account], config: Config, make_api: ApiMaker) -> list[Location]:
     """Every (account, Region) of the run, targets first, sorted.
 
     Where profiles have Regions of their own, the other accounts are read there too: what they use there protects.
     """
     with ThreadPoolExecutor(ACCOUNTS_AT_ONCE, thread_name_prefix="account") as pool:
         targets = [account for account in accounts if not account.read_only]
-        regions = side_by_side(pool, [partial(_regions, account, config, make_api) for account in targets])
+        regions = run_concurrently(pool, [partial(_regions, account, config, make_api) for account in targets])
         cleaned = {account.id: set(found) for account, found in zip(targets, regions, strict=True)}
         wanted = set().union(*regions)
         if not wanted:
@@ -88,15 +88,15 @@ def find_places(accounts: Sequence[Account], config: Config, make_api: ApiMaker)
         # Patterns mean the same in every account: what one of them has left out is not enabled there.
         more = [account for account in accounts if account.read_only or not (config.region or cleaned[account.id] == wanted)]
         # What is not enabled in an account can't be asked there, and holds nothing.
-        enabled = side_by_side(pool, [partial(_enabled_regions, account, config, make_api) for account in more])
+        enabled = run_concurrently(pool, [partial(_enabled_regions, account, config, make_api) for account in more])
     read = {account.id: wanted.intersection(found) for account, found in zip(more, enabled, strict=True)}
-    places = []
+    locations = []
     for account in accounts:
         own = cleaned.get(account.id, set())
         for region in sorted(own | read.get(account.id, set())):
             clients = _clients(account.session, region, config)
-            places.append(Place(make_api(Target(account.id, region), clients), clients, read_only=region not in own))
-    return sorted(places, key=lambda place: (place.read_only, place.api.target))
+            locations.append(Location(make_api(Target(account.id, region), clients), clients, read_only=region not in own))
+    return sorted(locations, key=lambda location: (location.read_only, location.api.target))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from ..result import Result
 from . import tables
 from .document import document, why_kept
 from .formats import render
-from .line import added_line
 from .progress import Progress
-from .question import Answers
+from .prompt import Prompt
+from .sanitize import escape_control, escape_control_lines
+from .summary_line import added_line
 from .terminal import styles_for, width_of
-from .text import visible, visible_lines
 
 _INTERRUPTS = (130, 143)
 
@@ -45,8 +45,8 @@ class Console:
         version: str,
     ) -> None:
         for stream in (stdout, stderr):
-            _never_refuse(stream)
-            _wait_for_room(stream)
+            escape_unencodable(stream)
+            set_blocking(stream)
         self._config = config
         self._clock = clock
         self._version = version
@@ -55,7 +55,7 @@ class Console:
         self._talk = stdout if config.output == "table" else stderr
         self._styles = styles_for(self._talk, environ)
         self._error_styles = self._styles if self._talk is stderr else styles_for(stderr, environ)
-        self._answers = Answers(stdin, self._talk)
+        self._answers = Prompt(stdin, self._talk)
         self._progress = Progress(stderr, environ, clock)
         # Calls come back in many threads: a line of progress must not get between another thread's text.
         self._lock = RLock()
@@ -70,11 +70,11 @@ class Console:
 
     def warning(self, text: str) -> None:
         """On standard error."""
-        self._print(self._errors, visible_lines(f"Warning: {text}"))
+        self._print(self._errors, escape_control_lines(f"Warning: {text}"))
 
     def problem(self, text: str) -> None:
         """On standard error."""
-        self._print(self._errors, self._error_styles.red(visible_lines(f"Error: {text}")))
+        self._print(self._errors, self._error_styles.red(escape_control_lines(f"Error: {text}")))
 
     def retrieving(self, config: Config) -> None:
         """The values in force; AMIs that were named need none of them."""
@@ -90,7 +90,7 @@ class Console:
         self._bold("Default values : ==>")
         for name, value in values.items():
             if value is not None:
-                self._print(self._talk, self._styles.green(visible(f"{name} : {value}")))
+                self._print(self._talk, self._styles.green(escape_control(f"{name} : {value}")))
         self._say("")
         self._bold("Retrieving AMIs to clean ...")
 
@@ -98,7 +98,7 @@ class Console:
         """A line each for `--debug`; progress on a terminal otherwise."""
         if self._config.debug:
             where = ", ".join(filter(None, (record.target.account, record.target.region)))
-            line = visible_lines(f"{record.action} ({where}): {record.outcome}, {record.seconds:.3f} s")
+            line = escape_control_lines(f"{record.action} ({where}): {record.outcome}, {record.seconds:.3f} s")
             # In the thread of the call, whose answer must not be lost because nobody reads of it.
             with suppress(OSError):
                 self._print(self._errors, line)
@@ -223,10 +223,10 @@ class Console:
         return self._answers.read(lambda: self._print(self._talk, question, end=""))
 
     def _bold(self, text: str) -> None:
-        self._print(self._talk, self._styles.bold(visible(text)))
+        self._print(self._talk, self._styles.bold(escape_control(text)))
 
     def _say(self, text: str) -> None:
-        self._print(self._talk, visible_lines(text))
+        self._print(self._talk, escape_control_lines(text))
 
     def _show(self, progress: str) -> None:
         with self._lock:
@@ -241,14 +241,14 @@ class Console:
                 stream.flush()
 
 
-def _never_refuse(stream: IO[str] | None) -> None:
+def escape_unencodable(stream: IO[str] | None) -> None:
     """A letter that the stream's encoding lacks becomes an escape, where Python would raise."""
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")
 
 
-def _wait_for_room(stream: IO[str] | None) -> None:
+def set_blocking(stream: IO[str] | None) -> None:
     """Another program may have left a terminal or a pipe in the mode in which a slow reader is an error."""
     with suppress(AttributeError, OSError, ValueError):
         if stream is not None:

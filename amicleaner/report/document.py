@@ -16,7 +16,7 @@ from ..config import Config
 from ..models import AmiResult, Failure, SnapshotResult
 from ..plan import Decision
 from ..result import Orphan, Result
-from .line import monthly_usd
+from .summary_line import monthly_usd
 
 VERSION = 1
 

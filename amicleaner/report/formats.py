@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .text import visible
+from .sanitize import escape_control
 
 COLUMNS = (
     "account", "region", "group", "id", "name", "created", "decision", "reason", "used_by", "snapshots", "size_gib",
@@ -80,11 +80,11 @@ def _row(ami: Mapping[str, Any]) -> list[str]:
 
 
 def _harmless(cell: str) -> str:
-    return ("'" if _FORMULA.match(cell) else "") + visible(cell)
+    return ("'" if _FORMULA.match(cell) else "") + escape_control(cell)
 
 
 def _escaped(cell: str) -> str:
-    text = _MARKUP.sub(r"\\\g<0>", visible(cell))
+    text = _MARKUP.sub(r"\\\g<0>", escape_control(cell))
     # Spaces at the ends of a cell would be taken for its padding.
     inner = text.strip(" ")
     if not inner:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from prettytable import PrettyTable
 
-from .text import LEFT_TO_RIGHT_MARK, columns, head, is_right_to_left, visible
+from .sanitize import LEFT_TO_RIGHT_MARK, columns, escape_control, head, is_right_to_left
 
 _BORDERS = 3
 """What a column takes beside its text: a border and two spaces (and one border more at the end)."""
@@ -31,7 +31,7 @@ class Column:
 
 def table(columns_: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None = None) -> str:
     """The rows, in their order, as a table of at most `width` columns.  Cells may hold anything."""
-    cells = [[visible(cell) for cell in row] for row in rows]
+    cells = [[escape_control(cell) for cell in row] for row in rows]
     if width is None:
         return _draw(columns_, cells)
     natural = [max(map(columns, (column.title, *(row[index] for row in cells)))) for index, column in enumerate(columns_)]

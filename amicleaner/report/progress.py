@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import IO
 
 from ..clock import Clock
+from .sanitize import columns, cut, escape_control
 from .terminal import MUTE, is_terminal, width_of
-from .text import columns, cut, visible
 
 _INTERVAL = 0.1
 """Seconds between two drawings: faster is not seen, and slows the run on a slow connection."""
@@ -33,7 +33,7 @@ class Progress:
         """Draws `text` instead of what stands there, unless it was drawn just now."""
         if self._stream is None or self._clock.monotonic() < self._next:
             return
-        line = cut(visible(text), (width_of(self._stream) or 80) - 1)
+        line = cut(escape_control(text), (width_of(self._stream) or 80) - 1)
         self._write("\r" + line + " " * (self._drawn - columns(line)))
         self._drawn = columns(line)
         self._next = self._clock.monotonic() + _INTERVAL

@@ -10,7 +10,7 @@ from ..filters import Reason
 from ..models import Outcome, UseKind
 from ..options import BY_NAME
 from .document import PLAN_OPTIONS, VERSION, digest
-from .text import cut
+from .sanitize import cut
 
 _AGAIN = "Save the plan again with --save-plan."
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..models import AmiResult, Failure, Snapshot, SnapshotResult, Target
-from ..plan import Decision, Listed, Plan
+from ..plan import Decision, GroupSummary, Plan
 from .layout import Column, table
 
 _WHERE = (Column("Account"), Column("Region", 9))
@@ -64,7 +64,7 @@ def failed(title: str, results: Iterable[AmiResult | SnapshotResult], several: b
     return table(_columns((Column(title), Column("Code", 12), Column("Message", 12)), several), rows, width)
 
 
-def label(listed: Listed) -> str:
+def label(listed: GroupSummary) -> str:
     """A group as the tables name it."""
     return f"{listed.label} (excluded)" if listed.excluded else listed.label
 
@@ -81,7 +81,7 @@ def _where(target: Target, several: bool, *cells: str) -> list[str]:
     return [target.account, target.region, *cells] if several else list(cells)
 
 
-def _by_name(listed: Listed) -> list[Decision]:
+def _by_name(listed: GroupSummary) -> list[Decision]:
     return sorted(listed.decisions, key=lambda decision: (decision.ami.name, decision.ami.id))
 
 

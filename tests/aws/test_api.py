@@ -16,9 +16,9 @@ from botocore.parsers import ResponseParserError
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
 
 from amicleaner.aws.api import AWS_SUFFIXES, PATIENCE, Api
-from amicleaner.aws.translate import BAD_CREDENTIALS, THROTTLES, TRANSIENT
+from amicleaner.aws.error_mapping import BAD_CREDENTIALS, THROTTLES, TRANSIENT
 from amicleaner.clock import Clock
-from amicleaner.errors import AwsError, CredentialsError, NotOfferedError, ThrottledError, TransientError
+from amicleaner.errors import AwsError, CredentialsError, ThrottledError, TransientError, UnsupportedCallError
 from amicleaner.models import CallRecord, Target
 
 AWS = "https://ec2.eu-west-1.amazonaws.com"
@@ -222,9 +222,9 @@ def test_each_try_is_seen() -> None:
         (boto.UnauthorizedSSOTokenError(), CredentialsError, "Give AWS credentials"),
         (boto.LoginTokenLoadError(error_msg="x"), CredentialsError, "Give AWS credentials"),
         (boto.ParamValidationError(report="x"), AwsError, "ParamValidationError"),
-        (refused("InvalidAction"), NotOfferedError, "InvalidAction: no"),
-        (refused("UnknownOperationException", 404), NotOfferedError, "UnknownOperationException"),
-        (NotImplementedError(), NotOfferedError, "NotImplementedError: the simulation does not have this call"),
+        (refused("InvalidAction"), UnsupportedCallError, "InvalidAction: no"),
+        (refused("UnknownOperationException", 404), UnsupportedCallError, "UnknownOperationException"),
+        (NotImplementedError(), UnsupportedCallError, "NotImplementedError: the simulation does not have this call"),
     ],
 )
 def test_kinds_of_errors(fault: Exception, kind: type[AwsError], words: str) -> None:
@@ -396,7 +396,7 @@ LACKING: list[Callable[[], Exception]] = [
 
 @pytest.mark.parametrize("fault", LACKING)
 def test_an_emulator_that_keeps_failing_does_not_have_the_call(fault: Callable[[], Exception]) -> None:
-    told = Fake(fault(), endpoint=EMULATOR).fails(NotOfferedError, "DescribeImageReferences")
+    told = Fake(fault(), endpoint=EMULATOR).fails(UnsupportedCallError, "DescribeImageReferences")
     assert "DescribeImageReferences" in str(told)
     assert "endpoint" in told.hint
 
@@ -410,7 +410,7 @@ def test_aws_always_has_it(fault: Callable[[], Exception], suffix: str) -> None:
 
 @pytest.mark.parametrize("endpoint", ["https://amazonaws.com.example.org", "https://notamazonaws.com", "http://localhost"])
 def test_what_only_looks_like_aws_is_not(endpoint: str) -> None:
-    Fake(refused("x", 500), endpoint=endpoint, attempts=1).fails(NotOfferedError, "DescribeImageReferences")
+    Fake(refused("x", 500), endpoint=endpoint, attempts=1).fails(UnsupportedCallError, "DescribeImageReferences")
 
 
 @pytest.mark.parametrize(
@@ -454,6 +454,6 @@ def test_an_emulators_passing_fault_passes() -> None:
 def test_nonsense_is_given_up_early() -> None:
     """A person waits, and an emulator answers nonsense to each call that it lacks."""
     fake = Fake(ResponseParserError("x"), endpoint=EMULATOR)
-    fake.fails(NotOfferedError, "DescribeImageReferences")
+    fake.fails(UnsupportedCallError, "DescribeImageReferences")
     assert len(fake.asked) == 4
     assert sum(fake.slept) < 2

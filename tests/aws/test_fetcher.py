@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from amicleaner.aws.fetcher import fetch_amis, fetch_recycle_bin, fetch_shared_with, fetch_snapshots
-from amicleaner.errors import AwsError, NotOfferedError
+from amicleaner.errors import AwsError, UnsupportedCallError
 from amicleaner.models import Target
 
 
@@ -105,7 +105,7 @@ def test_a_thing_without_an_id_is_an_error(fetch: Any, item: dict[str, Any]) -> 
 def test_the_recycle_bin() -> None:
     found, warnings = fetch_recycle_bin(api([{"ImageId": "ami-1"}, {"ImageId": "ami-2"}]))
     assert (sorted(found), warnings) == (["ami-1", "ami-2"], ())
-    found, warnings = fetch_recycle_bin(api(NotOfferedError("ec2:ListImagesInRecycleBin", "InvalidAction", "no")))
+    found, warnings = fetch_recycle_bin(api(UnsupportedCallError("ec2:ListImagesInRecycleBin", "InvalidAction", "no")))
     assert found == set()
     assert "ec2:ListImagesInRecycleBin is not offered" in warnings[0]
     for broken in (refused("UnauthorizedOperation"), [{"ImageId": "ami-1"}, {}], [{"ImageId": ""}]):

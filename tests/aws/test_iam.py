@@ -159,15 +159,15 @@ READS = sorted(
 
 def test_it_is_enough_for_all_reads(account: Account) -> None:
     document = policy(deletes=False, include_shared=True)
-    account.standin.allow = actions(document, via=False)
-    account.standin.allow_via = actions(document, via=True)
+    account.fake_aws.allow = actions(document, via=False)
+    account.fake_aws.allow_via = actions(document, via=True)
     everything(account)
 
 
 @pytest.mark.parametrize("action", READS)
 def test_each_action_is_needed(account: Account, action: str) -> None:
     document = policy(deletes=False, include_shared=True)
-    account.standin.allow = actions(document, via=False) - {action}
-    account.standin.allow_via = actions(document, via=True) - {action}
+    account.fake_aws.allow = actions(document, via=False) - {action}
+    account.fake_aws.allow_via = actions(document, via=True) - {action}
     with pytest.raises(AwsError, match=action):
         everything(account)

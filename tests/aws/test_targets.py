@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from amicleaner.aws.api import Api
 from amicleaner.aws.session import Clients
-from amicleaner.aws.targets import Place, find_accounts, find_places, make_session, select_regions
+from amicleaner.aws.targets import Location, find_accounts, find_locations, make_session, select_regions
 from amicleaner.config import Config
 from amicleaner.errors import AmicleanerError, CredentialsError, UsageError
 from amicleaner.models import CallRecord, Target
@@ -62,28 +62,34 @@ def keys_of(account: str) -> Any:
 
 
 class Run:
-    """The places of one run, and the calls that it took."""
+    """The locations of one run, and the calls that it took."""
 
     def __init__(self, *, named: bool = False, **options: Any) -> None:
         self.calls: list[CallRecord] = []
         config = Config(**options)
-        self.places = find_places(find_accounts(config, make_session, self.api, named=named), config, self.api)
+        self.locations = find_locations(find_accounts(config, make_session, self.api, named=named), config, self.api)
 
     def api(self, target: Target, clients: Clients) -> Api:
         return Api(target, clients, observe=self.calls.append, attempts=1)
 
     @property
     def targets(self) -> list[tuple[str, str]]:
-        return [(place.api.target.account, place.api.target.region) for place in self.places if not place.read_only]
+        return [
+            (location.api.target.account, location.api.target.region)
+            for location in self.locations
+            if not location.read_only
+        ]
 
     @property
     def only_read(self) -> list[tuple[str, str]]:
-        return [(place.api.target.account, place.api.target.region) for place in self.places if place.read_only]
+        return [
+            (location.api.target.account, location.api.target.region) for location in self.locations if location.read_only
+        ]
 
 
-def account_of(place: Place) -> str:
-    """Whose credentials a place really has."""
-    return str(place.api.call("GetCallerIdentity")["Account"])
+def account_of(location: Location) -> str:
+    """Whose credentials a location really has."""
+    return str(location.api.call("GetCallerIdentity")["Account"])
 
 
 # One account
@@ -152,7 +158,7 @@ def test_several_profiles_are_several_accounts(profiles: Profiles) -> None:
     profiles(two=TWO, one=ONE)
     run = Run(profile=("two", "one"))
     assert run.targets == [(ONE, "eu-west-1"), (TWO, "eu-west-1")]
-    assert [account_of(place) for place in run.places] == [ONE, TWO]
+    assert [account_of(location) for location in run.locations] == [ONE, TWO]
 
 
 def test_each_profile_has_its_region_unless_regions_are_given(profiles: Profiles) -> None:
@@ -198,15 +204,15 @@ def test_a_broken_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_roles_are_assumed_from_the_one_account_which_is_no_target() -> None:
     run = Run(role_arn=(role(TWO), role(ONE)))
     assert run.targets == [(ONE, "eu-west-1"), (TWO, "eu-west-1")]
-    assert [account_of(place) for place in run.places] == [ONE, TWO]
+    assert [account_of(location) for location in run.locations] == [ONE, TWO]
 
 
 def test_roles_of_a_profile_have_its_region_and_its_other_settings(profiles: Profiles) -> None:
     profiles("region = us-east-1\nsdk_ua_app_id = from-profile", base=TWO)
-    (place,) = Run(role_arn=role(ONE), profile="base").places
-    assert place.api.target == Target(ONE, "us-east-1")
-    assert account_of(place) == ONE
-    assert place.clients("ec2").meta.config.user_agent_appid == "from-profile"
+    (location,) = Run(role_arn=role(ONE), profile="base").locations
+    assert location.api.target == Target(ONE, "us-east-1")
+    assert account_of(location) == ONE
+    assert location.clients("ec2").meta.config.user_agent_appid == "from-profile"
 
 
 def test_the_same_account_by_two_roles_counts_once() -> None:
@@ -222,9 +228,9 @@ def test_the_external_id_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None
         return Api(target, clients)
 
     config = Config(role_arn=(role(ONE),), external_id="secret")
-    (place,) = find_places(find_accounts(config, lambda _: session, api), config, api)
+    (location,) = find_locations(find_accounts(config, lambda _: session, api), config, api)
     assert asked == []
-    assert account_of(place) == ONE
+    assert account_of(location) == ONE
     assert asked == [{"RoleArn": role(ONE), "RoleSessionName": "amicleaner", "ExternalId": "secret"}]
 
 
@@ -266,8 +272,8 @@ def organization() -> list[str]:
 def test_all_accounts_of_an_organization_the_own_one_with_its_own_credentials(organization: list[str]) -> None:
     run = Run(organization_role="cleaner")
     assert run.targets == [(account, "eu-west-1") for account in sorted([OWN, *organization])]
-    assert [account_of(place) for place in run.places] == sorted([OWN, *organization])
-    arns = {place.api.target.account: place.api.call("GetCallerIdentity")["Arn"] for place in run.places}
+    assert [account_of(location) for location in run.locations] == sorted([OWN, *organization])
+    arns = {location.api.target.account: location.api.call("GetCallerIdentity")["Arn"] for location in run.locations}
     assert {account for account, arn in arns.items() if "assumed-role/cleaner" in arn} == set(organization)
 
 
@@ -295,8 +301,8 @@ def test_accounts_that_are_only_read_are_read_where_the_targets_are(profiles: Pr
     run = Run(profile="one", region=("eu-west-1", "eu-west-2"), used_by_profile="two", used_by_role_arn=role("3" * 12))
     assert run.targets == [(ONE, "eu-west-1"), (ONE, "eu-west-2")]
     assert run.only_read == [(account, region) for account in (TWO, "3" * 12) for region in ("eu-west-1", "eu-west-2")]
-    assert [place.read_only for place in run.places] == [False, False, True, True, True, True]
-    assert {account_of(place) for place in run.places if place.read_only} == {TWO, "3" * 12}
+    assert [location.read_only for location in run.locations] == [False, False, True, True, True, True]
+    assert {account_of(location) for location in run.locations if location.read_only} == {TWO, "3" * 12}
 
 
 def test_what_is_a_target_too_is_a_target(profiles: Profiles) -> None:

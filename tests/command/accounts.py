@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from amicleaner.demo import IMAGES
-from tests.standin import RegionState, Served, Standin, World, serve
+from tests.fake_aws import FakeAws, RegionState, Served, World, serve
 
 QUESTION = "Do you want to continue and remove {} AMIs [y/N] ? : "
 ORPHAN_QUESTION = "Do you want to continue and remove {} orphan snapshots [y/N] ? : "
@@ -16,14 +16,14 @@ ORPHAN_QUESTION = "Do you want to continue and remove {} orphan snapshots [y/N] 
 
 @dataclass
 class Account:
-    """One account and Region of the stand-in, served."""
+    """One account and Region of the fake AWS, served."""
 
     served: Served
     region: RegionState
 
     @property
-    def standin(self) -> Standin:
-        return self.served.standin
+    def fake_aws(self) -> FakeAws:
+        return self.served.fake_aws
 
     @property
     def environment(self) -> dict[str, str]:
@@ -39,7 +39,7 @@ class Account:
 
     def deletions(self) -> list[tuple[str, str]]:
         """The changing calls that came, with the id that each names."""
-        calls = self.standin.calls.changing()
+        calls = self.fake_aws.calls.changing()
         return [(call.action, str(call.params.get("ImageId") or call.params.get("SnapshotId"))) for call in calls]
 
 
@@ -47,7 +47,7 @@ class Account:
 def account() -> Iterator[Account]:
     """An empty account."""
     world = World()
-    with serve(Standin(world)) as served:
+    with serve(FakeAws(world)) as served:
         yield Account(served, world.region())
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.standin import Fault
+from tests.fake_aws import Fault
 
 from .accounts import Account, article_account
 from .process import Finished, only_with_a_full_device, run
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-PLACE = {"AWS_DEFAULT_REGION": "eu-west-1"}
-NOWHERE = {**CREDENTIALS, **PLACE, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+SOURCE = {"AWS_DEFAULT_REGION": "eu-west-1"}
+NOWHERE = {**CREDENTIALS, **SOURCE, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
 """Nobody listens there: whoever asks AWS fails."""
 
 
@@ -44,7 +44,7 @@ def check(finished: Finished, status: int, *words: str, lines: int = 2) -> None:
 
 
 def test_no_credentials() -> None:
-    check(run("-f", env=PLACE), 1, "credentials", "a profile, environment variables or a role")
+    check(run("-f", env=SOURCE), 1, "credentials", "a profile, environment variables or a role")
 
 
 def test_no_region() -> None:
@@ -54,14 +54,14 @@ def test_no_region() -> None:
 def test_an_unknown_profile(tmp_path: Path) -> None:
     (tmp_path / "config").write_text("[profile work]\nregion = eu-west-1\n")
     files = {"AWS_CONFIG_FILE": str(tmp_path / "config")}
-    check(run("-f", "--profile", "wrok", env={**files, **PLACE}), 2, "(wrok) could not be found", "exist: work.")
-    check(run("-f", env={**files, **PLACE, "AWS_PROFILE": "wrok"}), 1, "(wrok) could not be found", "exist: work.")
+    check(run("-f", "--profile", "wrok", env={**files, **SOURCE}), 2, "(wrok) could not be found", "exist: work.")
+    check(run("-f", env={**files, **SOURCE, "AWS_PROFILE": "wrok"}), 1, "(wrok) could not be found", "exist: work.")
 
 
 @pytest.mark.parametrize("name", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
 def test_a_broken_aws_configuration(name: str, tmp_path: Path) -> None:
     (tmp_path / "broken").write_text("[[[ no configuration\n")
-    check(run("-f", env={**PLACE, name: str(tmp_path / "broken")}), 1, "can't be read", str(tmp_path / "broken"))
+    check(run("-f", env={**SOURCE, name: str(tmp_path / "broken")}), 1, "can't be read", str(tmp_path / "broken"))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_process_that_gives_no_credentials(
         helper.write_text(f"#!/bin/sh\necho '{prints}'\n")
         helper.chmod(0o755)
     (tmp_path / "config").write_text(f"[default]\ncredential_process = {helper}\n")
-    env = {**PLACE, "AWS_ENDPOINT_URL": NOWHERE["AWS_ENDPOINT_URL"], "AWS_CONFIG_FILE": str(tmp_path / "config")}
+    env = {**SOURCE, "AWS_ENDPOINT_URL": NOWHERE["AWS_ENDPOINT_URL"], "AWS_CONFIG_FILE": str(tmp_path / "config")}
     finished = run("-f", *option, env=env)
     check(finished, 1, "credentials", words if not option else "")
     assert "output" not in finished.err
@@ -84,7 +84,7 @@ def test_a_process_that_gives_no_credentials(
 
 def test_the_file_of_a_token_that_is_not_there(tmp_path: Path) -> None:
     token = {"AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"), "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/r"}
-    check(run("-f", env={**PLACE, **token}), 1, str(tmp_path / "token"), "credentials", "a token's file")
+    check(run("-f", env={**SOURCE, **token}), 1, str(tmp_path / "token"), "credentials", "a token's file")
 
 
 def test_a_session_token_with_a_line_break_is_not_shown(account: Account) -> None:
@@ -99,13 +99,13 @@ def test_a_region_that_does_not_exist(account: Account) -> None:
 
 
 def test_an_expired_token(account: Account) -> None:
-    key = account.standin.world.keys[account.standin.world.access_key()]
+    key = account.fake_aws.world.keys[account.fake_aws.world.access_key()]
     key.expires = datetime(2020, 1, 1, tzinfo=UTC)
     check(run("-f", env=account.environment), 1, "RequestExpired", "Renew your AWS credentials")
 
 
 def test_a_denied_read_names_what_to_grant(account: Account) -> None:
-    account.standin.faults.append(Fault("DescribeInstances", "refuse", times=None))
+    account.fake_aws.faults.append(Fault("DescribeInstances", "refuse", times=None))
     finished = run("-f", env=account.environment)
     check(finished, 1, "ec2:DescribeInstances", "UnauthorizedOperation", "eu-west-1", "--skip-check instances")
 
@@ -125,7 +125,7 @@ def test_somebody_listens_and_never_answers() -> None:
 
 @pytest.mark.parametrize("kind", ["html", "xhtml"])
 def test_something_else_than_aws_answers(account: Account, kind: str) -> None:
-    account.standin.faults.append(Fault("*", kind, times=None))  # type: ignore[arg-type]
+    account.fake_aws.faults.append(Fault("*", kind, times=None))  # type: ignore[arg-type]
     check(run("-f", env=account.environment), 1, "ec2:DescribeImages failed in Region eu-west-1")
 
 
@@ -141,20 +141,20 @@ def test_an_endpoint_that_is_no_url(url: str) -> None:
 def test_files_that_are_not_there(account: Account, option: str, tmp_path: Path) -> None:
     path = str(tmp_path / "nowhere" / "file")
     check(run(option, path, env=account.environment), 2, path)
-    assert account.standin.calls.count() == 0
+    assert account.fake_aws.calls.count() == 0
 
 
 @pytest.mark.parametrize("option", ["--audit-log", "--save-plan", "--apply-plan", "--config"])
 def test_a_folder_is_no_file(account: Account, option: str, tmp_path: Path) -> None:
     check(run(option, str(tmp_path), env=account.environment), 2, str(tmp_path))
-    assert account.standin.calls.count() == 0
+    assert account.fake_aws.calls.count() == 0
 
 
 @only_with_a_full_device
 @pytest.mark.parametrize("option", ["--audit-log", "--save-plan"])
 def test_a_full_device_is_refused_before_aws_is_asked(account: Account, option: str) -> None:
     check(run("-f", option, "/dev/full", env=account.environment), 2, "/dev/full")
-    assert account.standin.calls.count() == 0
+    assert account.fake_aws.calls.count() == 0
 
 
 # The command line

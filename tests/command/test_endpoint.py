@@ -14,7 +14,7 @@ import boto3
 import pytest
 
 from amicleaner.demo import IMAGES, REGION
-from tests.standin import Fault
+from tests.fake_aws import Fault
 
 from .accounts import FOUR, Account, article_account, snapshot_of
 from .process import Finished, run
@@ -107,7 +107,7 @@ def fill(url: str, backend: Any) -> dict[str, str]:
     return ids
 
 
-# The stand-in
+# The fake AWS
 
 
 @pytest.fixture(scope="module")
@@ -148,10 +148,10 @@ def said_to_be_gone(finished: Finished) -> set[str]:
 
 def test_what_came_into_use_between_the_question_and_the_yes_stays(account: Account) -> None:
     def configure(*_: object) -> None:
-        if account.standin.calls.count("DescribeImageAttribute") == 4:
+        if account.fake_aws.calls.count("DescribeImageAttribute") == 4:
             account.region.add_launch_configuration(FOUR[1], "new-one")
 
-    account.standin.after("DescribeImageAttribute", configure)
+    account.fake_aws.after("DescribeImageAttribute", configure)
     finished = run(answer="y\n", env=account.environment)
     assert (finished.status, finished.err) == (0, "")
     assert [line for line in finished.lines if line.startswith(f"{FOUR[1]} stays: ") and "new-one" in line]
@@ -162,7 +162,7 @@ def test_what_came_into_use_between_the_question_and_the_yes_stays(account: Acco
 
 def test_behind_a_proxy_that_was_cut_off_nobody_knows_what_aws_did(account: Account, tmp_path: Path) -> None:
     """urllib3 tells it like a proxy that can't be reached, and AWS has acted."""
-    account.standin.faults.append(Fault("DeregisterImage", "lost"))
+    account.fake_aws.faults.append(Fault("DeregisterImage", "lost"))
     proxy = {"AWS_ENDPOINT_URL": "http://ec2.example", "http_proxy": account.environment["AWS_ENDPOINT_URL"]}
     log = tmp_path / "audit.jsonl"
     finished = run("-f", "--max-attempts", "1", "--audit-log", str(log), env={**account.environment, **proxy})
@@ -180,7 +180,7 @@ def test_what_aws_refuses_is_told_and_the_others_go(account: Account) -> None:
     protected, refused, kept, easy = FOUR
     account.region.images[protected].deregistration_protection = "enabled"
     account.region.snapshots[snapshot_of(kept)].refusal = ("UnauthorizedOperation", "You may not.")
-    account.standin.faults.append(
+    account.fake_aws.faults.append(
         Fault("DeregisterImage", "refuse", when=lambda call: call.params["ImageId"] == refused, message="Not that one.")
     )
     finished = run(answer="y\n", env=account.environment)

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.standin import Call, Fault, World
+from tests.fake_aws import Call, Fault, World
 
 from .accounts import QUESTION, Account, article_account, large_account, snapshot_of
 from .process import Finished, Running, command, environment, only_with_a_full_device
@@ -115,9 +115,9 @@ def test_while_the_options_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number, status", [(SIGINT, 130), (SIGTERM, 143)])
 @pytest.mark.parametrize("action", ["DescribeImages", "DescribeInstances", "DescribeImageReferences"])
 def test_while_reading_it_ends_at_once(account: Account, action: str, number: Signals, status: int) -> None:
-    account.standin.faults.append(Fault(action, "hang", times=None))
+    account.fake_aws.faults.append(Fault(action, "hang", times=None))
     with Running("-f", env=account.environment) as running:
-        wait_for(lambda: account.standin.calls.of(action))
+        wait_for(lambda: account.fake_aws.calls.of(action))
         running.signal(number)
         finished = running.finish(timeout=SOON)
     assert finished.status == status
@@ -127,9 +127,9 @@ def test_while_reading_it_ends_at_once(account: Account, action: str, number: Si
 
 
 def test_ctrl_c_while_reading_at_a_terminal(account: Account) -> None:
-    account.standin.faults.append(Fault("DescribeInstances", "hang", times=None))
+    account.fake_aws.faults.append(Fault("DescribeInstances", "hang", times=None))
     with Terminal(env=account.environment) as terminal:
-        wait_for(lambda: account.standin.calls.of("DescribeInstances"))
+        wait_for(lambda: account.fake_aws.calls.of("DescribeInstances"))
         terminal.type(CTRL_C)
         finished = terminal.finish(timeout=SOON)
     assert finished.status == 130
@@ -159,13 +159,13 @@ def interrupted(large: Account, number: Signals, *args: str) -> Finished:
         time.sleep(0.3)
 
     with Running("-f", "--keep-previous", "0", *args, env=large.environment) as running:
-        large.standin.before("DeregisterImage", at(3, interrupt))
+        large.fake_aws.before("DeregisterImage", at(3, interrupt))
         return running.finish()
 
 
 def check_the_truth(large: Account, removed: set[str]) -> None:
     """Some began, what began came to its end, nothing new began; what is called removed is gone, and nothing else."""
-    calls = large.standin.calls.of("DeregisterImage")
+    calls = large.fake_aws.calls.of("DeregisterImage")
     assert 3 <= len(calls) <= 2 + AT_ONCE
     assert all(call.outcome == "OK" for call in calls)
     assert removed == {str(call.params["ImageId"]) for call in calls}
@@ -215,7 +215,7 @@ def test_ctrl_c_at_a_terminal_in_the_middle(large: Account) -> None:
             terminal.type(CTRL_C)
             time.sleep(0.3)
 
-        large.standin.before("DeregisterImage", at(3, press))
+        large.fake_aws.before("DeregisterImage", at(3, press))
         finished = terminal.finish()
     assert finished.status == 130
     # The terminal echoes ^C wherever the cursor is: before a line, beside the progress, in the middle of a word.
@@ -226,9 +226,9 @@ def test_ctrl_c_at_a_terminal_in_the_middle(large: Account) -> None:
 
 
 def test_the_second_one_ends_it_at_once(large: Account) -> None:
-    large.standin.faults.append(Fault("DeregisterImage", "hang", nth=3, times=None))
+    large.fake_aws.faults.append(Fault("DeregisterImage", "hang", nth=3, times=None))
     with Running("-f", "--keep-previous", "0", env=large.environment) as running:
-        wait_for(lambda: large.standin.calls.count("DeregisterImage") >= 3)
+        wait_for(lambda: large.fake_aws.calls.count("DeregisterImage") >= 3)
         running.signal(SIGINT)
         time.sleep(0.5)
         assert running.alive
@@ -241,10 +241,10 @@ def test_the_second_one_ends_it_at_once(large: Account) -> None:
 
 def test_a_reading_beside_the_deletion_holds_nothing_up(account: Account) -> None:
     # The second reading is the one after the yes.
-    account.standin.faults.append(Fault("DescribeInstances", "hang", nth=2, times=None))
+    account.fake_aws.faults.append(Fault("DescribeInstances", "hang", nth=2, times=None))
     with Running("--output", "json", env=account.environment) as running:
         running.answer("y\n")
-        wait_for(lambda: account.standin.calls.count("DescribeInstances") == 2)
+        wait_for(lambda: account.fake_aws.calls.count("DescribeInstances") == 2)
         running.signal(SIGTERM)
         finished = running.finish(timeout=SOON)
     assert finished.status == 143
@@ -259,7 +259,7 @@ def test_a_signal_that_the_caller_ignores_stays_ignored(large: Account) -> None:
         os.kill(process.pid, SIGINT)
         time.sleep(0.3)
 
-    large.standin.before("DeregisterImage", at(3, interrupt))
+    large.fake_aws.before("DeregisterImage", at(3, interrupt))
     shell = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
     with subprocess.Popen(
         [*shell, *command(), "-f", "--keep-previous", "0"], env=environment(large.environment), stdout=subprocess.PIPE
@@ -283,7 +283,7 @@ def test_a_reader_of_one_line(account: Account) -> None:
 
 def test_a_reader_that_goes_in_the_middle_of_a_deletion(large: Account) -> None:
     gone = threading.Event()
-    large.standin.before("DeregisterImage", at(3, lambda: gone.wait(SOON)))
+    large.fake_aws.before("DeregisterImage", at(3, lambda: gone.wait(SOON)))
     with Running("-f", "--keep-previous", "0", env=large.environment) as running:
         while not running.read_line().endswith(" deregistered\n"):
             pass
@@ -291,7 +291,7 @@ def test_a_reader_that_goes_in_the_middle_of_a_deletion(large: Account) -> None:
         gone.set()
         finished = running.finish()
     assert (finished.status, finished.err) == (1, "")
-    calls = large.standin.calls.of("DeregisterImage")
+    calls = large.fake_aws.calls.of("DeregisterImage")
     assert len(calls) < COUNT
     assert all(call.outcome == "OK" for call in calls)
     assert len(large.images) == len(large.snapshots) == COUNT - len(calls)
@@ -316,7 +316,7 @@ def test_a_reader_that_is_slow_misses_nothing() -> None:
 
 def test_the_data_comes_though_the_reader_of_the_talk_went(large: Account) -> None:
     gone = threading.Event()
-    large.standin.before("DeregisterImage", at(3, lambda: gone.wait(SOON)))
+    large.fake_aws.before("DeregisterImage", at(3, lambda: gone.wait(SOON)))
     words = [*command(), "-f", "--keep-previous", "0", "--output", "json"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(words, env=environment(large.environment), **pipes) as process:  # type: ignore[call-overload]
@@ -327,7 +327,7 @@ def test_the_data_comes_though_the_reader_of_the_talk_went(large: Account) -> No
         out = process.stdout.read()
         assert process.wait(60) == 1
     removed = {ami["id"] for ami in json.loads(out)["amis"] if ami["outcome"] == "removed"}
-    assert removed == {str(call.params["ImageId"]) for call in large.standin.calls.of("DeregisterImage")}
+    assert removed == {str(call.params["ImageId"]) for call in large.fake_aws.calls.of("DeregisterImage")}
     assert len(large.images) == len(large.snapshots) == COUNT - len(removed)
 
 

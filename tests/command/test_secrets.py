@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.standin import Fault
+from tests.fake_aws import Fault
 
 from .accounts import Account, large_account
 from .process import run
@@ -20,7 +20,7 @@ SECRETS = {
     "AMICLEANER_EXTERNAL_ID": "ei/NOBODY-MAY-SEE-IT",
 }
 MADE = ("secret-of-", "token-of-")
-"""How the stand-in's credentials of an assumed role begin."""
+"""How the fake AWS's credentials of an assumed role begin."""
 
 SIGNED = (
     "The Canonical String for this request should have been\n'POST\n/\n\nhost:ec2\n"
@@ -38,7 +38,7 @@ REFUSED = (
 def account() -> Iterator[Account]:
     """Three AMIs here and three in an account whose role asks for an external id."""
     with large_account(3) as account:
-        world = account.standin.world
+        world = account.fake_aws.world
         world.add_role(OTHER, external_id=SECRETS["AMICLEANER_EXTERNAL_ID"])
         for number in range(3):
             world.region("eu-west-1", OTHER).add_image(f"web-{number}", tags={"environment": "prod", "role": "web"})
@@ -65,9 +65,9 @@ def all_that_was_said(account: Account, folder: Path, *options: str) -> str:
 @pytest.mark.parametrize("options", [(), ("--output", "json"), ("--explain", "--full-report")], ids=" ".join)
 def test_no_secret_is_shown_or_written(account: Account, tmp_path: Path, options: tuple[str, ...]) -> None:
     said = all_that_was_said(account, tmp_path, *options)
-    asked = [call for call in account.standin.calls.records if call.action == "AssumeRole"]
+    asked = [call for call in account.fake_aws.calls.records if call.action == "AssumeRole"]
     assert {call.params["ExternalId"] for call in asked} == {SECRETS["AMICLEANER_EXTERNAL_ID"]}
-    assert len(account.standin.world.region("eu-west-1", OTHER).images) == 1
+    assert len(account.fake_aws.world.region("eu-west-1", OTHER).images) == 1
     assert json.loads((tmp_path / "plan").read_text("utf-8"))["amis"]
     assert len((tmp_path / "audit").read_text("utf-8").splitlines()) >= 4
     assert [secret for secret in (*SECRETS.values(), *MADE) if secret in said] == []
@@ -89,7 +89,7 @@ def test_no_secret_is_shown_or_written(account: Account, tmp_path: Path, options
     ids=lambda fault: f"{fault.action}-{fault.kind}-{fault.code}",
 )
 def test_nor_when_something_fails(account: Account, tmp_path: Path, fault: Fault) -> None:
-    account.standin.faults.append(fault)
+    account.fake_aws.faults.append(fault)
     said = all_that_was_said(account, tmp_path)
     assert fault.seen > 1
     assert fault.code in said or fault.kind != "refuse"

@@ -90,7 +90,7 @@ def test_an_empty_no_color_is_none(account: Account) -> None:
 
 @pytest.mark.parametrize("kind, drawn", [("xterm-256color", True), ("dumb", False)])
 def test_progress_is_drawn_and_gone_where_a_line_can_be_drawn_over(own_account: Account, kind: str, drawn: bool) -> None:
-    own_account.standin.latency = 0.6
+    own_account.fake_aws.latency = 0.6
     finished = answered(own_account, "n", env={"TERM": kind})
     assert ("Reading: " in finished.out) is drawn
     assert bool(re.search(r"\r(?!\r?\n)", finished.out)) is drawn

@@ -12,13 +12,13 @@ from typing import Any, Literal
 
 import pytest
 
-from amicleaner import decide
+from amicleaner import planning
 from amicleaner.config import Config
 from amicleaner.errors import AwsError
 from amicleaner.report.document import document
 from amicleaner.result import Result
+from tests.fake_aws import Call, RegionState
 from tests.flows.flow import NOW, OTHER, Flow, Listening
-from tests.standin import Call, RegionState
 
 When = Literal["reading", "page", "again", "deleting", "last", "orphans", "singly"]
 
@@ -68,7 +68,7 @@ class Scene:
         self.asked = False
         self.go = self._build()
         self.before = self.there()
-        flow.standin.pager.cap = 1
+        flow.fake_aws.pager.cap = 1
 
     def _build(self) -> Ids:
         flow = self.flow
@@ -124,7 +124,7 @@ class Scene:
     def fault(self, action: str, when: When, kind: str, **members: Any) -> None:
         """One rule: what goes wrong with which call."""
         if when == "again" and action == "DescribeImageAttribute":
-            self.flow.patch.setattr(decide, "ASK_SHARED_FIRST", 0)
+            self.flow.patch.setattr(planning, "ASK_SHARED_FIRST", 0)
         if kind == "refuse" and "code" not in members:
             members["code"] = "UnauthorizedOperation" if action in EC2 else "AccessDeniedException"
         self.flow.fault(action, kind, when=self._moment(when), page=2 if when == "page" else None, **members)
@@ -136,7 +136,7 @@ class Scene:
         def oldest(call: Call) -> bool:
             """The deregistration that starts last, whichever it is, and its further tries."""
             id = str(call.params.get("ImageId"))
-            begun = {str(other.params.get("ImageId")) for other in self.flow.standin.calls.of("DeregisterImage")}
+            begun = {str(other.params.get("ImageId")) for other in self.flow.fake_aws.calls.of("DeregisterImage")}
             if not last and len(begun) == len(self.go.amis):
                 last.append(id)
             return id in last
@@ -182,7 +182,7 @@ class Scene:
 
     def second(self) -> None:
         """Without faults the work comes to its end."""
-        self.flow.standin.faults.clear()
+        self.flow.fake_aws.faults.clear()
         self.asked = False
         seen = self.run()
         assert (seen.error, seen.status) == (None, 0)

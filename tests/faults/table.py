@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from tests.standin.faults import Kind
+from tests.fake_aws.faults import Kind
 
 from .scene import UNSURE, Scene, Seen, When, check, scene
 
@@ -151,7 +151,7 @@ def seen_of(cell: Cell) -> str:
 def outcome(cell: Cell, made: Scene) -> str:
     cell.prepare(made)
     seen = made.run()
-    assert any(fault.seen >= fault.nth for fault in made.flow.standin.faults), "the fault never happened"
+    assert any(fault.seen >= fault.nth for fault in made.flow.fake_aws.faults), "the fault never happened"
     check(made, seen)
     word = word_of(made, seen)
     made.second()

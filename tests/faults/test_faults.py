@@ -8,9 +8,9 @@ from functools import cache
 import pytest
 
 from amicleaner.aws.operations import OPERATIONS
+from tests.fake_aws import serve
 from tests.faults.scene import OPTIONS, Scene, check
 from tests.faults.table import CELLS, COLUMNS, PAGE, ROWS, SAMPLE, Cell, outcome, page
-from tests.standin import serve
 
 pytestmark = pytest.mark.once
 
@@ -36,9 +36,9 @@ def test_a_run_without_faults_makes_every_call_of_the_table_and_no_other(made: S
     check(made, seen)
     assert (seen.status, seen.result and seen.result.warnings) == (0, ())
     assert made.gone == made.go.amis | made.go.snapshots | made.go.orphans
-    called = {call.action for call in made.flow.standin.calls.records}
+    called = {call.action for call in made.flow.fake_aws.calls.records}
     assert called == {row.action for row in ROWS} == {*OPERATIONS, "AssumeRole"}
-    paged = {call.action for call in made.flow.standin.calls.records if call.page == 2}
+    paged = {call.action for call in made.flow.fake_aws.calls.records if call.page == 2}
     assert paged == {row.action for row in ROWS if row.when == "page"}
 
 
@@ -71,8 +71,8 @@ SILENT = ("DescribeImages", "DescribeInstances", "DescribeImageReferences", "Der
 @pytest.mark.parametrize("kind", ["hang", "hang-after"])
 def test_no_call_waits_longer_than_its_time_limit(made: Scene, action: str, kind: str) -> None:
     """Over a socket, with real seconds."""
-    made.flow.standin.pager.cap = None
-    with serve(made.flow.standin) as served:
+    made.flow.fake_aws.pager.cap = None
+    with serve(made.flow.fake_aws) as served:
         made.flow.direct(served.url)
         made.fault(action, "deleting" if action == "DeregisterImage" else "reading", kind, times=2)
         made.flow.patch.setitem(OPTIONS, "read_timeout", 0.4)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.command.accounts import Account, large_account
 from tests.command.process import Running, run
-from tests.standin import Broken, Call, Fault, World
+from tests.fake_aws import Broken, Call, Fault, World
 
 COUNT = 20
 AT_ONCE = 16
@@ -59,7 +59,7 @@ def strike(account: Account, running: Running, number: Signals, action: str, mom
         if moment == "before" and calls == nth:
             raise Broken("cut")
 
-    (account.standin.after if moment == "after" else account.standin.before)(action, hook)
+    (account.fake_aws.after if moment == "after" else account.fake_aws.before)(action, hook)
 
 
 def log_of(path: Path) -> list[dict[str, Any]]:
@@ -93,15 +93,15 @@ def check_log(account: Account, lines: list[dict[str, Any]], number: Signals, be
 
 def killed(account: Account, path: Path, number: Signals, action: str, moment: Moment) -> None:
     if action == "DeleteSnapshot":
-        account.standin.world.deletes_associated = False
+        account.fake_aws.world.deletes_associated = False
     before = account.images | account.snapshots
     held = {"ami-aaaaaaaa", "snap-bbbbbbbb", *account.region.images["ami-aaaaaaaa"].snapshot_ids}
     words = (*EVERYTHING, "--audit-log", str(path))
     with Running(*words, env=account.environment) as running:
         strike(account, running, number, action, moment)
         finished = running.finish()
-    account.standin._before.clear()
-    account.standin._after.clear()
+    account.fake_aws._before.clear()
+    account.fake_aws._after.clear()
     assert finished.status == STATUS[number]
     assert finished.untroubled
     there = account.images | account.snapshots
@@ -142,11 +142,11 @@ def test_every_signal_at_every_moment(
 def test_every_signal_while_reading(account: Account, tmp_path: Path, number: Signals, action: str) -> None:
     before = account.images | account.snapshots
     path = tmp_path / "audit.jsonl"
-    account.standin.faults.append(Fault(action, "hang", times=None))
+    account.fake_aws.faults.append(Fault(action, "hang", times=None))
     words = (*EVERYTHING, "--audit-log", str(path))
     with Running(*words, env=account.environment) as running:
         end = time.monotonic() + 10
-        while not account.standin.calls.of(action):
+        while not account.fake_aws.calls.of(action):
             assert time.monotonic() < end
             time.sleep(0.01)
         running.signal(number)
@@ -154,8 +154,8 @@ def test_every_signal_while_reading(account: Account, tmp_path: Path, number: Si
     assert finished.status == STATUS[number]
     assert account.images | account.snapshots == before
     assert log_of(path) == []
-    account.standin.faults.release()
-    account.standin.faults.clear()
+    account.fake_aws.faults.release()
+    account.fake_aws.faults.clear()
     assert run(*words, env=account.environment).status == 0
     assert account.images == {"ami-aaaaaaaa"}
 

@@ -1,4 +1,4 @@
-"""Whole runs in simulated accounts: real sessions and clients, the stand-in in place of the network, and time that passes
+"""Whole runs in simulated accounts: real sessions and clients, the fake AWS in place of the network, and time that passes
 only where the tool sleeps."""
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from amicleaner.plan import Decision, Plan
 from amicleaner.result import Result
 from amicleaner.run import clean
 from amicleaner.view import SilentView
-from tests.standin import DEFAULT_ACCOUNT, Call, Fault, RegionState, Standin, World, attach
-from tests.standin.resources import Image
+from tests.fake_aws import DEFAULT_ACCOUNT, Call, FakeAws, Fault, RegionState, World, attach
+from tests.fake_aws.resources import Image
 
 HOME = "eu-west-1"
 FAR = "us-east-1"
@@ -116,7 +116,7 @@ class Flow:
         self.patch = monkeypatch
         self.time = Time()
         self.world = World(self.time.now)
-        self.standin = Standin(self.world)
+        self.fake_aws = FakeAws(self.world)
         self.home = self.world.region(HOME)
         self.view = Listening()
         self._folder = folder
@@ -128,7 +128,7 @@ class Flow:
 
     def _session(self, **arguments: Any) -> boto3.Session:
         session = new_session(**arguments)
-        attach(self.standin, session)
+        attach(self.fake_aws, session)
         return session
 
     def path(self, name: str) -> str:
@@ -139,7 +139,7 @@ class Flow:
         self.patch.setenv("AWS_ENDPOINT_URL", "http://localhost:4566")
 
     def direct(self, url: str) -> None:
-        """From now on the stand-in is reached over a socket."""
+        """From now on the fake AWS is reached over a socket."""
         self.patch.setattr(targets, "new_session", new_session)
         self.patch.setenv("AWS_ENDPOINT_URL", url)
 
@@ -159,7 +159,7 @@ class Flow:
     def fault(self, action: str, kind: Any = "refuse", **members: Any) -> Fault:
         members.setdefault("times", None)
         fault = Fault(action, kind, **members)
-        self.standin.faults.append(fault)
+        self.fake_aws.faults.append(fault)
         return fault
 
     def add(self, *, days: float = 10, region: RegionState | None = None, **members: Any) -> Image:
@@ -227,10 +227,10 @@ class Flow:
 
     def changes(self) -> list[str]:
         """The changing calls that came, refused ones too."""
-        return [str(call.params.get("ImageId") or call.params.get("SnapshotId")) for call in self.standin.calls.changing()]
+        return [str(call.params.get("ImageId") or call.params.get("SnapshotId")) for call in self.fake_aws.calls.changing()]
 
     def calls(self, action: str, **where: Any) -> list[Call]:
-        return self.standin.calls.of(action, **where)
+        return self.fake_aws.calls.of(action, **where)
 
 
 def decisions(result: Result) -> dict[str, Decision]:

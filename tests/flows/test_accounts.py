@@ -25,9 +25,9 @@ from amicleaner.report.document import document
 from amicleaner.report.formats import to_json
 from amicleaner.result import Result
 from amicleaner.run import clean
+from tests.fake_aws import identity, serve
+from tests.fake_aws.wire import query
 from tests.flows.flow import FAR, HOME, NOW, OTHER, OWN, THIRD, Flow, decisions, reasons, removed
-from tests.standin import identity, serve
-from tests.standin.wire import query
 
 CHANGES = {"DeregisterImage", "DeleteSnapshot"}
 
@@ -167,7 +167,7 @@ class TestAccounts:
         with pytest.raises(UsageError, match="Profiles that exist: one") as caught:
             flow.clean(profile=("one", "tow"))
         assert "tow" in str(caught.value)
-        assert flow.standin.calls.records == []
+        assert flow.fake_aws.calls.records == []
 
     def test_several_roles_and_not_the_account_that_assumes_them(self, flow: Flow) -> None:
         own = flow.add().image_id
@@ -176,7 +176,7 @@ class TestAccounts:
         assert accounts(result) == [OTHER, THIRD]
         assert removed(result) == free
         assert own in flow.home.images
-        assert {call.action for call in flow.standin.calls.records if call.account == OWN} == {"AssumeRole"}
+        assert {call.action for call in flow.fake_aws.calls.records if call.account == OWN} == {"AssumeRole"}
 
     def test_roles_are_assumed_from_the_one_profile(self, flow: Flow) -> None:
         flow.patch.delenv("AWS_DEFAULT_REGION")
@@ -227,7 +227,7 @@ class TestAccounts:
 
 class TestOrganization:
     def test_the_own_account_with_its_own_credentials_and_no_closed_one(self, flow: Flow) -> None:
-        flow.standin.pager.cap = 1
+        flow.fake_aws.pager.cap = 1
         flow.organization()
         flow.role(OWN)
         flow.role(THIRD)
@@ -360,7 +360,7 @@ class TestReaders:
         assert removed(result) == {free}
         assert places(result) == [(OWN, HOME)]
         assert (len(theirs.images), len(theirs.snapshots)) == (1, 2)
-        called = {call.action for call in flow.standin.calls.records if call.account == OTHER}
+        called = {call.action for call in flow.fake_aws.calls.records if call.account == OTHER}
         assert called.isdisjoint(CHANGES | {"DescribeImages", "DescribeSnapshots", "DescribeImageAttribute"})
         assert "DescribeInstances" in called
 
@@ -410,7 +410,7 @@ def everything(flow: Flow) -> dict[str, Any]:
         far = flow.region(account, FAR)
         flow.several(3, region=far)
         flow.region(OTHER, FAR).add_instance(held)
-    flow.standin.missing_actions |= {"DescribeSpotInstanceRequests", "DescribeFleets"}
+    flow.fake_aws.missing_actions |= {"DescribeSpotInstanceRequests", "DescribeFleets"}
     flow.home.add_group(launch_template={"LaunchTemplateId": "lt-00000000000000000", "Version": "1"})
     return {
         "role_arn": (flow.role(OTHER), flow.role(OWN)),
@@ -446,8 +446,8 @@ def test_the_output_is_the_same_whatever_the_order_of_answers(monkeypatch: pytes
         folder.mkdir()
         flow = Flow(monkeypatch, folder)
         options = everything(flow)
-        flow.standin.latency = 1.0 if seed else 0.0
-        flow.standin.sleep = partial(shuffle, random.Random(seed))
+        flow.fake_aws.latency = 1.0 if seed else 0.0
+        flow.fake_aws.sleep = partial(shuffle, random.Random(seed))
         if seed == 3:
             options["role_arn"], options["region"] = options["role_arn"][::-1], options["region"][::-1]
         out, err, json = output(flow, options)
@@ -464,35 +464,35 @@ class TestBounds:
         names = [name for name in flow.world.account().opt_in if flow.world.account().enabled(name)][:12]
         for name in names:
             flow.several(3, region=flow.region(name=name))
-        flow.standin.latency = 0.003
+        flow.fake_aws.latency = 0.003
         return {"region": tuple(names)}
 
     def test_calls_at_once(self, flow: Flow) -> None:
         result = flow.clean(**self.waiting(flow))
         assert len(removed(result)) == 36
-        assert 8 < flow.standin.calls.peak_running <= scan.CALLS_AT_ONCE + AT_ONCE
+        assert 8 < flow.fake_aws.calls.peak_running <= scan.CALLS_AT_ONCE + AT_ONCE
 
     def test_the_bound_is_what_bounds_them(self, flow: Flow) -> None:
         flow.patch.setattr(scan, "CALLS_AT_ONCE", 3)
         flow.clean(**self.waiting(flow), dry_run=True)
-        assert flow.standin.calls.peak_running == 3
+        assert flow.fake_aws.calls.peak_running == 3
 
     def test_connections(self, flow: Flow) -> None:
         """Where there are more places than are read at once, those that are done let go of their connections."""
         flow.patch.setattr(scan, "CALLS_AT_ONCE", 4)
-        flow.patch.setattr(scan, "PLACES_AT_ONCE", 2)
-        with serve(flow.standin) as served:
+        flow.patch.setattr(scan, "LOCATIONS_AT_ONCE", 2)
+        with serve(flow.fake_aws) as served:
             flow.direct(served.url)
             flow.clean(**self.waiting(flow), dry_run=True)
         # Two places with at most four connections to each of EC2 and Auto Scaling, and one to ask for the Regions.
-        assert 2 < flow.standin.calls.peak_connections <= 2 * 2 * 4 + 1
+        assert 2 < flow.fake_aws.calls.peak_connections <= 2 * 2 * 4 + 1
 
 
 def test_the_credentials_of_a_role_are_renewed_in_a_long_run(flow: Flow) -> None:
     """Twenty-six AMIs that share a snapshot go one after another; two hours pass, and credentials last for one."""
     shared = flow.home.add_snapshot("shared").snapshot_id
     ids = [flow.add(snapshots=[shared]).image_id for _ in range(26)]
-    flow.standin.after("DeregisterImage", lambda world, call: flow.time.sleep(290))
+    flow.fake_aws.after("DeregisterImage", lambda world, call: flow.time.sleep(290))
     result = flow.clean(role_arn=(flow.role(OWN),))
     assert (removed(result), result.exit_status) == (set(ids), 0)
     assert len(flow.calls("AssumeRole")) >= 3
@@ -503,7 +503,7 @@ def test_a_role_that_is_taken_away_in_a_long_run_stops_it(flow: Flow) -> None:
     shared = flow.home.add_snapshot("shared").snapshot_id
     for _ in range(26):
         flow.add(snapshots=[shared])
-    flow.standin.after("DeregisterImage", lambda world, call: flow.time.sleep(290))
+    flow.fake_aws.after("DeregisterImage", lambda world, call: flow.time.sleep(290))
     flow.fault("AssumeRole", nth=2, code="AccessDenied")
     result = flow.clean(role_arn=(flow.role(OWN),))
     assert 0 < len(removed(result)) < 20
@@ -553,14 +553,14 @@ def test_several_targets_are_deleted_at_once(flow: Flow) -> None:
     for account, name in targets:
         flow.add(region=flow.region(account, name))
     together = threading.Barrier(len(targets), timeout=20)
-    answer = flow.standin.handle
+    answer = flow.fake_aws.handle
 
     def handle(method: str, path: str, headers: Any, body: bytes, connection: int = 0) -> Any:
         if b"Action=DeregisterImage" in body:
             together.wait()
         return answer(method, path, headers, body, connection)
 
-    flow.patch.setattr(flow.standin, "handle", handle)
+    flow.patch.setattr(flow.fake_aws, "handle", handle)
     result = flow.clean(role_arn=(flow.role(OWN), flow.role(OTHER)), region=(HOME, FAR))
     assert len(removed(result)) == 3
 
@@ -584,7 +584,7 @@ def test_no_changing_call_before_every_target_has_been_read(flow: Flow) -> None:
     for account in TEN[:3]:
         flow.fill(account)
     flow.clean(role_arn=tuple(flow.role(account) for account in TEN[:3]), check_orphans=True)
-    actions = [call.action for call in flow.standin.calls.records]
+    actions = [call.action for call in flow.fake_aws.calls.records]
     first = min(actions.index(action) for action in CHANGES)
     assert {"DescribeImageReferences", "DescribeImageAttribute", "DescribeSnapshots"}.isdisjoint(actions[first:])
 

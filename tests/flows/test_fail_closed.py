@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from amicleaner.errors import AwsError, NotOfferedError, ThrottledError
+from amicleaner.errors import AwsError, ThrottledError, UnsupportedCallError
+from tests.fake_aws import Call
 from tests.flows.flow import HOME, OTHER, OWN, Flow, removed
-from tests.standin import Call
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ BREAKS = {
 def full(flow: Flow) -> Flow:
     flow.fill()
     flow.organization()
-    flow.standin.pager.cap = 1
+    flow.fake_aws.pager.cap = 1
     return flow
 
 
@@ -106,7 +106,7 @@ def test_the_account_has_every_call_and_every_page_and_is_cleaned_where_nothing_
         assert calls, read.action
         assert not read.paged or max(call.page for call in calls) >= 2, read.action
     known = {read.action for read in READS} | {"DeregisterImage", "DeleteSnapshot"}
-    assert {call.action for call in full.standin.calls.records} == known
+    assert {call.action for call in full.fake_aws.calls.records} == known
 
 
 @EACH
@@ -147,7 +147,7 @@ def test_a_later_page_that_breaks_stops_everything(full: Flow, read: Read, kind:
     code, hint = BREAKS.get(kind, (read.denial, f"Grant the IAM action {read.name}"))
     assert re.fullmatch(code, error.code)
     assert hint in error.hint
-    assert not isinstance(error, NotOfferedError)
+    assert not isinstance(error, UnsupportedCallError)
     assert (error.account, error.region) == ("" if len(error.account) < 12 else OWN, HOME)
 
 
@@ -227,7 +227,7 @@ def test_an_answer_that_lacks_what_aws_always_sends_stops_everything(full: Flow,
 
 def test_a_page_that_comes_twice_stops_everything(full: Flow) -> None:
     """A token that never changes must end the listing with an error, not with a part of it."""
-    cut = full.standin.pager.cut
+    cut = full.fake_aws.pager.cut
     first: dict[str, Any] = {}
 
     def again(call: Call, *arguments: Any) -> Any:
@@ -235,7 +235,7 @@ def test_a_page_that_comes_twice_stops_everything(full: Flow) -> None:
             return cut(call, *arguments)
         return first.setdefault("page", cut(call, *arguments))
 
-    full.patch.setattr(full.standin.pager, "cut", again)
+    full.patch.setattr(full.fake_aws.pager, "cut", again)
     assert "repeats a page" in str(full.fails())
 
 
@@ -263,7 +263,7 @@ REQUIRED = [read for read in READS if read.required and read.check]
 class TestWhatAnEndpointDoesNotHave:
     @pytest.mark.parametrize("read", OPTIONAL, ids=[read.action for read in OPTIONAL])
     def test_an_unknown_action_gives_a_warning(self, full: Flow, read: Read) -> None:
-        full.standin.missing_actions.add(read.action)
+        full.fake_aws.missing_actions.add(read.action)
         result = full.clean(**read.keyword)
         assert len(removed(result)) == 2
         [warning] = result.warnings
@@ -291,8 +291,8 @@ class TestWhatAnEndpointDoesNotHave:
     @pytest.mark.parametrize("kind", ["unknown", "http500"])
     def test_what_every_account_needs_is_never_softened(self, full: Flow, read: Read, kind: str) -> None:
         full.outside_aws()
-        full.standin.missing_actions.add(read.action)
-        full.standin.missing_answer = "unknown" if kind == "unknown" else "http500"
+        full.fake_aws.missing_actions.add(read.action)
+        full.fake_aws.missing_answer = "unknown" if kind == "unknown" else "http500"
         error = full.fails()
         assert error.action == read.name
         assert f"--skip-check {read.check}" in error.hint
@@ -301,8 +301,8 @@ class TestWhatAnEndpointDoesNotHave:
     @pytest.mark.parametrize("kind", ["unknown", "http500"])
     def test_nor_is_what_no_check_stands_for(self, full: Flow, action: str, kind: str) -> None:
         full.outside_aws()
-        full.standin.missing_actions.add(action)
-        full.standin.missing_answer = "unknown" if kind == "unknown" else "http500"
+        full.fake_aws.missing_actions.add(action)
+        full.fake_aws.missing_answer = "unknown" if kind == "unknown" else "http500"
         assert full.fails(check_orphans=True).action == f"ec2:{action}"
 
     @pytest.mark.parametrize("read", OPTIONAL, ids=[read.action for read in OPTIONAL])
@@ -353,14 +353,14 @@ class TestWhatAnEndpointDoesNotHave:
         def not_implemented(*arguments: Any) -> None:
             raise NotImplementedError("describe_image_references is not implemented")
 
-        full.standin.before("DescribeImageReferences", not_implemented)
+        full.fake_aws.before("DescribeImageReferences", not_implemented)
         result = full.clean()
         assert len(removed(result)) == 2
         assert [warning.split(" is ")[0] for warning in result.warnings] == ["ec2:DescribeImageReferences"]
 
     def test_with_several_places_the_warning_says_where(self, full: Flow) -> None:
         full.fill(OTHER)
-        full.standin.missing_actions.add("DescribeFleets")
+        full.fake_aws.missing_actions.add("DescribeFleets")
         result = full.clean(organization_role="cleaner")
         [warning] = result.warnings
         assert f"{OWN} {HOME}" in warning

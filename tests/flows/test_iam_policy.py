@@ -49,10 +49,10 @@ def full(flow: Flow) -> Flow:
 def clean(flow: Flow, options: dict[str, Any], without: str = "") -> Result:
     """A run under the policy for its own options."""
     policy = iam_policy(**options)
-    flow.standin.allow_via = policy.pop("ReadReferences", set()) - {without}
+    flow.fake_aws.allow_via = policy.pop("ReadReferences", set()) - {without}
     starts = set().union(*(policy[sid] for sid in STARTS & policy.keys())) - {without}
     rest = set().union(*(actions for sid, actions in policy.items() if sid not in STARTS)) - {without}
-    flow.standin.allow_in = {OWN: starts if "role_arn" in options else starts | rest, OTHER: rest}
+    flow.fake_aws.allow_in = {OWN: starts if "role_arn" in options else starts | rest, OTHER: rest}
     if "profile" in options:
         flow.patch.delenv("AWS_DEFAULT_REGION")
     return flow.clean(**options)
@@ -68,8 +68,8 @@ def test_it_is_enough(full: Flow, name: str) -> None:
 def test_it_is_enough_to_save_a_plan_and_for_named_amis(full: Flow) -> None:
     plan = full.path("plan.json")
     assert clean(full, {"save_plan": plan}).exit_status == 0
-    full.standin.allow_in[OWN] = set().union(*iam_policy().values())
-    full.standin.allow_via = full.standin.allow_in[OWN]
+    full.fake_aws.allow_in[OWN] = set().union(*iam_policy().values())
+    full.fake_aws.allow_via = full.fake_aws.allow_in[OWN]
     assert len(removed(full.clean(apply_plan=plan))) == 2
 
 
@@ -104,7 +104,7 @@ def test_a_read_only_account_needs_no_action_that_deletes(full: Flow) -> None:
     options = RUNS["readers"]
     policy = iam_policy(**options)
     reads = set().union(*(actions for sid, actions in policy.items() if sid not in STARTS | {"Delete"}))
-    full.standin.allow_in = {OTHER: reads - {"ec2:DescribeImages", "ec2:DescribeImageAttribute"}}
+    full.fake_aws.allow_in = {OTHER: reads - {"ec2:DescribeImages", "ec2:DescribeImageAttribute"}}
     assert full.clean(**options).exit_status == 0
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.fake_aws import Call, World
 from tests.flows.flow import FAR, OTHER, OWN, Flow, removed
-from tests.standin import Call, World
 
 GONE = "ami-00000abc"
 COPIED = (
@@ -95,7 +95,7 @@ KEPT: dict[str, Callable[[Flow], str]] = {
 
 @pytest.mark.parametrize("name", KEPT)
 def test_exactly_this_keeps_it(flow: Flow, name: str) -> None:
-    flow.standin.pager.cap = 1
+    flow.fake_aws.pager.cap = 1
     for _ in range(2):
         flow.home.add_launch_configuration("ami-22222222")
         flow.home.add_launch_template()
@@ -235,7 +235,7 @@ def test_expired_credentials_end_it_and_the_amis_are_left_alone(flow: Flow) -> N
     flow.orphan()
     flow.orphan()
     flow.add()
-    flow.standin.after("DeleteSnapshot", expire)
+    flow.fake_aws.after("DeleteSnapshot", expire)
     result = flow.clean(check_orphans=True)
     assert result.exit_status == 1
     assert "AuthFailure" in result.problems[0]
@@ -247,11 +247,11 @@ def test_old_versions_of_templates_are_read_only_where_there_would_be_orphans(fl
         flow.home.add_launch_template(versions=[{}, {}])
     flow.clean(check_orphans=True)
     assert len(flow.calls("DescribeLaunchTemplateVersions")) == 1
-    flow.standin.calls.clear()
+    flow.fake_aws.calls.clear()
     flow.orphan()
     flow.clean(check_orphans=True, dry_run=True)
     assert len(flow.calls("DescribeLaunchTemplateVersions")) == 1 + 3
-    flow.standin.calls.clear()
+    flow.fake_aws.calls.clear()
     flow.clean(check_orphans=True, dry_run=True, all_launch_template_versions=True)
     assert len(flow.calls("DescribeLaunchTemplateVersions")) == 1 + 3
 

@@ -186,22 +186,22 @@ class TestRefused:
         other = flow.profile("other", OTHER)
         text = self.refused(flow, path, profile=(other,))
         assert f"is the plan of account {OWN} Region {HOME}, and this run works in account {OTHER}: " in text
-        assert {call.action for call in flow.standin.calls.records if call.account == OTHER} == {"GetCallerIdentity"}
+        assert {call.action for call in flow.fake_aws.calls.records if call.account == OTHER} == {"GetCallerIdentity"}
 
     def test_the_plan_of_another_account_and_of_all_its_regions(self, flow: Flow, path: str) -> None:
         flow.several(2)
         save(flow, path, region=("eu-*",))
         other = flow.profile("other", OTHER)
         assert f"and this run works in account {OTHER}: " in self.refused(flow, path, profile=(other,))
-        assert {call.action for call in flow.standin.calls.records if call.account == OTHER} == {"GetCallerIdentity"}
+        assert {call.action for call in flow.fake_aws.calls.records if call.account == OTHER} == {"GetCallerIdentity"}
 
     def test_the_plan_of_another_region(self, flow: Flow, path: str) -> None:
         flow.several(2)
         save(flow, path)
         flow.patch.setenv("AWS_DEFAULT_REGION", FAR)
-        flow.standin.calls.clear()
+        flow.fake_aws.calls.clear()
         assert f"this run works in account {OWN} Region {FAR}" in self.refused(flow, path)
-        assert [call.action for call in flow.standin.calls.records] == ["GetCallerIdentity"]
+        assert [call.action for call in flow.fake_aws.calls.records] == ["GetCallerIdentity"]
 
     @pytest.mark.parametrize(
         "change",
@@ -223,9 +223,9 @@ class TestRefused:
         plan = json.loads(Path(path).read_text())
         change(plan)
         Path(path).write_text(json.dumps(plan))
-        flow.standin.calls.clear()
+        flow.fake_aws.calls.clear()
         self.refused(flow, path)
-        assert flow.standin.calls.records == []
+        assert flow.fake_aws.calls.records == []
 
     @pytest.mark.parametrize("part", [0.0, 0.5, 0.99])
     def test_a_plan_that_was_cut(self, flow: Flow, path: str, part: float) -> None:
@@ -237,7 +237,7 @@ class TestRefused:
 
     def test_no_plan_at_all(self, flow: Flow, path: str) -> None:
         assert "can't read" in self.refused(flow, path)
-        assert flow.standin.calls.records == []
+        assert flow.fake_aws.calls.records == []
 
 
 def test_a_plan_that_can_not_be_read_anew_changes_nothing(flow: Flow, path: str) -> None:
@@ -250,4 +250,4 @@ def test_a_plan_that_can_not_be_read_anew_changes_nothing(flow: Flow, path: str)
 def test_a_file_that_can_not_be_written_is_found_out_before_aws_is_called(flow: Flow) -> None:
     with pytest.raises(UsageError, match="can't write"):
         flow.clean(save_plan=flow.path("nowhere/plan.json"))
-    assert flow.standin.calls.records == []
+    assert flow.fake_aws.calls.records == []

@@ -84,7 +84,7 @@ EACH = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 
 def free_and_held(flow: Flow, case: Case) -> tuple[str, str]:
     """The free one is of the same group, where the held one has one, and stands on a page before."""
-    flow.standin.pager.cap = 1
+    flow.fake_aws.pager.cap = 1
     free = flow.add(name="web-free" if "mapping_key" in case.options else "free", days=40, tags=TAGS | {"team": "blue"})
     members = {"name": "web", **case.members}
     held = flow.add(**members)
@@ -112,7 +112,7 @@ def test_without_its_rule_it_goes(flow: Flow, case: Case, monkeypatch: pytest.Mo
     # Everybody is also somebody outside the run; and AWS protects what is protected.
     lost = {case.reason, *(["shared"] if case.reason == "public" else [])}
     left = {name: tuple(rule for rule in getattr(filters, name) if rule[0] not in lost) for name in ("RULES", "NAMED_RULES")}
-    monkeypatch.setattr(filters.why_it_stays, "__defaults__", (left["RULES"],))
+    monkeypatch.setattr(filters.keep_reason, "__defaults__", (left["RULES"],))
     monkeypatch.setattr(plan, "NAMED_RULES", left["NAMED_RULES"])
     assert planned(flow.clean(**options)) == {free, held}
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.standin import DEFAULT_ACCOUNT, RegionState, World
-from tests.standin.clock import Clock
+from tests.fake_aws import DEFAULT_ACCOUNT, RegionState, World
+from tests.fake_aws.clock import Clock
 
 HOME = "eu-west-1"
 OWN, OTHER, STRANGER = DEFAULT_ACCOUNT, "210987654321", "999999999999"

@@ -37,8 +37,8 @@ from amicleaner.config import Config
 from amicleaner.errors import AmicleanerError
 from amicleaner.report.console import Console
 from amicleaner.result import Result
+from tests.fake_aws import World, attach
 from tests.hostile import moves_no_cursor
-from tests.standin import World, attach
 
 from .gallery import (
     GROUPS,
@@ -207,13 +207,13 @@ class Runs:
         self.session._session._credentials = Credentials(keys["aws_access_key_id"], keys["aws_secret_access_key"])  # type: ignore[attr-defined]
         monkeypatch.setattr(DeferredRefreshableCredentials.__init__, "__defaults__", (self.time.now,))
         self.stops: list[Exception] = []
-        told = run._told
+        told = run.describe
 
         def listening(error: Exception) -> str:
             self.stops.append(error)
             return told(error)
 
-        monkeypatch.setattr(run, "_told", listening)
+        monkeypatch.setattr(run, "describe", listening)
 
     def __call__(self, case: Case, *, exact: bool = True, **more: Any) -> Result | None:
         """A run, and all that must hold after it; None where it was refused.  `more` are options, None takes one away;

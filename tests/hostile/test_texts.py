@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from amicleaner import run
 from amicleaner.config import Config
 from amicleaner.report.console import Console
-from amicleaner.report.text import visible
+from amicleaner.report.sanitize import escape_control
+from tests.fake_aws import World
 from tests.hostile import moves_no_cursor
 from tests.oracle.oracle import expect
 from tests.report.accounts import hostile
-from tests.standin import World
 
 from .gallery import HOME, NOW, OWN
 from .test_answers import Runs
@@ -109,6 +109,6 @@ def test_whatever_the_names_and_tags(monkeypatch: pytest.MonkeyPatch) -> None:
             rows = {
                 row["id"]: row["name"].removeprefix("'") for row in csv.DictReader(io.StringIO(out.getvalue(), newline=""))
             }
-            assert rows == {id: visible(image.name or "").removeprefix("'") for id, image in images.items()}
+            assert rows == {id: escape_control(image.name or "").removeprefix("'") for id, image in images.items()}
 
     check()

@@ -1,6 +1,6 @@
 """AWS's answers, changed on the wire: below botocore's parsers, so that what they make of nonsense is tried along.
 
-A `Change` names the member and what becomes of it by numbers, which shrink well; `Hostile` is a stand-in that makes changes,
+A `Change` names the member and what becomes of it by numbers, which shrink well; `Hostile` is a fake AWS that makes changes,
 and that tells which it made.
 """
 
@@ -15,9 +15,9 @@ from xml.etree import ElementTree as ET
 
 from hypothesis import strategies as st
 
-from tests.standin import ApiError, Call, Standin, World
-from tests.standin.wire import Answer, failure
-from tests.standin.world import AccessKey
+from tests.fake_aws import ApiError, Call, FakeAws, World
+from tests.fake_aws.wire import Answer, failure
+from tests.fake_aws.world import AccessKey
 
 CALLS = (
     "DescribeImages", "DescribeInstances", "DescribeLaunchConfigurations", "DescribeLaunchTemplateVersions",
@@ -77,8 +77,8 @@ def named(names: Sequence[str], change: Change) -> str:
     return change.name if isinstance(change.name, str) else str(at(names, change.name))
 
 
-class Hostile(Standin):
-    """A stand-in whose answers are changed.  `ids` are what is put in the place of an id; `foreign` is an AMI of somebody
+class Hostile(FakeAws):
+    """A fake AWS whose answers are changed.  `ids` are what is put in the place of an id; `foreign` is an AMI of somebody
     else and its owner.  `made` is what was really changed: the call, the kind, and the member's name."""
 
     def __init__(self) -> None:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from amicleaner.config import Config
 from amicleaner.options import OPTIONS
-from tests.standin import DEFAULT_ACCOUNT, ManualClock, RegionState, World
-from tests.standin.resources import INSTANCE_STATES
+from tests.fake_aws import DEFAULT_ACCOUNT, ManualClock, RegionState, World
+from tests.fake_aws.resources import INSTANCE_STATES
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MAIN, SECOND, OUTSIDE = DEFAULT_ACCOUNT, "210987654321", "999999999999"

@@ -12,8 +12,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from amicleaner.config import Config
-from tests.standin import RegionState, World
-from tests.standin.resources import Image, LaunchTemplate
+from tests.fake_aws import RegionState, World
+from tests.fake_aws.resources import Image, LaunchTemplate
 
 OVER = {"Successful", "Failed", "Cancelled", "RollbackSuccessful", "RollbackFailed"}
 ENDED = ("cancelled", "failed", "closed", "deleted")

@@ -23,9 +23,9 @@ from amicleaner.filters import Reason
 from amicleaner.models import UseKind
 from amicleaner.result import Result
 from amicleaner.run import clean
+from tests.fake_aws import FakeAws, World, attach
 from tests.oracle.accounts import AWAY, HOME, MAIN, NOW, SECOND, USE, WHOLE, Account, Builder, Data, build
 from tests.oracle.oracle import Expected, Verdict, expect
-from tests.standin import Standin, World, attach
 
 ONCE = ("instance", "launch-configuration", "spot-request", "ssm-parameter", "image-recipe", "container-recipe")
 MANY = {"dev": 100, "ci": 500, "long": 10_000}[os.environ.get("HYPOTHESIS_PROFILE", "dev")]
@@ -33,7 +33,7 @@ large = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_t
 pytestmark = [pytest.mark.accounts, pytest.mark.timeout(7200)]
 
 LOADER = botocore.session.Session().get_component("data_loader")
-STANDIN = Standin(World())
+STANDIN = FakeAws(World())
 TICKS = itertools.count()
 CLOCK = Clock(now=lambda: NOW, monotonic=lambda: float(next(TICKS)), sleep=lambda seconds: None)
 

@@ -12,7 +12,7 @@ from amicleaner.config import Config
 from amicleaner.errors import InputEnded
 from amicleaner.models import AmiResult, CallRecord, Failure, Snapshot, SnapshotResult, Target
 from amicleaner.plan import Plan
-from amicleaner.report.text import visible
+from amicleaner.report.sanitize import escape_control
 from amicleaner.result import Orphan, Result
 from amicleaner.view import View
 
@@ -399,4 +399,4 @@ def test_no_control_character_reaches_a_stream(plan: Plan, text: str) -> None:
         failure = SnapshotResult(Target("", text), text, "failed", Failure(text, text))
         console.finished(Result(plan, {(HERE, text): AmiResult(HERE, text, "failed", Failure(text, text), (failure,))}))
         for line in (screen.out.getvalue() + screen.err.getvalue()).split("\n"):
-            assert visible(line) == line
+            assert escape_control(line) == line

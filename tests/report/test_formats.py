@@ -19,7 +19,7 @@ from amicleaner.models import AmiResult, Failure, Outcome, Snapshot, SnapshotRes
 from amicleaner.plan import Plan
 from amicleaner.report.document import PLAN_OPTIONS, digest, document
 from amicleaner.report.formats import COLUMNS, render
-from amicleaner.report.text import visible
+from amicleaner.report.sanitize import escape_control
 from amicleaner.result import Orphan, Result
 
 from .accounts import HERE, NOW, THERE, VERSION, ami, article, hostile_plans, instance, plan_of
@@ -164,7 +164,7 @@ def test_the_digest_is_the_documented_one() -> None:
     "name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\n=1", "\u3000@x", "＝1", "＋1", "－1", "＠x", "\tx"]
 )
 def test_a_spreadsheet_runs_no_name(name: str) -> None:
-    assert csv_rows(of_one(name))[0]["name"] == "'" + visible(name)
+    assert csv_rows(of_one(name))[0]["name"] == "'" + escape_control(name)
 
 
 @pytest.mark.parametrize("name", ["a=1", "front-1", "'x", "1-1", "", 'a,"b"'])
@@ -212,9 +212,9 @@ def test_all_formats_say_the_same(plan: Plan) -> None:
     expected = [
         (image["account"], image["region"], image["id"], image["decision"], image["reason"]) for image in told["amis"]
     ]
-    names = [visible(image["name"]) for image in told["amis"]]
-    groups = [visible("; ".join(image["groups"])) for image in told["amis"]]
-    users = [visible("; ".join(f"{use['kind']} {use['id']}" for use in image["used_by"])) for image in told["amis"]]
+    names = [escape_control(image["name"]) for image in told["amis"]]
+    groups = [escape_control("; ".join(image["groups"])) for image in told["amis"]]
+    users = [escape_control("; ".join(f"{use['kind']} {use['id']}" for use in image["used_by"])) for image in told["amis"]]
     for rows in (csv_rows(whole), markdown_rows(whole)):
         assert [(row["account"], row["region"], row["id"], row["decision"], row["reason"]) for row in rows] == expected
         assert [row["used_by"] for row in rows] == users
@@ -230,7 +230,7 @@ def test_no_format_holds_a_control_character(plan: Plan) -> None:
     for output in ("json", "csv", "markdown"):
         text = render(whole, output)
         assert text.endswith("\n")
-        assert all(visible(line) == line for line in text.split("\n"))
+        assert all(escape_control(line) == line for line in text.split("\n"))
     assert render(whole, "json").isascii()
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from wcwidth import wcswidth, wcwidth
 
 from amicleaner.report.layout import Column, table, wrap
-from amicleaner.report.text import columns, visible
+from amicleaner.report.sanitize import columns, escape_control
 
 from .accounts import hostile
 
@@ -68,7 +68,7 @@ def test_wrap(text: str, lines: list[str]) -> None:
     assert wrap(text, 20) == lines
 
 
-@given(hostile.map(visible), st.integers(1, 30))
+@given(hostile.map(escape_control), st.integers(1, 30))
 def test_wrapping_loses_nothing_but_spaces(text: str, width: int) -> None:
     lines = wrap(text, width)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
@@ -78,7 +78,7 @@ def test_wrapping_loses_nothing_but_spaces(text: str, width: int) -> None:
 @given(st.lists(st.tuples(hostile, hostile), min_size=1, max_size=4), st.sampled_from(WIDTHS))
 def test_no_line_is_wider_than_the_terminal(rows: list[tuple[str, str]], width: int) -> None:
     # Python and prettytable may know different years of Unicode: the newest letters are as wide as each believes.
-    assume(all(columns(char) == wcwidth(char) for row in rows for cell in row for char in visible(cell)))
+    assume(all(columns(char) == wcwidth(char) for row in rows for cell in row for char in escape_control(cell)))
     drawn = table(COLUMNS, [[ID, name, date] for name, date in rows], width)
     assert all(wcswidth(line) <= width for line in drawn.splitlines())
 

@@ -16,8 +16,8 @@ from ...audit import Audit, AuditError, Change
 from ...clock import Clock
 from ...errors import AwsError, CredentialsError, ThrottledError, TransientError
 from ...models import Failure, Target
-from ..pace import TokenBucket
-from ..translate import AMI_GONE
+from ..error_mapping import AMI_GONE
+from ..rate_limits import TokenBucket
 
 GONE = AMI_GONE | {"InvalidSnapshot.NotFound"}
 """What was to go has gone already (API reference, error codes)."""

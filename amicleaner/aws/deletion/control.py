@@ -9,7 +9,7 @@ from threading import Event
 from ...audit import Audit
 from ...clock import Clock
 from ...models import Failure, SnapshotResult, Target
-from ..pace import Pace
+from ..rate_limits import RateLimits
 from .bell import Bell
 from .changes import Call, Calls, Ended, Lane, failure, perhaps_gone
 from .listener import Listener
@@ -30,7 +30,7 @@ class Control:
         stop: Event,
         audit: Audit,
         listener: Listener,
-        pace: Pace,
+        pace: RateLimits,
         attempts: int,
         bell: Bell,
     ) -> None:

@@ -14,7 +14,7 @@ from threading import Event
 from ...audit import Audit, NullAudit
 from ...clock import SYSTEM_CLOCK, Clock
 from ...models import Ami, AmiResult, SnapshotResult, Target
-from ..pace import Pace
+from ..rate_limits import RateLimits
 from .bell import Bell
 from .changes import SIDE_BY_SIDE, Calls, Lane
 from .control import AT_ONCE, Control, delete_snapshot, snapshot_result
@@ -38,7 +38,7 @@ class Deleter:
         watch: Watch | None = None,
         audit: Audit | None = None,
         listener: Listener | None = None,
-        pace: Pace | None = None,
+        pace: RateLimits | None = None,
         attempts: int = 8,
         pool: Executor | None = None,
         bell: Bell | None = None,
@@ -58,7 +58,7 @@ class Deleter:
             stop or Event(),
             audit or NullAudit(),
             listener or NullListener(),
-            pace or Pace(clock),
+            pace or RateLimits(clock),
             attempts,
             bell or Bell(clock),
         )

@@ -18,7 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from ...clock import Clock
 from ...errors import AwsError
 from ...models import Target, Use
-from ..translate import AMI_GONE
+from ..error_mapping import AMI_GONE
 from ..usage import merge_uses
 
 FRESH = 60.0
@@ -233,7 +233,7 @@ class Watch:
 
 
 class _Questions(Generic[T]):
-    """Answers for one AMI each, asked `size` AMIs at a time, shortly before their turn."""
+    """Prompt for one AMI each, asked `size` AMIs at a time, shortly before their turn."""
 
     def __init__(
         self, ask: Callable[[Target, Sequence[str]], Mapping[str, Iterable[T]]], size: int, since: float | None

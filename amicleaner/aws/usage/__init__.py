@@ -1,9 +1,9 @@
-"""Where an AMI can be in use: the registry of places, and the three ways in which it is asked.
+"""Where an AMI can be in use: the registry of sources, and the three ways in which it is asked.
 
 `read_usage` reads everything that can be read as a whole.  Instance refreshes (one group a call) and AWS's own references
 (10 AMIs a call) cost calls that grow with the account, so they are asked only about what it comes down to.
 
-A further place is one module with its `PLACE`, a line in the registry, and its test; `--iam-policy`, `--skip-check` and the
+A further source is one module with its `SOURCE`, a line in the registry, and its test; `--iam-policy`, `--skip-check` and the
 documentation follow from the registry.
 """
 
@@ -17,9 +17,8 @@ from functools import partial
 
 from ...models import Use
 from ..api import Api
-from ..side_by_side import side_by_side
+from ..concurrency import run_concurrently
 from . import (
-    aliases,
     auto_scaling_groups,
     fleets,
     image_references,
@@ -27,22 +26,23 @@ from . import (
     instances,
     launch_configurations,
     launch_templates,
-    pins,
     spot_fleets,
     spot_requests,
+    ssm_parameters,
+    template_versions,
 )
-from .findings import Findings, Mention, TemplateVersion
-from .place import AnyPlace, AskedPlace, Place, guarded
+from .source import AnySource, OnDemandSource, UsageSource, guarded
+from .usage_report import ImageReference, TemplateVersion, UsageReport
 
 __all__ = [
-    "ASKED",
     "FOLLOWED",
-    "PLACES",
-    "AnyPlace",
-    "AskedPlace",
-    "Place",
+    "ON_DEMAND",
+    "SOURCES",
+    "AnySource",
+    "OnDemandSource",
     "UsageOptions",
     "UsageReading",
+    "UsageSource",
     "merge_uses",
     "read_references",
     "read_refreshes",
@@ -50,24 +50,24 @@ __all__ = [
     "read_usage",
 ]
 
-PLACES: tuple[Place, ...] = (
-    instances.PLACE,
-    launch_configurations.PLACE,
-    launch_templates.PLACE,
-    auto_scaling_groups.PLACE,
-    spot_fleets.PLACE,
-    spot_requests.PLACE,
-    fleets.PLACE,
+SOURCES: tuple[UsageSource, ...] = (
+    instances.SOURCE,
+    launch_configurations.SOURCE,
+    launch_templates.SOURCE,
+    auto_scaling_groups.SOURCE,
+    spot_fleets.SOURCE,
+    spot_requests.SOURCE,
+    fleets.SOURCE,
 )
 """Read at each reading, in the order in which their errors and warnings are reported."""
 
-ASKED: tuple[AskedPlace, ...] = (instance_refreshes.PLACE, image_references.PLACE)
+ON_DEMAND: tuple[OnDemandSource, ...] = (instance_refreshes.SOURCE, image_references.SOURCE)
 """Asked about given groups or AMIs."""
 
-FOLLOWED: tuple[AnyPlace, ...] = (aliases.PLACE,)
-"""Read where another place leads there."""
+FOLLOWED: tuple[AnySource, ...] = (ssm_parameters.SOURCE,)
+"""Read where another source leads there."""
 
-TEMPLATES = launch_templates.PLACE
+TEMPLATES = launch_templates.SOURCE
 """Pins and aliases are read under its check; its required calls are theirs."""
 
 Uses = dict[str, tuple[Use, ...]]
@@ -100,21 +100,21 @@ class UsageReading:
 
 
 def read_usage(api: Api, options: UsageOptions, pool: Executor) -> UsageReading:
-    """Reads every place that is not skipped, side by side in `pool`, in which the caller itself must not run.
+    """Reads every source that is not skipped, side by side in `pool`, in which the caller itself must not run.
 
-    Raises `AwsError`: the error of the first place in the registry that has one.
+    Raises `AwsError`: the error of the first source in the registry that has one.
     """
     started = api.clock.monotonic()
-    found = Findings()
-    places = [place for place in PLACES if place.check not in options.skip]
-    for part in side_by_side(pool, [partial(guarded, place, partial(place.read, api)) for place in places]):
+    found = UsageReport()
+    sources = [source for source in SOURCES if source.check not in options.skip]
+    for part in run_concurrently(pool, [partial(guarded, source, partial(source.read, api)) for source in sources]):
         found.add(part)
     if options.all_template_versions:
         for part in _all_versions(api, found.versions, pool):
             found.add(part)
     followed = _follow(api, found, found.versions, options, pool)
     return UsageReading(
-        uses=_uses(api, followed.mentions),
+        uses=_uses(api, followed.references),
         snapshots=frozenset(found.snapshots | followed.snapshots),
         groups=found.groups,
         versions=(*found.versions, *followed.versions),
@@ -141,7 +141,7 @@ def read_template_snapshots(
 ) -> tuple[frozenset[str], tuple[str, ...]]:
     """The snapshots that any version of the templates in `reading` names, and warnings: a call a template.  Raises
     `AwsError`."""
-    found = Findings()
+    found = UsageReport()
     if not options.all_template_versions:  # then the reading has them
         for part in _all_versions(api, reading.versions, pool):
             found.add(part)
@@ -172,11 +172,11 @@ def _thing(use: Use) -> tuple[str, str, str, str]:
     return use.kind, use.id, use.account, use.region
 
 
-def _all_versions(api: Api, versions: Iterable[TemplateVersion], pool: Executor) -> list[Findings]:
+def _all_versions(api: Api, versions: Iterable[TemplateVersion], pool: Executor) -> list[UsageReport]:
     """Every version of each of these versions' templates."""
     templates = sorted({version.template for version in versions})
     reads = [partial(launch_templates.read_all_versions, api, template) for template in templates]
-    return side_by_side(pool, [partial(guarded, TEMPLATES, read) for read in reads])
+    return run_concurrently(pool, [partial(guarded, TEMPLATES, read) for read in reads])
 
 
 def _ask(
@@ -187,41 +187,43 @@ def _ask(
     options: UsageOptions,
     pool: Executor,
 ) -> tuple[Uses, tuple[str, ...]]:
-    found = Findings()
-    for place in ASKED:
-        if place.of != of or place.check in options.skip:
+    found = UsageReport()
+    for source in ON_DEMAND:
+        if source.of != of or source.check in options.skip:
             continue
-        batches = [subjects[start : start + place.at_once] for start in range(0, len(subjects), place.at_once)]
-        calls = [partial(guarded, place, partial(place.ask, api, batch)) for batch in batches]
+        batches = [subjects[start : start + source.at_once] for start in range(0, len(subjects), source.at_once)]
+        calls = [partial(guarded, source, partial(source.ask, api, batch)) for batch in batches]
         # The first one alone: where the call is denied or does not exist, hundreds more would only find out the same.
-        first = side_by_side(pool, calls[:1])
-        asked = first if any(part.not_offered for part in first) else first + side_by_side(pool, calls[1:])
+        first = run_concurrently(pool, calls[:1])
+        asked = first if any(part.unsupported for part in first) else first + run_concurrently(pool, calls[1:])
         for part in asked:
             found.add(part)
     followed = _follow(api, found, versions, options, pool)
-    return _uses(api, followed.mentions), _once(found.warnings + followed.warnings)
+    return _uses(api, followed.references), _once(found.warnings + followed.warnings)
 
 
 def _follow(
-    api: Api, found: Findings, versions: Sequence[TemplateVersion], options: UsageOptions, pool: Executor
-) -> Findings:
-    """The mentions of `found` with those behind pins and aliases.  Both belong to the check of the launch templates."""
+    api: Api, found: UsageReport, versions: Sequence[TemplateVersion], options: UsageOptions, pool: Executor
+) -> UsageReport:
+    """The references of `found` with those behind pins and ssm_parameters.  Both belong to the check of the launch templates."""
     if TEMPLATES.check in options.skip:
-        return Findings(mentions=[mention for mention in found.mentions if not aliases.is_alias(mention)])
-    pinned = guarded(TEMPLATES, partial(pins.resolve, api, found.pins, versions, pool))
-    mentions = [*found.mentions, *pinned.mentions]
-    named = [mention for mention in mentions if aliases.is_alias(mention)]
-    resolved = guarded(aliases.PLACE, partial(aliases.resolve, api, named, pool))
-    pinned.mentions = [mention for mention in mentions if not aliases.is_alias(mention)]
+        return UsageReport(
+            references=[reference for reference in found.references if not ssm_parameters.is_parameter(reference)]
+        )
+    pinned = guarded(TEMPLATES, partial(template_versions.resolve, api, found.pins, versions, pool))
+    references = [*found.references, *pinned.references]
+    named = [reference for reference in references if ssm_parameters.is_parameter(reference)]
+    resolved = guarded(ssm_parameters.SOURCE, partial(ssm_parameters.resolve, api, named, pool))
+    pinned.references = [reference for reference in references if not ssm_parameters.is_parameter(reference)]
     pinned.add(resolved)
     return pinned
 
 
-def _uses(api: Api, mentions: Iterable[Mention]) -> Uses:
+def _uses(api: Api, references: Iterable[ImageReference]) -> Uses:
     target = api.target
     return merge_uses(
-        {mention.image: [Use(mention.user.kind, mention.user.id, target.account, target.region, mention.user.label)]}
-        for mention in mentions
+        {reference.image: [Use(reference.user.kind, reference.user.id, target.account, target.region, reference.user.label)]}
+        for reference in references
     )
 
 

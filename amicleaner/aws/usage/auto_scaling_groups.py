@@ -10,24 +10,24 @@ import json
 from typing import Any
 
 from ..api import Api
-from .findings import Findings, User
-from .place import Place, member
+from .source import UsageSource, member
 from .specifications import follow_group
+from .usage_report import Referrer, UsageReport
 
 CALL = "DescribeAutoScalingGroups"
 
 
-def read(api: Api) -> Findings:
+def read(api: Api) -> UsageReport:
     """Every group's templates and images, and a digest of each group."""
-    found = Findings()
+    found = UsageReport()
     for group in api.pages(CALL):
         name = str(member(api, CALL, group, "AutoScalingGroupName", "a group"))
-        user = User("auto-scaling-group", name, f'Auto Scaling group "{name}"')
+        user = Referrer("auto-scaling-group", name, f'Auto Scaling group "{name}"')
         follow_group(api, CALL, found, group, user)
         for instance in group.get("Instances") or ():
             # The AMI of an instance whose root volume was replaced; DescribeInstances shows the one it was launched from.
             if instance.get("LifecycleState") != "Terminated":
-                found.mention(instance.get("ImageId"), user.through(f"instance {instance.get('InstanceId')}"))
+                found.reference(instance.get("ImageId"), user.through(f"instance {instance.get('InstanceId')}"))
         found.groups[name] = digest(group)
     return found
 
@@ -46,7 +46,7 @@ def _ordered(value: Any) -> Any:
     return value
 
 
-PLACE = Place(
+SOURCE = UsageSource(
     name="auto-scaling-groups",
     check="auto-scaling-groups",
     actions=("autoscaling:DescribeAutoScalingGroups",),

@@ -13,9 +13,9 @@ from typing import Any
 from ...errors import AwsError
 from ...models import UseKind
 from ..api import Api
-from ..translate import AMI_GONE
-from .findings import Findings, Mention, User
-from .place import AskedPlace, member
+from ..error_mapping import AMI_GONE
+from .source import OnDemandSource, member
+from .usage_report import ImageReference, Referrer, UsageReport
 
 CALL = "DescribeImageReferences"
 LIVE = ("pending", "running", "shutting-down", "stopping", "stopped")
@@ -50,7 +50,7 @@ KINDS: dict[str, tuple[UseKind, str, Callable[[str], str]]] = {
 """Resource type: its kind, its word for people, and how its id stands in the last part of its ARN."""
 
 
-def ask(api: Api, images: Sequence[str]) -> Findings:
+def ask(api: Api, images: Sequence[str]) -> UsageReport:
     """Who names `images`, of which AWS takes 1 to 10.  One that vanished protects nothing and gives a warning."""
     try:
         references = list(api.pages(CALL, ImageIds=list(images), ResourceTypes=TYPES))
@@ -58,15 +58,15 @@ def ask(api: Api, images: Sequence[str]) -> Findings:
         if error.code not in AMI_GONE:
             raise
         if len(images) == 1:
-            return Findings(warnings=[f"{images[0]} vanished while what refers to it was read"])
-        found = Findings()
+            return UsageReport(warnings=[f"{images[0]} vanished while what refers to it was read"])
+        found = UsageReport()
         for image in images:
             found.add(ask(api, [image]))
         return found
-    return Findings(mentions=[_mention(api, reference, images) for reference in references])
+    return UsageReport(references=[_mention(api, reference, images) for reference in references])
 
 
-def _mention(api: Api, reference: dict[str, Any], images: Sequence[str]) -> Mention:
+def _mention(api: Api, reference: dict[str, Any], images: Sequence[str]) -> ImageReference:
     image = str(member(api, CALL, reference, "ImageId", "a reference"))
     arn = str(member(api, CALL, reference, "Arn", f"a reference to {image}"))
     type = str(member(api, CALL, reference, "ResourceType", f"the reference {arn}"))
@@ -74,10 +74,10 @@ def _mention(api: Api, reference: dict[str, Any], images: Sequence[str]) -> Ment
     if type not in KINDS or image not in images or "/" not in path:
         raise api.error(CALL, "MalformedResponse", f"the reference {arn} of the type {type} was not asked for")
     kind, word, id_of = KINDS[type]
-    return Mention(image, User(kind, id_of(path), f"{word} {id_of(path)}"))
+    return ImageReference(image, Referrer(kind, id_of(path), f"{word} {id_of(path)}"))
 
 
-PLACE = AskedPlace(
+SOURCE = OnDemandSource(
     name="image-references",
     check="image-references",
     actions=("ec2:DescribeImageReferences",),

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 from ...errors import AwsError
 from ..api import Api
-from .findings import Findings, User
-from .place import AskedPlace, filled
+from .source import OnDemandSource, filled
 from .specifications import follow_group
+from .usage_report import Referrer, UsageReport
 
 CALL = "DescribeInstanceRefreshes"
 OVER = frozenset({"Successful", "Failed", "Cancelled", "RollbackFailed", "RollbackSuccessful"})
 """Of the ten statuses in the service model; `Cancelling` is not over, nor is one that AWS adds later."""
 
 
-def ask(api: Api, groups: Sequence[str]) -> Findings:
+def ask(api: Api, groups: Sequence[str]) -> UsageReport:
     """The desired configurations of the refreshes of `groups`: one group a call, for AWS takes no list of them."""
-    found = Findings()
+    found = UsageReport()
     for group in groups:
         try:
             refreshes = list(api.pages(CALL, AutoScalingGroupName=group))
@@ -33,11 +33,11 @@ def ask(api: Api, groups: Sequence[str]) -> Findings:
                 id = str(filled(api, CALL, refresh, "InstanceRefreshId", f'a refresh of Auto Scaling group "{group}"'))
                 label = f'instance refresh {id} of Auto Scaling group "{group}" ({status})'
                 desired = refresh.get("DesiredConfiguration") or {}
-                follow_group(api, CALL, found, desired, User("instance-refresh", id, label), whole=False)
+                follow_group(api, CALL, found, desired, Referrer("instance-refresh", id, label), whole=False)
     return found
 
 
-PLACE = AskedPlace(
+SOURCE = OnDemandSource(
     name="instance-refreshes",
     check="auto-scaling-groups",
     actions=("autoscaling:DescribeInstanceRefreshes",),

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 from ..api import Api
-from .findings import Findings, User
-from .place import Place, member
+from .source import UsageSource, member
+from .usage_report import Referrer, UsageReport
 
 CALL = "DescribeInstances"
 
 
-def read(api: Api) -> Findings:
+def read(api: Api) -> UsageReport:
     """Every instance and the AMI it was launched from.
 
     No filter by state goes out: a list of the states that count would hide an instance in a state that AWS adds later.
     An instance without `ImageId` makes the answer malformed; an empty one is the odd shape of a very old instance.
     """
-    found = Findings()
+    found = UsageReport()
     for reservation in api.pages(CALL, IncludeManagedResources=True):
         for instance in member(api, CALL, reservation, "Instances", "a reservation"):
             state = (instance.get("State") or {}).get("Name") or "unknown"
             if state == "terminated":
                 continue
             id = str(member(api, CALL, instance, "InstanceId", "an instance"))
-            found.mention(
-                member(api, CALL, instance, "ImageId", f"instance {id}"), User("instance", id, f"instance {id} ({state})")
+            found.reference(
+                member(api, CALL, instance, "ImageId", f"instance {id}"),
+                Referrer("instance", id, f"instance {id} ({state})"),
             )
     return found
 
 
-PLACE = Place(
+SOURCE = UsageSource(
     name="instances",
     check="instances",
     actions=("ec2:DescribeInstances",),

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from ..api import Api
-from .findings import Findings, User, snapshots_of
-from .place import Place, filled
+from .source import UsageSource, filled
+from .usage_report import Referrer, UsageReport, snapshots_of
 
 CALL = "DescribeLaunchConfigurations"
 
 
-def read(api: Api) -> Findings:
+def read(api: Api) -> UsageReport:
     """Every launch configuration's AMI (a member that the service model requires) and its block devices' snapshots."""
-    found = Findings()
+    found = UsageReport()
     for configuration in api.pages(CALL):
         name = str(filled(api, CALL, configuration, "LaunchConfigurationName", "a launch configuration"))
         image = filled(api, CALL, configuration, "ImageId", f"launch configuration {name}")
-        found.mention(image, User("launch-configuration", name, f'launch configuration "{name}"'))
+        found.reference(image, Referrer("launch-configuration", name, f'launch configuration "{name}"'))
         found.snapshots |= snapshots_of(configuration.get("BlockDeviceMappings"))
     return found
 
 
-PLACE = Place(
+SOURCE = UsageSource(
     name="launch-configurations",
     check="launch-configurations",
     actions=("autoscaling:DescribeLaunchConfigurations",),

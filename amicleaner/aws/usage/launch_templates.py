@@ -14,8 +14,8 @@ from typing import Any
 
 from ...errors import AwsError
 from ..api import Api
-from .findings import Findings, TemplateVersion, User, snapshots_of
-from .place import Place, member
+from .source import UsageSource, member
+from .usage_report import Referrer, TemplateVersion, UsageReport, snapshots_of
 
 CALL = "DescribeLaunchTemplateVersions"
 VERSION_GONE = "InvalidLaunchTemplateId.VersionNotFound"
@@ -30,20 +30,20 @@ TEMPLATE_GONE = frozenset(
 """EC2's documented codes, and the same with the suffix that it uses for its sibling."""
 
 
-def read(api: Api) -> Findings:
+def read(api: Api) -> UsageReport:
     """The default and latest versions of all templates, hidden managed ones included."""
     items = api.pages(CALL, Versions=["$Latest", "$Default"], IncludeManagedResources=True)
     return _report(marked(api, items))
 
 
-def read_all_versions(api: Api, template: str) -> Findings:
+def read_all_versions(api: Api, template: str) -> UsageReport:
     """Every version of one template; one that was deleted meanwhile protects nothing and gives a warning."""
     try:
         return _report(marked(api, api.pages(CALL, LaunchTemplateId=template, IncludeManagedResources=True)))
     except AwsError as error:
         if error.code not in TEMPLATE_GONE:
             raise
-        return Findings(warnings=[f"launch template {template} was deleted while it was read: it protects nothing"])
+        return UsageReport(warnings=[f"launch template {template} was deleted while it was read: it protects nothing"])
 
 
 def marked(api: Api, items: Iterable[dict[str, Any]]) -> list[TemplateVersion]:
@@ -78,15 +78,15 @@ def from_aws(api: Api, item: dict[str, Any]) -> TemplateVersion:
     )
 
 
-def _report(versions: list[TemplateVersion]) -> Findings:
-    found = Findings(versions=versions)
+def _report(versions: list[TemplateVersion]) -> UsageReport:
+    found = UsageReport(versions=versions)
     for version in versions:
-        found.mention(version.image, User("launch-template", version.template, version.label))
+        found.reference(version.image, Referrer("launch-template", version.template, version.label))
         found.snapshots |= version.snapshots
     return found
 
 
-PLACE = Place(
+SOURCE = UsageSource(
     name="launch-templates",
     check="launch-templates",
     actions=("ec2:DescribeLaunchTemplateVersions",),

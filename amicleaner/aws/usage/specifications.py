@@ -6,10 +6,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..api import Api
-from .findings import Findings, Pin, User, snapshots_of
+from .usage_report import Referrer, TemplateVersionRef, UsageReport, snapshots_of
 
 
-def follow_specification(api: Api, action: str, found: Findings, specification: dict[str, Any] | None, user: User) -> None:
+def follow_specification(
+    api: Api, action: str, found: UsageReport, specification: dict[str, Any] | None, user: Referrer
+) -> None:
     """Notes the launch template version; without a version it is the default one (API reference of Auto Scaling's
     `LaunchTemplateSpecification`).  One that names no template is a malformed answer."""
     if specification is None:
@@ -17,11 +19,13 @@ def follow_specification(api: Api, action: str, found: Findings, specification: 
     id, name = specification.get("LaunchTemplateId"), specification.get("LaunchTemplateName")
     if not id and not name:
         raise api.error(action, "MalformedResponse", f"{user.label} names a launch template without id and name")
-    found.pins.append(Pin(str(id or name), str(specification.get("Version") or "$Default"), user, by_name=not id))
+    found.pins.append(
+        TemplateVersionRef(str(id or name), str(specification.get("Version") or "$Default"), user, by_name=not id)
+    )
 
 
 def follow_configuration(
-    api: Api, action: str, found: Findings, configuration: dict[str, Any], user: User, *, whole: bool = True
+    api: Api, action: str, found: UsageReport, configuration: dict[str, Any], user: Referrer, *, whole: bool = True
 ) -> None:
     """Notes the launch template, and in each override a launch template, an image or snapshots of its own.
 
@@ -36,12 +40,12 @@ def follow_configuration(
         if not override:  # it would override nothing: at the least it names an instance type
             raise api.error(action, "MalformedResponse", f"{user.label} has an empty override")
         follow_specification(api, action, found, override.get("LaunchTemplateSpecification"), user)
-        found.mention(override.get("ImageId"), user.through("override"))
+        found.reference(override.get("ImageId"), user.through("override"))
         found.snapshots |= snapshots_of(override.get("BlockDeviceMappings"))
 
 
 def follow_group(
-    api: Api, action: str, found: Findings, description: dict[str, Any], user: User, *, whole: bool = True
+    api: Api, action: str, found: UsageReport, description: dict[str, Any], user: Referrer, *, whole: bool = True
 ) -> None:
     """Notes a template or a mixed instances policy: what a group launches from (`whole`), or will after a refresh."""
     specification = description.get("LaunchTemplate")

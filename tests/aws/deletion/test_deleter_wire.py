@@ -12,8 +12,8 @@ from amicleaner.aws.deletion.deleter import Deleter
 from amicleaner.aws.session import Clients, new_session, with_credentials
 from amicleaner.models import Ami, AmiResult, BlockSnapshot, Target
 from tests.aws.deletion.simulation import Heard, Pool, SimulatedBell, Time, outcomes, snapshot_outcomes
-from tests.standin import DEFAULT_ACCOUNT, Fault, RegionState, Standin, World, attach
-from tests.standin.resources import Image
+from tests.fake_aws import DEFAULT_ACCOUNT, FakeAws, Fault, RegionState, World, attach
+from tests.fake_aws.resources import Image
 
 TARGET = Target(DEFAULT_ACCOUNT, "eu-west-1")
 PASSING = [
@@ -32,25 +32,25 @@ PASSING = [
 
 
 @cache
-def connected() -> tuple[Standin, Clients]:
+def connected() -> tuple[FakeAws, Clients]:
     """Made once: a client takes longer to make than all that a test does with it."""
-    standin = Standin()
-    session = with_credentials(new_session(), Credentials(standin.world.access_key(), "secret"))
-    attach(standin, session)
-    return standin, Clients(session, TARGET.region)
+    fake_aws = FakeAws()
+    session = with_credentials(new_session(), Credentials(fake_aws.world.access_key(), "secret"))
+    attach(fake_aws, session)
+    return fake_aws, Clients(session, TARGET.region)
 
 
 class Wire:
-    """An account behind the stand-in, and a deleter that reaches it through botocore."""
+    """An account behind the fake AWS, and a deleter that reaches it through botocore."""
 
     def __init__(self, *, results: bool = True) -> None:
         self.time = Time()
         self.world = World(self.time.clock.now)
         self.world.account()  # its access key
         self.world.deletes_associated = results
-        self.standin, clients = connected()
-        self.standin.reset(self.world)
-        self.standin.sleep = self.time.advance
+        self.fake_aws, clients = connected()
+        self.fake_aws.reset(self.world)
+        self.fake_aws.sleep = self.time.advance
         self.region: RegionState = self.world.region(TARGET.region, TARGET.account)
         self.heard = Heard()
         self.api = Api(TARGET, clients, clock=self.time.clock)
@@ -90,7 +90,7 @@ def test_what_passes_leaves_nothing_behind_and_touches_nothing_else(action: str,
     stays = wire.add(8)
     shared = stays.snapshots[0].id
     amis = [wire.add(8, shared), wire.add(8)]
-    wire.standin.faults.append(Fault(action, kind))  # type: ignore[arg-type]
+    wire.fake_aws.faults.append(Fault(action, kind))  # type: ignore[arg-type]
     results = wire.remove(*amis)
     assert outcomes(results) == dict.fromkeys([ami.id for ami in amis], "removed")
     assert set(wire.region.images) == {stays.id}
@@ -103,7 +103,7 @@ def test_what_passes_leaves_nothing_behind_and_touches_nothing_else(action: str,
 def test_what_lasts_is_told_as_it_is(kind: str) -> None:
     wire = Wire()
     ami = wire.add(8, 8)
-    wire.standin.faults.append(Fault("DeregisterImage", kind, times=None))  # type: ignore[arg-type]
+    wire.fake_aws.faults.append(Fault("DeregisterImage", kind, times=None))  # type: ignore[arg-type]
     (result,) = wire.remove(ami)
     assert set(wire.region.images) == {ami.id}
     assert result.outcome == "failed"
@@ -115,30 +115,30 @@ def test_what_lasts_is_told_as_it_is(kind: str) -> None:
 @pytest.mark.parametrize("action", ["DeregisterImage", "DeleteSnapshot"])
 def test_twenty_five_throttles_in_a_row(action: str) -> None:
     wire = Wire(results=action == "DeregisterImage")
-    wire.standin.faults.append(Fault(action, "throttle", times=25))
+    wire.fake_aws.faults.append(Fault(action, "throttle", times=25))
     results = wire.remove(wire.add(8), wire.add(8))
     assert [result.outcome for result in results] == ["removed", "removed"]
     assert not wire.region.snapshots
-    assert wire.standin.calls.count(action) == 27
+    assert wire.fake_aws.calls.count(action) == 27
 
 
 def test_the_rate_that_aws_documents_is_never_reached() -> None:
     wire = Wire()
-    wire.standin.rates.enabled = True
+    wire.fake_aws.rates.enabled = True
     start = wire.time.seconds
     results = wire.remove(*(wire.add(8, 8) for _ in range(250)))
     assert all(result.outcome == "removed" for result in results)
-    assert {call.outcome for call in wire.standin.calls.changing()} == {"OK"}
-    assert wire.standin.calls.count("DeregisterImage") == wire.standin.calls.count() == 250
+    assert {call.outcome for call in wire.fake_aws.calls.changing()} == {"OK"}
+    assert wire.fake_aws.calls.count("DeregisterImage") == wire.fake_aws.calls.count() == 250
     assert wire.time.seconds - start <= 36.0
 
 
 def test_somebody_else_who_uses_up_the_bucket_makes_it_slower_and_nothing_fails() -> None:
     wire = Wire()
-    wire.standin.rates.enabled = True
+    wire.fake_aws.rates.enabled = True
     amis = [wire.add(8) for _ in range(60)]
-    wire.time.at(0.1, lambda: wire.standin.rates.drain("DeregisterImage", TARGET.account, TARGET.region))
+    wire.time.at(0.1, lambda: wire.fake_aws.rates.drain("DeregisterImage", TARGET.account, TARGET.region))
     results = wire.remove(*amis)
     assert all(result.outcome == "removed" for result in results)
-    refused = [call for call in wire.standin.calls.changing() if call.outcome != "OK"]
+    refused = [call for call in wire.fake_aws.calls.changing() if call.outcome != "OK"]
     assert 0 < len(refused) <= 16

@@ -17,24 +17,24 @@ from amicleaner.aws.session import Clients
 from amicleaner.aws.usage import UsageOptions, UsageReading
 from amicleaner.clock import Clock
 from amicleaner.models import Target, Use
-from tests.standin import DEFAULT_ACCOUNT, Fault, RegionState, Standin, World, attach
+from tests.fake_aws import DEFAULT_ACCOUNT, FakeAws, Fault, RegionState, World, attach
 
 REGION = "eu-west-1"
 
 
 class Switch:
-    """Clients take much longer to make than to use: all tests share them, and each plugs in its own stand-in."""
+    """Clients take much longer to make than to use: all tests share them, and each plugs in its own fake AWS."""
 
     def __init__(self) -> None:
-        self.standin = Standin()
+        self.fake_aws = FakeAws()
         session = boto3.Session(
-            aws_access_key_id=self.standin.world.access_key(), aws_secret_access_key="secret", region_name=REGION
+            aws_access_key_id=self.fake_aws.world.access_key(), aws_secret_access_key="secret", region_name=REGION
         )
         attach(self, session)  # type: ignore[arg-type]  # it only asks for `handle`
         self.clients = Clients(session, REGION)
 
     def handle(self, *request: Any, **more: Any) -> Any:
-        return self.standin.handle(*request, **more)
+        return self.fake_aws.handle(*request, **more)
 
 
 _switch = cache(Switch)
@@ -45,14 +45,14 @@ class Account:
     """`slept` has the pauses that the calls would have made; no time passes."""
 
     world: World = field(default_factory=World)
-    standin: Standin = field(init=False)
+    fake_aws: FakeAws = field(init=False)
     api: Api = field(init=False)
     pool: Executor = field(default_factory=lambda: ThreadPoolExecutor(4))
     slept: list[float] = field(default_factory=list)
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        self.standin = _switch().standin = Standin(self.world)
+        self.fake_aws = _switch().fake_aws = FakeAws(self.world)
         self.world.account()
         ticks = iter(range(10**9))
         clock = Clock(
@@ -68,7 +68,7 @@ class Account:
         return self.region.add_image().image_id
 
     def fault(self, action: str, kind: str = "refuse", **members: object) -> None:
-        self.standin.faults.append(Fault(action, kind, **members))  # type: ignore[arg-type]
+        self.fake_aws.faults.append(Fault(action, kind, **members))  # type: ignore[arg-type]
 
     def read(self, options: UsageOptions | None = None) -> UsageReading:
         reading = usage.read_usage(self.api, options or UsageOptions(), self.pool)

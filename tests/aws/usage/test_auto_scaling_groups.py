@@ -1,4 +1,4 @@
-"""Auto Scaling groups as a place of use; pins of template versions are tested in test_pins.py."""
+"""Auto Scaling groups as a source of use; pins of template versions are tested in test_pins.py."""
 
 from __future__ import annotations
 
@@ -114,7 +114,9 @@ def test_without_the_templates_check_only_own_images_count(account: Account) -> 
     account.region.add_group(mixed_instances_policy=policy(Overrides=overrides))
     reading = account.read(UsageOptions(skip=frozenset({"launch-templates"})))
     assert reading.uses.keys() == {image}
-    assert account.standin.calls.count("DescribeLaunchTemplateVersions") == account.standin.calls.count("GetParameters") == 0
+    assert (
+        account.fake_aws.calls.count("DescribeLaunchTemplateVersions") == account.fake_aws.calls.count("GetParameters") == 0
+    )
 
 
 def test_a_digest_changes_with_the_group(account: Account) -> None:

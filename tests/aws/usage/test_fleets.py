@@ -40,7 +40,7 @@ def test_a_spot_fleet_by_launch_template(account: Account) -> None:
 
 def test_the_snapshots_of_a_spot_fleet(account: Account) -> None:
     devices = [{"DeviceName": "/dev/sdf", "Ebs": {"SnapshotId": "snap-1"}}]
-    # The stand-in writes the members of a specification under their names on the wire.
+    # The fake AWS writes the members of a specification under their names on the wire.
     account.region.add_spot_fleet(launch_specifications=[{"ImageId": account.image(), "BlockDeviceMapping": devices}])
     assert account.read().snapshots == {"snap-1"}
 

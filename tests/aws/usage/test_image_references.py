@@ -9,7 +9,7 @@ from amicleaner.aws.usage import UsageOptions
 from amicleaner.aws.usage.image_references import parameter_name
 from amicleaner.errors import AwsError, ThrottledError
 from tests.aws.usage.account import Account
-from tests.standin.resources import INSTANCE_STATES
+from tests.fake_aws.resources import INSTANCE_STATES
 
 
 def test_parameters_and_recipes_protect(account: Account) -> None:
@@ -52,18 +52,18 @@ def test_ten_at_a_time_each_once(account: Account) -> None:
     for image in images:
         account.region.add_recipe(image)
     assert account.references(images + images).keys() == set(images)
-    asked = [len(call.params["ImageId"]) for call in account.standin.calls.of("DescribeImageReferences")]
+    asked = [len(call.params["ImageId"]) for call in account.fake_aws.calls.of("DescribeImageReferences")]
     assert sorted(asked) == [1, 10, 10]
 
 
 def test_no_images_no_call(account: Account) -> None:
     assert account.references([]) == {}
-    assert account.standin.calls.count() == 0
+    assert account.fake_aws.calls.count() == 0
 
 
 def test_a_reference_on_the_last_page(account: Account) -> None:
-    account.standin.pager.cap = 1
-    account.standin.pager.blank_pages = True
+    account.fake_aws.pager.cap = 1
+    account.fake_aws.pager.blank_pages = True
     image, other = account.image(), account.image()
     for _ in range(3):
         account.region.add_recipe(other)
@@ -72,7 +72,7 @@ def test_a_reference_on_the_last_page(account: Account) -> None:
 
 
 def test_a_later_page_that_breaks_stops_the_run(account: Account) -> None:
-    account.standin.pager.cap = 1
+    account.fake_aws.pager.cap = 1
     image = account.image()
     for _ in range(3):
         account.region.add_recipe(image)
@@ -90,17 +90,17 @@ def test_a_denied_call_stops_the_run(account: Account, batch: int) -> None:
         "Grant the IAM action ec2:DescribeImageReferences and the actions behind it (see --iam-policy). Or leave this check "
         "out with --skip-check image-references; what it would find is then not protected."
     )
-    assert account.standin.calls.count("DescribeImageReferences") <= (1 if batch == 1 else 3)
+    assert account.fake_aws.calls.count("DescribeImageReferences") <= (1 if batch == 1 else 3)
 
 
-@pytest.mark.parametrize("missing", usage.image_references.PLACE.via)
+@pytest.mark.parametrize("missing", usage.image_references.SOURCE.via)
 def test_a_right_that_lacks_behind_it_stops_the_run(account: Account, missing: str) -> None:
-    place = usage.image_references.PLACE
-    account.standin.allow = place.actions
-    account.standin.allow_via = place.via
+    source = usage.image_references.SOURCE
+    account.fake_aws.allow = source.actions
+    account.fake_aws.allow_via = source.via
     image = account.image()
     assert account.references([image]) == {}
-    account.standin.allow_via = [action for action in place.via if action != missing]
+    account.fake_aws.allow_via = [action for action in source.via if action != missing]
     with pytest.raises(AwsError, match=missing):
         account.references([image])
 
@@ -118,7 +118,7 @@ def test_an_image_that_vanished_is_a_warning(account: Account, code: str) -> Non
 
 
 def test_an_endpoint_without_the_call_is_asked_once(account: Account) -> None:
-    account.standin.missing_actions.add("DescribeImageReferences")
+    account.fake_aws.missing_actions.add("DescribeImageReferences")
     assert account.references([account.image() for _ in range(30)]) == {}
     assert account.warnings == (
         (
@@ -126,7 +126,7 @@ def test_an_endpoint_without_the_call_is_asked_once(account: Account) -> None:
             "SSM parameters and Image Builder recipes are not looked at"
         ),
     )
-    assert account.standin.calls.count("DescribeImageReferences") == 1
+    assert account.fake_aws.calls.count("DescribeImageReferences") == 1
 
 
 def test_one_that_throttles_does_not_pass_for_such(account: Account) -> None:
@@ -170,13 +170,13 @@ def test_a_reference_without_its_image_stops_the_run(account: Account) -> None:
 
 def test_a_skipped_check_makes_no_call(account: Account) -> None:
     account.references(["ami-1"], UsageOptions(skip=frozenset({"image-references"})))
-    assert account.standin.calls.count() == 0
+    assert account.fake_aws.calls.count() == 0
 
 
 def test_only_this_place_finds_it(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     image = account.image()
     account.region.add_recipe(image)
-    monkeypatch.setattr(usage, "ASKED", tuple(place for place in usage.ASKED if place.name != "image-references"))
+    monkeypatch.setattr(usage, "ON_DEMAND", tuple(source for source in usage.ON_DEMAND if source.name != "image-references"))
     assert account.references([image]) == {}
 
 

@@ -38,7 +38,7 @@ def test_one_that_is_over_does_not(account: Account, status: str) -> None:
 
 
 def test_an_unfinished_one_on_the_last_page(account: Account) -> None:
-    account.standin.pager.cap = 1
+    account.fake_aws.pager.cap = 1
     image = account.image()
     for _ in range(2):
         refresh(account, account.image(), "Successful")
@@ -70,8 +70,8 @@ def test_a_call_for_each_group_and_none_for_known_versions(account: Account) -> 
         account.region.add_group(name)
         account.region.add_refresh(name, {"LaunchTemplate": {"LaunchTemplateName": template.name}})
     assert len(account.refreshes(image, ["c", "a", "b", "a"])) == 3
-    assert account.standin.calls.count("DescribeInstanceRefreshes") == 3
-    assert account.standin.calls.count("DescribeLaunchTemplateVersions") == 1
+    assert account.fake_aws.calls.count("DescribeInstanceRefreshes") == 3
+    assert account.fake_aws.calls.count("DescribeLaunchTemplateVersions") == 1
 
 
 def test_a_group_that_vanished_is_a_warning(account: Account) -> None:
@@ -95,7 +95,7 @@ def test_any_other_refusal_stops_the_run(account: Account, code: str) -> None:
 
 
 def test_a_later_page_that_breaks_stops_the_run(account: Account) -> None:
-    account.standin.pager.cap = 1
+    account.fake_aws.pager.cap = 1
     for _ in range(2):
         refresh(account, account.image())
     account.fault("DescribeInstanceRefreshes", "truncated", page=2, times=None)
@@ -104,7 +104,7 @@ def test_a_later_page_that_breaks_stops_the_run(account: Account) -> None:
 
 
 def test_an_endpoint_without_the_call_is_asked_once(account: Account) -> None:
-    account.standin.missing_actions.add("DescribeInstanceRefreshes")
+    account.fake_aws.missing_actions.add("DescribeInstanceRefreshes")
     for name in "abc":
         account.region.add_group(name)
     assert account.refreshes("ami-1", ["a", "b", "c"]) == []
@@ -114,7 +114,7 @@ def test_an_endpoint_without_the_call_is_asked_once(account: Account) -> None:
             "instance refreshes of Auto Scaling groups are not looked at"
         ),
     )
-    assert account.standin.calls.count("DescribeInstanceRefreshes") == 1
+    assert account.fake_aws.calls.count("DescribeInstanceRefreshes") == 1
 
 
 def test_one_that_throttles_does_not_pass_for_such(account: Account) -> None:
@@ -127,13 +127,15 @@ def test_one_that_throttles_does_not_pass_for_such(account: Account) -> None:
 def test_a_skipped_check_makes_no_call(account: Account) -> None:
     refresh(account, account.image())
     account.refreshes("ami-1", ["front"], UsageOptions(skip=frozenset({"auto-scaling-groups"})))
-    assert account.standin.calls.count("DescribeInstanceRefreshes") == 0
+    assert account.fake_aws.calls.count("DescribeInstanceRefreshes") == 0
 
 
 def test_only_this_place_finds_it(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     image = account.image()
     refresh(account, image)
-    monkeypatch.setattr(usage, "ASKED", tuple(place for place in usage.ASKED if place.name != "instance-refreshes"))
+    monkeypatch.setattr(
+        usage, "ON_DEMAND", tuple(source for source in usage.ON_DEMAND if source.name != "instance-refreshes")
+    )
     assert account.refreshes(image, ["front"]) == []
 
 

@@ -1,4 +1,4 @@
-"""Instances as a place of use."""
+"""Instances as a source of use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Launch configurations as a place of use."""
+"""Launch configurations as a source of use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Launch templates as a place of use: default, latest, on demand every version."""
+"""Launch templates as a source of use: default, latest, on demand every version."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_calls_do_not_grow_with_the_number_of_templates(account: Account) -> Non
     for _ in range(99):
         account.region.add_launch_template(versions=[{"ImageId": account.image()}, {"ImageId": account.image()}])
     assert len(account.read().uses) == 198
-    assert account.standin.calls.count("DescribeLaunchTemplateVersions") == 1
+    assert account.fake_aws.calls.count("DescribeLaunchTemplateVersions") == 1
 
 
 def test_a_template_without_an_image_protects_nothing(account: Account) -> None:
@@ -65,7 +65,7 @@ def test_block_devices_keep_their_snapshots(account: Account) -> None:
 def test_every_version_protects_on_demand(account: Account) -> None:
     images = [account.image() for _ in range(4)]
     template = account.region.add_launch_template("web", versions=[{"ImageId": image} for image in images])
-    account.standin.pager.cap = 1
+    account.fake_aws.pager.cap = 1
     uses = account.read(ALL).uses
     assert uses.keys() == set(images)
     assert [[use.label for use in uses[image]] for image in images] == [
@@ -105,4 +105,4 @@ def test_all_versions_denied_stops_the_run(account: Account) -> None:
 def test_all_versions_of_nothing_where_templates_are_skipped(account: Account) -> None:
     account.region.add_launch_template(versions=[{"ImageId": account.image()}])
     account.read(UsageOptions(skip=frozenset({"launch-templates"}), all_template_versions=True))
-    assert account.standin.calls.count("DescribeLaunchTemplateVersions") == 0
+    assert account.fake_aws.calls.count("DescribeLaunchTemplateVersions") == 0

@@ -1,4 +1,4 @@
-"""What holds for every place of use alike: pages, refusals, calls that do not exist, `--skip-check`."""
+"""What holds for every source of use alike: pages, refusals, calls that do not exist, `--skip-check`."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import pytest
 
 from amicleaner.aws import usage
 from amicleaner.aws.operations import OPERATIONS
-from amicleaner.aws.usage import AnyPlace, UsageOptions
-from amicleaner.aws.usage.findings import Findings
-from amicleaner.aws.usage.place import guarded
+from amicleaner.aws.usage import AnySource, UsageOptions
+from amicleaner.aws.usage.source import guarded
+from amicleaner.aws.usage.usage_report import UsageReport
 from amicleaner.checks import CHECKS
-from amicleaner.errors import AwsError, CredentialsError, NotOfferedError, ThrottledError
+from amicleaner.errors import AwsError, CredentialsError, ThrottledError, UnsupportedCallError
 from tests.aws.usage.account import Account
-from tests.standin import RegionState
+from tests.fake_aws import RegionState
 
 
 @dataclass(frozen=True)
 class Case:
-    """A place, its call, and how a test makes it name an AMI (or, of `free`, nothing at all)."""
+    """A source, its call, and how a test makes it name an AMI (or, of `free`, nothing at all)."""
 
-    place: str
+    source: str
     call: str
     code: str
     use: Callable[[RegionState, str], object]
@@ -38,7 +38,7 @@ def use_group(region: RegionState, image: str) -> None:
 
 
 CASES = {
-    case.place: case
+    case.source: case
     for case in (
         Case("instances", "DescribeInstances", "UnauthorizedOperation", lambda r, i: r.add_instance(i)),
         Case(
@@ -72,29 +72,29 @@ CASES = {
 EACH = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
-def place_of(case: Case) -> AnyPlace:
-    return next(place for place in usage.PLACES if place.name == case.place)
+def place_of(case: Case) -> AnySource:
+    return next(source for source in usage.SOURCES if source.name == case.source)
 
 
 def test_every_place_has_a_case() -> None:
-    assert [place.name for place in usage.PLACES] == list(CASES)
+    assert [source.name for source in usage.SOURCES] == list(CASES)
 
 
 def test_the_checks_are_those_of_the_registry() -> None:
-    places = (*usage.PLACES, *usage.FOLLOWED, *usage.ASKED)
-    assert list(CHECKS) == sorted({place.check for place in places})
-    assert len({place.name for place in places}) == len(places)
+    sources = (*usage.SOURCES, *usage.FOLLOWED, *usage.ON_DEMAND)
+    assert list(CHECKS) == sorted({source.check for source in sources})
+    assert len({source.name for source in sources}) == len(sources)
 
 
 def test_every_own_action_is_a_call_that_is_known() -> None:
     known = {f"{operation.service}:{name}" for name, operation in OPERATIONS.items()}
-    assert {action for place in (*usage.PLACES, *usage.FOLLOWED, *usage.ASKED) for action in place.actions} <= known
+    assert {action for source in (*usage.SOURCES, *usage.FOLLOWED, *usage.ON_DEMAND) for action in source.actions} <= known
 
 
 @EACH
 def test_a_use_on_the_last_page_counts(account: Account, case: Case) -> None:
-    account.standin.pager.cap = 1
-    account.standin.pager.blank_pages = True
+    account.fake_aws.pager.cap = 1
+    account.fake_aws.pager.blank_pages = True
     for _ in range(3):
         case.use(account.region, account.image())
     used, free = account.image(), account.image()
@@ -103,14 +103,14 @@ def test_a_use_on_the_last_page_counts(account: Account, case: Case) -> None:
     assert len(uses[used]) == 1
     assert (uses[used][0].account, uses[used][0].region) == (account.api.target.account, account.api.target.region)
     assert free not in uses
-    assert account.standin.calls.of(case.call)[-1].page >= 4
+    assert account.fake_aws.calls.of(case.call)[-1].page >= 4
 
 
 @EACH
 def test_only_this_place_finds_it(account: Account, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     image = account.image()
     case.use(account.region, image)
-    monkeypatch.setattr(usage, "PLACES", tuple(place for place in usage.PLACES if place.name != case.place))
+    monkeypatch.setattr(usage, "SOURCES", tuple(source for source in usage.SOURCES if source.name != case.source))
     assert account.users(image) == []
 
 
@@ -118,22 +118,22 @@ def test_only_this_place_finds_it(account: Account, case: Case, monkeypatch: pyt
 def test_a_skipped_check_makes_no_call(account: Account, case: Case) -> None:
     case.use(account.region, account.image())
     account.read(UsageOptions(skip=frozenset({place_of(case).check})))
-    assert account.standin.calls.count(case.call) == 0
+    assert account.fake_aws.calls.count(case.call) == 0
 
 
 @EACH
 @pytest.mark.parametrize("page", [1, 3])
 def test_a_denied_read_says_which_action_to_grant(account: Account, case: Case, page: int) -> None:
-    account.standin.pager.cap = 1
+    account.fake_aws.pager.cap = 1
     for _ in range(3):
         case.use(account.region, account.image())
     account.fault(case.call, page=page, code=case.code, times=None)
     with pytest.raises(AwsError) as caught:
         account.read()
-    place = place_of(case)
-    assert caught.value.action == place.actions[0]
+    source = place_of(case)
+    assert caught.value.action == source.actions[0]
     assert caught.value.hint == (
-        f"Grant the IAM action {place.actions[0]}. Or leave this check out with --skip-check {place.check}; "
+        f"Grant the IAM action {source.actions[0]}. Or leave this check out with --skip-check {source.check}; "
         "what it would find is then not protected."
     )
     assert f"in account {account.api.target.account} Region {account.api.target.region}: {case.code}" in str(caught.value)
@@ -142,14 +142,14 @@ def test_a_denied_read_says_which_action_to_grant(account: Account, case: Case, 
 @EACH
 @pytest.mark.parametrize("kind", ["http500", "html", "empty", "truncated", "cut"])
 def test_a_later_page_that_breaks_stops_the_run(account: Account, case: Case, kind: str) -> None:
-    account.standin.pager.cap = 1
+    account.fake_aws.pager.cap = 1
     for _ in range(3):
         case.use(account.region, account.image())
     account.fault(case.call, kind, page=2, times=None)
     with pytest.raises(AwsError) as caught:
         account.read()
     assert caught.value.action == place_of(case).actions[0]
-    assert not isinstance(caught.value, NotOfferedError)
+    assert not isinstance(caught.value, UnsupportedCallError)
 
 
 @EACH
@@ -170,23 +170,25 @@ def test_a_throttle_that_passes_is_nothing(account: Account, case: Case) -> None
 
 @EACH
 def test_a_call_that_does_not_exist(account: Account, case: Case) -> None:
-    """It is an error for what nearly every account uses, a warning for the rest; the other places are read all the same."""
-    account.standin.missing_actions.add(case.call)
+    """It is an error for what nearly every account uses, a warning for the rest; the other sources are read all the same."""
+    account.fake_aws.missing_actions.add(case.call)
     image = account.image()
     for other in CASES.values():
         other.use(account.region, image)
-    place = place_of(case)
-    if place.required:
-        with pytest.raises(AwsError, match=re.escape(f"--skip-check {place.check}")) as caught:
+    source = place_of(case)
+    if source.required:
+        with pytest.raises(AwsError, match=re.escape(f"--skip-check {source.check}")) as caught:
             account.read()
-        assert not isinstance(caught.value, NotOfferedError)
+        assert not isinstance(caught.value, UnsupportedCallError)
     else:
         assert len(account.users(image)) == len(CASES) - 1
-        assert account.warnings == (f"{place.actions[0]} is not offered by this endpoint: {place.things} are not looked at",)
+        assert account.warnings == (
+            f"{source.actions[0]} is not offered by this endpoint: {source.things} are not looked at",
+        )
 
 
 def test_the_required_places() -> None:
-    assert {place.name for place in (*usage.PLACES, *usage.FOLLOWED, *usage.ASKED) if place.required} == {
+    assert {source.name for source in (*usage.SOURCES, *usage.FOLLOWED, *usage.ON_DEMAND) if source.required} == {
         "instances",
         "launch-configurations",
         "launch-templates",
@@ -230,19 +232,19 @@ def test_an_account_with_nothing_in_it(account: Account) -> None:
 
 
 def test_credentials_that_can_not_be_renewed_are_no_place_that_the_endpoint_lacks() -> None:
-    """An optional place may be missing; an account that can't be asked may not."""
+    """An optional source may be missing; an account that can't be asked may not."""
 
-    def read() -> Findings:
-        raise NotOfferedError("sts:AssumeRole", "InvalidAction", "no such action")
+    def read() -> UsageReport:
+        raise UnsupportedCallError("sts:AssumeRole", "InvalidAction", "no such action")
 
-    (place,) = (place for place in usage.PLACES if place.name == "spot-fleets")
-    with pytest.raises(NotOfferedError, match="sts:AssumeRole"):
-        guarded(place, read)
+    (source,) = (source for source in usage.SOURCES if source.name == "spot-fleets")
+    with pytest.raises(UnsupportedCallError, match="sts:AssumeRole"):
+        guarded(source, read)
 
 
-@pytest.mark.parametrize("place", usage.PLACES, ids=lambda place: place.name)
-def test_what_lacks_its_first_member_stops_the_run(account: Account, place: usage.Place) -> None:
+@pytest.mark.parametrize("source", usage.SOURCES, ids=lambda source: source.name)
+def test_what_lacks_its_first_member_stops_the_run(account: Account, source: usage.UsageSource) -> None:
     """An answer that can't be read is an error with the call's name, never a defect."""
     account.api.pages = lambda action, **_: [{}]  # type: ignore[assignment, method-assign]
     with pytest.raises(AwsError, match=r"Describe\w+ .*: MalformedResponse: .* has no \w+"):
-        place.read(account.api)
+        source.read(account.api)

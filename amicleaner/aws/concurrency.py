@@ -1,0 +1,26 @@
+"""Several calls at once, with the outcome that one after another would have had."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, wait
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def run_concurrently(pool: Executor, calls: Sequence[Callable[[], T]]) -> list[T]:
+    """The results in the order of `calls`.
+
+    Raises the error of the first call, in that order, that has one, once nothing runs any more: which of several errors
+    is reported must not depend on which thread was faster.
+    """
+    futures = [pool.submit(call) for call in calls]
+    try:
+        return [future.result() for future in futures]
+    except BaseException as error:
+        # One that was cancelled never runs, and a pool that is shut down meanwhile tells nobody who waits for it.
+        running = [future for future in futures if not future.cancel()]
+        if isinstance(error, Exception):  # a Ctrl-C is not kept waiting
+            wait(running)
+        raise

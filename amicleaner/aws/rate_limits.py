@@ -1,0 +1,152 @@
+"""How fast AWS is asked to change things: a token bucket for each action in each Region of each account.
+
+The buckets are those of the EC2 guide (request throttling, "resource-mutating actions with their own limits"): 100
+tokens, refilled 5 a second, for `DeregisterImage` and for `DeleteSnapshot`.  A fifth of the bucket and a twentieth of
+the rate are left to whoever else works in the account.
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+
+from ..clock import Clock
+from ..models import Target
+
+DOCUMENTED = {"DeregisterImage": (100.0, 5.0), "DeleteSnapshot": (100.0, 5.0)}
+"""Action -> tokens in AWS's bucket, tokens that come back a second."""
+
+READS_AT_ONCE = 100.0
+"""Describe calls in AWS's full bucket (EC2's guide)."""
+
+READS = 20.0
+"""Describe calls that AWS's bucket gains a second (EC2's guide; of Auto Scaling no figure is documented)."""
+
+SHARE_OF_BUCKET = 0.8
+SHARE_OF_RATE = 0.95
+
+SLOWEST = 0.2
+"""The share of the rate below which throttles don't push it: a try a second, so that a storm's end is noticed soon."""
+
+SETTLING = 1.0
+"""Seconds: the throttles of calls that were under way together are one piece of news, not eight."""
+
+RECOVERY = 120.0
+"""Seconds that the rate takes from nothing to whole, in a straight line, when throttles stay away."""
+
+_ROUNDING = 1e-9
+
+_SHORTEST = 0.001
+"""Seconds: a shorter wait could be lost in the rounding of a clock that counts from long ago, and be told for ever."""
+
+
+class TokenBucket:
+    """One bucket, full at first.  Safe to use from several threads; it never sleeps: it says how long to wait."""
+
+    def __init__(self, clock: Clock, capacity: float, rate: float) -> None:
+        """`capacity` in tokens, `rate` in tokens a second."""
+        self._clock = clock
+        self._capacity = capacity
+        self._whole = rate
+        self._rate = rate
+        self._level = capacity
+        self._seen = clock.monotonic()
+        self._slowed: float | None = None
+        self._lock = Lock()
+
+    @property
+    def rate(self) -> float:
+        """Tokens a second, now."""
+        with self._lock:
+            self._fill()
+            return self._rate
+
+    def take(self) -> bool:
+        """Takes a token, if there is one."""
+        with self._lock:
+            self._fill()
+            if self._level < 1 - _ROUNDING:
+                return False
+            self._level = max(0.0, self._level - 1)
+            return True
+
+    def wait(self) -> float:
+        """Seconds until there is a token; 0.0: there is one."""
+        return self.lasts(1)
+
+    def lasts(self, calls: int) -> float:
+        """Seconds until that many tokens have come, if nobody else takes any and the rate stays as it is."""
+        with self._lock:
+            self._fill()
+            return 0.0 if self._level >= calls - _ROUNDING else max(_SHORTEST, (calls - self._level) / self._rate)
+
+    def within(self, seconds: float) -> int:
+        """How many calls may start in that time."""
+        with self._lock:
+            self._fill()
+            return int(self._level + self._rate * seconds + _ROUNDING)
+
+    def throttled(self) -> None:
+        """AWS said "too fast", so others use the bucket too: what is left of ours counts for nothing, the rate is halved."""
+        with self._lock:
+            now = self._fill()
+            self._level = 0.0
+            if self._slowed is None or now - self._slowed >= SETTLING:
+                self._rate = max(self._whole * SLOWEST, self._rate / 2)
+                self._slowed = now
+
+    def empty(self) -> None:
+        """Whatever was in it is gone; it fills again at its rate."""
+        with self._lock:
+            self._slowed = self._fill()
+            self._level = 0.0
+
+    def _fill(self) -> float:
+        now = self._clock.monotonic()
+        passed = max(0.0, now - self._seen)
+        # At the rate that held when the wait was told, so that a token is there when `wait` said it would be.
+        self._level = min(self._capacity, self._level + passed * self._rate)
+        self._rate = min(self._whole, self._rate + self._whole * passed / RECOVERY)
+        self._seen = max(now, self._seen)
+        return now
+
+
+class ReadLimiter:
+    """Lets reads through freely until AWS throttles them, then at the documented rate less its margin, and slower while
+    throttles go on.  One for each action in each Region of each account; safe to use from several threads."""
+
+    def __init__(self, clock: Clock, *, many: bool = False) -> None:
+        """`many`: the calls grow with the AMIs, so that they would be throttled sooner or later: at the rate from the
+        first one."""
+        self._clock = clock
+        self._bucket = TokenBucket(clock, READS_AT_ONCE * SHARE_OF_BUCKET, READS * SHARE_OF_RATE) if many else None
+        self._lock = Lock()
+
+    def enter(self) -> None:
+        """Sleeps until the next call may be made."""
+        while self._bucket is not None and not self._bucket.take():
+            self._clock.sleep(self._bucket.wait())
+
+    def throttled(self) -> None:
+        """AWS said "too fast"."""
+        with self._lock:
+            if self._bucket is None:
+                self._bucket = TokenBucket(self._clock, READS * SHARE_OF_RATE, READS * SHARE_OF_RATE)
+                self._bucket.empty()
+            else:
+                self._bucket.throttled()
+
+
+class RateLimits:
+    """The buckets of a run; keep one for the whole of it, since AWS's buckets don't know about our steps."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._buckets: dict[tuple[str, Target], TokenBucket] = {}
+
+    def bucket(self, action: str, target: Target) -> TokenBucket:
+        """The bucket of an action (`DeleteSnapshot`) in one Region of one account."""
+        key = (action, target)
+        if key not in self._buckets:
+            capacity, rate = DOCUMENTED[action]
+            self._buckets[key] = TokenBucket(self._clock, capacity * SHARE_OF_BUCKET, rate * SHARE_OF_RATE)
+        return self._buckets[key]

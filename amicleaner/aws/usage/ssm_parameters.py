@@ -1,0 +1,112 @@
+"""Images named by an SSM parameter: `resolve:ssm:` and a parameter's name or ARN, with a version or a label or none.
+
+EC2 looks the parameter up at each launch (EC2 guide, "Use a Systems Manager parameter instead of an AMI ID"), so what it
+says now is in use.  A parameter that is lost, or that holds no AMI's id, launches nothing and is worth a warning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from functools import partial
+from typing import Any
+
+from ...errors import AwsError
+from ..api import Api
+from ..concurrency import run_concurrently
+from .source import AnySource
+from .usage_report import ImageReference, Referrer, UsageReport
+
+CALL = "GetParameters"
+SCHEME = "resolve:"
+PREFIX = "resolve:ssm:"
+AT_ONCE = 10
+AMI = re.compile(r"ami-[0-9a-zA-Z]+")
+NAME = re.compile(r"[a-zA-Z0-9_.\-/:]+")
+"""What names and ARNs are made of (API reference of PutParameter); on anything else GetParameters refuses the whole call."""
+
+
+def is_parameter(reference: ImageReference) -> bool:
+    """Whether the image is not an AMI's id but something to look up."""
+    return reference.image.startswith(SCHEME)
+
+
+def resolve(api: Api, references: Iterable[ImageReference], pool: Executor) -> UsageReport:
+    """SSM parameters (`is_parameter`) with each parameter's AMI in source of the parameter, and with the parameter in the label."""
+    found = UsageReport()
+    users: dict[str, list[Referrer]] = defaultdict(list)
+    for reference in references:
+        if not reference.image.startswith(PREFIX):
+            # Something newer than this tool: what it protects is not known, so nothing may be deleted.
+            text = f"{reference.user.label} names an image in an unknown way: {reference.image}"
+            raise api.error(CALL, "MalformedResponse", text)
+        users[reference.image.removeprefix(PREFIX).strip()].append(reference.user)
+    names = sorted(name for name in users if NAME.fullmatch(name))
+    batches = [names[start : start + AT_ONCE] for start in range(0, len(names), AT_ONCE)]
+    values: dict[str, str] = {}
+    for answer in run_concurrently(pool, [partial(read, api, batch) for batch in batches]):
+        values |= answer
+    for name, named in sorted(users.items()):
+        value = values.get(name)
+        if value is not None and AMI.fullmatch(value):
+            found.references += [ImageReference(value, user.through(f"SSM parameter {name}")) for user in named]
+        else:
+            wrong = "does not exist" if value is None else "holds no AMI's id"
+            first = min(user.label for user in named)
+            found.warnings.append(f"SSM parameter {name}, named by {first}, {wrong}: it protects nothing")
+    return found
+
+
+def read(api: Api, names: list[str]) -> dict[str, str]:
+    """The values of the parameters that exist, at most 10.
+
+    AWS does not promise in which form it names a parameter that was asked for by its ARN, so one that the answer leaves
+    open is asked for alone; then the only answer is its own.
+    """
+    try:
+        answer = api.call(CALL, Names=names)
+    except AwsError as error:
+        if error.code != "ValidationException" or len(names) == 1:
+            raise
+        return {name: value for name in names for value in read(api, [name]).values()}
+    parameters = answer.get("Parameters")
+    if not isinstance(parameters, list):
+        raise api.error(CALL, "MalformedResponse", "the answer has no Parameters")
+    lost = set(answer.get("InvalidParameters") or ())
+    if len(names) == 1:
+        if len(parameters) + len(lost) != 1:
+            raise api.error(CALL, "MalformedResponse", f"the answer does not say what {names[0]} holds")
+        return {names[0]: _value(api, parameters[0])} if parameters else {}
+    known = _by_name(api, parameters)
+    found = {name: known[name] for name in names if name in known and name not in lost}
+    for name in names:
+        if name not in found and name not in lost:
+            found |= read(api, [name])
+    return found
+
+
+def _by_name(api: Api, parameters: list[dict[str, Any]]) -> dict[str, str]:
+    """The values by every spelling under which they can have been asked for; one that two answers claim is left out."""
+    claims: dict[str, set[str]] = defaultdict(set)
+    for parameter in parameters:
+        selector = str(parameter.get("Selector") or "").lstrip(":")
+        for name in (parameter.get("Name"), parameter.get("ARN")):
+            claims[f"{name}:{selector}" if selector else str(name)].add(_value(api, parameter))
+    return {name: values.pop() for name, values in claims.items() if len(values) == 1}
+
+
+def _value(api: Api, parameter: dict[str, Any]) -> str:
+    if parameter.get("Value") is None:
+        raise api.error(CALL, "MalformedResponse", f"parameter {parameter.get('Name')} has no Value")
+    return str(parameter["Value"]).strip()
+
+
+SOURCE = AnySource(
+    name="aliases",
+    check="launch-templates",
+    actions=("ssm:GetParameters",),
+    things="images that are named by an SSM parameter (resolve:ssm:)",
+    words="the AMI behind a launch template's or an override's resolve:ssm: (name or ARN, with a version, a label or none)",
+)

@@ -1,0 +1,140 @@
+"""Launch template versions that groups, refreshes and fleets name.
+
+The default and latest versions have been read already; any other number is asked for, in one call a template.  A version
+that was deleted protects nothing, for nothing can be launched from it, and is worth a warning.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from ...errors import AwsError
+from ..api import Api
+from ..concurrency import run_concurrently
+from .launch_templates import CALL, TEMPLATE_GONE, VERSION_GONE, from_aws
+from .usage_report import TemplateVersion, TemplateVersionRef, UsageReport
+
+AT_ONCE = 200
+"""Version numbers in one call: as many as fit on one page of its answer."""
+
+MARKS = {"$Default": "default", "$Latest": "latest"}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Template:
+    """How a call names a template: by its id where that is known."""
+
+    key: str
+    by_name: bool
+
+    def parameter(self) -> dict[str, str]:
+        return {"LaunchTemplateName" if self.by_name else "LaunchTemplateId": self.key}
+
+
+@dataclass(slots=True)
+class Index:
+    """The versions that are known, by template and by version as it was asked for (a number, `$Latest`, `$Default`)."""
+
+    versions: dict[tuple[Template, str], TemplateVersion] = field(default_factory=dict)
+    ids: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, versions: Iterable[TemplateVersion]) -> Index:
+        index = cls()
+        for version in versions:
+            template = Template(version.template, by_name=False)
+            index.ids.setdefault(version.name, version.template)
+            for spelling in (str(version.number), *(sign for sign, mark in MARKS.items() if mark in version.marks)):
+                index.versions.setdefault((template, spelling), version)
+        return index
+
+    def source(self, pin: TemplateVersionRef) -> tuple[Template, str]:
+        """Where a pin's version stands, or would stand once it has been read."""
+        version = (pin.version.lstrip("0") or "0") if pin.version.isdecimal() else pin.version
+        if pin.by_name and pin.template in self.ids:
+            return Template(self.ids[pin.template], by_name=False), version
+        return Template(pin.template, pin.by_name), version
+
+
+def resolve(
+    api: Api, pins: Iterable[TemplateVersionRef], versions: Iterable[TemplateVersion], pool: Executor
+) -> UsageReport:
+    """The images that `pins` stand for, as references of their users; also the versions that had to be read for that."""
+    index = Index.of(versions)
+    wanted: dict[Template, set[str]] = defaultdict(set)
+    users: dict[tuple[Template, str], list[TemplateVersionRef]] = defaultdict(list)
+    for pin in pins:
+        source = index.source(pin)
+        users[source].append(pin)
+        if source not in index.versions:
+            wanted[source[0]].add(source[1])
+    found = UsageReport()
+    templates = sorted(wanted)
+    answers = run_concurrently(pool, [partial(_read, api, template, sorted(wanted[template])) for template in templates])
+    for template, answer in zip(templates, answers, strict=True):
+        index.versions.update({(template, asked): version for asked, version in answer.items()})
+        found.versions += answer.values()
+    for source, named in users.items():
+        version = index.versions.get(source)
+        if version is None:
+            template, asked = source
+            first = min(pin.user.label for pin in named)
+            found.warnings.append(
+                f"launch template {template.key} version {asked}, named by {first}, does not exist: it protects nothing"
+            )
+            continue
+        found.snapshots |= version.snapshots
+        for pin in named:
+            found.reference(version.image, pin.user.through(version.label))
+    return found
+
+
+def _read(api: Api, template: Template, asked: list[str]) -> dict[str, TemplateVersion]:
+    """The versions of one template that exist, by the spelling asked for."""
+    numbers = [version for version in asked if version.isdecimal()]
+    found: dict[str, TemplateVersion] = {}
+    for start in range(0, len(numbers), AT_ONCE):
+        found |= _read_numbers(api, template, numbers[start : start + AT_ONCE])
+    for sign in asked:
+        # `$Latest` and `$Default` of a template that the reading of all templates did not have: the answer does not say
+        # which of several versions is meant, so each is a call of its own.
+        if not sign.isdecimal():
+            marks = (MARKS[sign],) if sign in MARKS else ()
+            for version in _request(api, template, [sign]):
+                found[sign] = replace(version, marks=marks)
+    return found
+
+
+def _read_numbers(api: Api, template: Template, numbers: list[str]) -> dict[str, TemplateVersion]:
+    try:
+        return {str(version.number): version for version in _request(api, template, numbers)}
+    except AwsError as error:
+        if error.code != VERSION_GONE:
+            raise
+    # One that is gone spoils the answer for all of them.
+    found: dict[str, TemplateVersion] = {}
+    for number in numbers:
+        found |= {str(version.number): version for version in _request(api, template, [number])}
+    return found
+
+
+def _request(api: Api, template: Template, versions: list[str]) -> list[TemplateVersion]:
+    """The versions in AWS's answer, none where the template (or the only version asked for) is gone.  Others than those
+    asked for make it a malformed answer: they don't say that those are gone."""
+    try:
+        items = api.pages(CALL, **template.parameter(), Versions=versions, IncludeManagedResources=True)
+        found = [from_aws(api, item) for item in items]
+    except AwsError as error:
+        if error.code in TEMPLATE_GONE or (error.code == VERSION_GONE and len(versions) == 1):
+            return []
+        raise
+    numbers = {str(version.number) for version in found}
+    # A template always has one latest and one default version.
+    asked_for = numbers.issubset(versions) if versions[0].isdecimal() else len(numbers) == 1
+    if not asked_for or any((version.name if template.by_name else version.template) != template.key for version in found):
+        raise api.error(CALL, "MalformedResponse", f"the answer has not the versions of {template.key} that were asked for")
+    return found

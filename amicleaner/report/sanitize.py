@@ -1,0 +1,75 @@
+"""Text from AWS, made safe to show: what would move the cursor, hide itself or reorder a line becomes a visible escape."""
+
+from __future__ import annotations
+
+from unicodedata import bidirectional, category, east_asian_width
+
+_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+# Letters and marks by category, so that `str.isprintable` lets them pass, yet without a shape of their own (Unicode's
+# Default_Ignorable_Code_Point): names that differ only in them would look the same.
+_INVISIBLE = frozenset(
+    map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10),
+              *range(0xE0100, 0xE01F0)))
+)  # fmt: skip
+
+LEFT_TO_RIGHT_MARK = "\u200e"
+
+
+def escape_control(text: str) -> str:
+    """`text` with everything that is not a visible letter or a space as an escape: `\\n`, `\\x1b`, `\\u202e`.
+
+    Control characters, bidi controls, zero-width characters, exotic spaces and lone surrogates are escaped.  A backslash
+    stays as it is: the JSON output is the one that is exact.  What is safe already comes back unchanged.
+    """
+    if text.isprintable() and (text.isascii() or _INVISIBLE.isdisjoint(text)):
+        return text
+    return "".join(
+        char if char.isprintable() and char not in _INVISIBLE else _NAMED.get(char) or _escape(ord(char)) for char in text
+    )
+
+
+def escape_control_lines(text: str) -> str:
+    """The same for a message of several lines: its newlines are its own."""
+    return "\n".join(map(escape_control, text.split("\n")))
+
+
+def _escape(code: int) -> str:
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def is_right_to_left(text: str) -> bool:
+    """Whether a terminal that reorders lines would move what stands after `text`."""
+    return not text.isascii() and any(bidirectional(char) in ("R", "AL", "AN") for char in text)
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal visible `text` takes: two for a wide letter, none for a mark on the letter before."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns(char) for char in text)
+
+
+def _columns(char: str) -> int:
+    if category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if east_asian_width(char) in "WF" else 1
+
+
+def cut(text: str, width: int) -> str:
+    """As much of visible `text` as fits, with `…` for what does not."""
+    if columns(text) <= width:
+        return text
+    return head(text, width - 1) + "…"
+
+
+def head(text: str, width: int) -> str:
+    """The longest beginning of `text` that takes at most `width` columns."""
+    taken = 0
+    for index, char in enumerate(text):
+        taken += _columns(char)
+        if taken > width:
+            return text[:index]
+    return text

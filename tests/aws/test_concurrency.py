@@ -1,0 +1,99 @@
+"""Several calls at once come out as one after another."""
+
+from __future__ import annotations
+
+import contextlib
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+
+from amicleaner.aws.concurrency import run_concurrently
+
+
+def test_results_stand_in_the_order_of_the_calls(threads: ThreadPoolExecutor) -> None:
+    second_done = Event()
+
+    def first() -> str:
+        assert second_done.wait(10)
+        return "first"
+
+    def second() -> str:
+        second_done.set()
+        return "second"
+
+    assert run_concurrently(threads, [first, second]) == ["first", "second"]
+
+
+def test_the_first_error_counts_though_a_later_one_was_faster(threads: ThreadPoolExecutor) -> None:
+    later_failed = Event()
+
+    def slow() -> None:
+        assert later_failed.wait(10)
+        raise ValueError("first")
+
+    def fast() -> None:
+        later_failed.set()
+        raise ValueError("second")
+
+    with pytest.raises(ValueError, match="first"):
+        run_concurrently(threads, [slow, fast])
+
+
+def test_nothing_runs_any_more_once_the_error_is_out() -> None:
+    begun, out = Event(), Event()
+    came_out_meanwhile = []
+
+    def fails() -> None:
+        assert begun.wait(10)
+        raise ValueError
+
+    def runs() -> None:
+        begun.set()
+        came_out_meanwhile.append(out.wait(0.1))
+
+    with ThreadPoolExecutor(2) as pool:
+        with pytest.raises(ValueError, match=r"^$"):
+            run_concurrently(pool, [fails, runs])
+        out.set()
+    assert came_out_meanwhile == [False]
+
+
+def test_no_calls() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert run_concurrently(pool, []) == []
+
+
+def test_a_pool_that_is_shut_down_meanwhile_keeps_nobody_waiting() -> None:
+    """Whoever waits for ever for a call that was cancelled keeps the process from its end."""
+    queued, shut = Event(), Event()
+    raised: list[bool] = []
+
+    def fails() -> None:
+        assert shut.wait(10)
+        raise ValueError
+
+    def never_runs() -> None:
+        raise AssertionError
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, call: Any, *arguments: Any, **named: Any) -> Future[Any]:  # type: ignore[override]
+            future = super().submit(call, *arguments, **named)
+            if call is never_runs:
+                queued.set()
+            return future
+
+    def asks() -> None:
+        with contextlib.suppress(ValueError):
+            run_concurrently(pool, [fails, never_runs])
+        raised.append(True)
+
+    pool = Pool(1)
+    asking = Thread(target=asks, daemon=True)
+    asking.start()
+    assert queued.wait(10)
+    pool.shutdown(wait=False, cancel_futures=True)
+    shut.set()
+    asking.join(10)
+    assert raised == [True]

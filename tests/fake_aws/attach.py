@@ -1,0 +1,47 @@
+"""The fake AWS inside the process: clients of a hooked session reach it without a socket.
+
+botocore emits `before-send` with the finished, signed request and takes what the handler returns as the
+answer. An exception raised there counts as one of the HTTP layer, so that retries work as on a real network.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from .core import FakeAws
+from .errors import Broken
+
+
+class Body(io.BytesIO):
+    """The part of urllib3's response that botocore reads."""
+
+    def stream(self, **_: object) -> Iterator[bytes]:
+        while chunk := self.read(65536):
+            yield chunk
+
+
+def attach(fake_aws: FakeAws, session: Any) -> None:
+    """Hook a boto3 or botocore session; the clients that it makes from now on speak to the fake AWS."""
+    from botocore.awsrequest import AWSResponse
+    from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
+
+    def send(request: Any, **_: object) -> AWSResponse:
+        body = request.body or b""
+        headers = {
+            name: value.decode() if isinstance(value, bytes) else str(value) for name, value in request.headers.items()
+        }
+        try:
+            answer = fake_aws.handle(request.method, "/", headers, body.encode() if isinstance(body, str) else body)
+        except Broken as broken:
+            match broken.kind:
+                case "unreachable":
+                    raise EndpointConnectionError(endpoint_url=request.url) from None
+                case "hang" | "hang-after":
+                    raise ReadTimeoutError(endpoint_url=request.url) from None
+                case _:
+                    raise ConnectionClosedError(endpoint_url=request.url) from None
+        return AWSResponse(request.url, answer.status, answer.headers, Body(answer.body))  # type: ignore[arg-type]
+
+    getattr(session, "_session", session).register("before-send", send)

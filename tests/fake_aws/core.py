@@ -1,0 +1,220 @@
+"""The fake AWS itself: one request in, one answer out, and the knobs that make it awkward."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Collection, Mapping
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from . import (
+    autoscaling,
+    ec2_compute,
+    ec2_delete,
+    ec2_images,
+    ec2_references,
+    ec2_snapshots,
+    ec2_templates,
+    identity,
+    ssm,
+)
+from .action import Action, Actions, Context
+from .calls import Call, CallLog
+from .errors import ApiError, Broken
+from .faults import HTML, Faults
+from .paging import Pager
+from .rates import Rates
+from .wire import JSON_SERVICES, Answer, Request, failure, plain, success
+from .world import AccessKey, World
+
+Hook = Callable[[World, Call], object]
+
+SERVICES: dict[str, Mapping[str, Action]] = {
+    "ec2": {
+        **ec2_images.ACTIONS,
+        **ec2_snapshots.ACTIONS,
+        **ec2_delete.ACTIONS,
+        **ec2_references.ACTIONS,
+        **ec2_compute.ACTIONS,
+        **ec2_templates.ACTIONS,
+    },
+    "autoscaling": autoscaling.ACTIONS,
+    "ssm": ssm.ACTIONS,
+    "sts": identity.STS,
+    "organizations": identity.ORGANIZATIONS,
+}
+
+
+class FakeAws:
+    def __init__(
+        self,
+        world: World | None = None,
+        *,
+        latency: float = 0.0,
+        sleep: Callable[[float], object] = time.sleep,
+        rates: bool = False,
+    ) -> None:
+        self.sleep = sleep
+        self.reset(world or World(), latency=latency, rates=rates)
+
+    def reset(self, world: World, *, latency: float = 0.0, rates: bool = False) -> None:
+        """Start again with another world; clients that were made for the fake AWS go on."""
+        self.world = world
+        self.latency = latency
+        self.calls = CallLog()
+        self.faults = Faults()
+        self.pager = Pager()
+        self.rates = Rates(world.clock, rates)
+        # IAM actions, patterns too, that are allowed: None is all. For single accounts: `allow_in`.
+        self.allow: Collection[str] | None = None
+        self.allow_in: dict[str, Collection[str]] = {}
+        # Allowed only where DescribeImageReferences asks on the caller's behalf (aws:CalledVia).
+        self.allow_via: Collection[str] = ()
+        # Actions, or `service:*` patterns, that this endpoint does not have, and how it says so.
+        self.missing_actions: set[str] = set()
+        self.missing_answer: Literal["unknown", "http500"] = "unknown"
+        self._before: dict[str, list[Hook]] = {}
+        self._after: dict[str, list[Hook]] = {}
+        self._requests = itertools.count(1)
+
+    def before(self, action: str, hook: Hook) -> None:
+        """Call the hook just before an action acts. The world is locked: it must not wait for a request."""
+        self._before.setdefault(action, []).append(hook)
+
+    def after(self, action: str, hook: Hook) -> None:
+        """Call the hook just after an action has acted and before its answer is sent."""
+        self._after.setdefault(action, []).append(hook)
+
+    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes, connection: int = 0) -> Answer:
+        """The answer to one request. Raises Broken where the client is to get none."""
+        request_id = f"{next(self._requests):08x}-0000-4000-8000-000000000000"
+        try:
+            request = Request.parse(headers, body)
+        except ApiError as error:
+            return failure("ec2", error, request_id)
+        key = self.world.keys.get(request.access_key)
+        call = Call(
+            time=self.world.clock(),
+            account=key.account_id if key else "",
+            region=request.region,
+            service=request.service,
+            action=request.action,
+            params=request.params,
+            connection=connection,
+            page=self.pager.number(request.params),
+        )
+        self.calls.begin(call)
+        try:
+            return self._answer(call, key, request_id)
+        except Broken as broken:
+            call.outcome = broken.kind
+            raise
+        finally:
+            self.calls.end()
+
+    def _answer(self, call: Call, key: AccessKey | None, request_id: str) -> Answer:
+        fault = self.faults.take(call)
+        if fault and fault.kind in ("unreachable", "cut", "hang"):
+            fault.before(call, self.world)
+        if self.latency:
+            self.sleep(self.latency)
+        try:
+            with self.world.lock:
+                instead = fault.before(call, self.world) if fault else None
+                if instead is None and self._is_missing(call) and self.missing_answer == "http500":
+                    instead = plain(500, HTML)
+                if instead is not None:
+                    call.outcome = f"HTTP {instead.status}"
+                    return instead
+                answer = success(call.service, call.action, self._act(call, key), request_id)
+                call.outcome = "OK"
+                return fault.after(call, self.world, answer) if fault else answer
+        except ApiError as error:
+            call.outcome = error.code
+            return failure(call.service, error, request_id)
+
+    def _act(self, call: Call, key: AccessKey | None) -> str | dict[str, object]:
+        caller = self._authenticate(call, key)
+        action = self._find(call)
+        self.rates.take(call)
+        if call.action != "GetCallerIdentity" and not self._may(call.account, call.name, False):
+            raise denied(call, caller)
+        unknown = call.params.keys() - action.params
+        if unknown:
+            raise ApiError("UnsupportedByFakeAws", f"{call.name} with {', '.join(sorted(unknown))}")
+        if str(call.params.get("DryRun", "")).lower() == "true":
+            raise ApiError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
+        account = self.world.accounts[caller.account_id]
+        context = Context(
+            world=self.world,
+            account=account,
+            region=account.region(call.region),
+            caller=caller,
+            call=call,
+            pager=self.pager,
+            may=lambda name, via: self._may(call.account, name, via),
+        )
+        for hook in self._before.get(call.action, ()):
+            hook(self.world, call)
+        content = action.handler(context)
+        for hook in self._after.get(call.action, ()):
+            hook(self.world, call)
+        return content
+
+    def _authenticate(self, call: Call, key: AccessKey | None) -> AccessKey:
+        """An unknown key, and a Region that is not enabled, look the same to AWS."""
+        if key is not None and key.expires is not None and key.expires <= self.world.clock():
+            raise expired(call.service)
+        enabled = key is not None and self.world.account(key.account_id).enabled(call.region)
+        if key is None or not enabled:
+            match call.service:
+                case "ec2":
+                    message = "AWS was not able to validate the provided access credentials"
+                    raise ApiError("AuthFailure", message, 401)
+                case service if service in JSON_SERVICES:
+                    message = "The security token included in the request is invalid."
+                    raise ApiError("UnrecognizedClientException", message)
+                case _:
+                    message = "The security token included in the request is invalid."
+                    raise ApiError("InvalidClientTokenId", message, 403)
+        return key
+
+    def _is_missing(self, call: Call) -> bool:
+        return any(fnmatchcase(name, entry) for entry in self.missing_actions for name in (call.action, call.name))
+
+    def _find(self, call: Call) -> Action:
+        action = SERVICES.get(call.service, Actions()).get(call.action)
+        if action is None or self._is_missing(call):
+            if call.service in JSON_SERVICES:
+                raise ApiError("UnknownOperationException", "")
+            raise ApiError("InvalidAction", f"The action {call.action} is not valid for this web service.")
+        return action
+
+    def _may(self, account: str, name: str, via: bool) -> bool:
+        allowed = self.allow_in.get(account, self.allow)
+        if allowed is None:
+            return True
+        return any(fnmatchcase(name, entry) for entry in (*allowed, *(self.allow_via if via else ())))
+
+
+def denied(call: Call, caller: AccessKey) -> ApiError:
+    message = (
+        f"User: {caller.arn} is not authorized to perform: {call.name} because no identity-based policy "
+        f"allows the {call.name} action"
+    )
+    if call.service == "ec2":
+        text = f"You are not authorized to perform this operation. {message}"
+        return ApiError("UnauthorizedOperation", text, 403)
+    if call.service in JSON_SERVICES:
+        return ApiError("AccessDeniedException", message)
+    return ApiError("AccessDenied", message, 403)
+
+
+def expired(service: str) -> ApiError:
+    if service == "ec2":
+        return ApiError("RequestExpired", "Request has expired.")
+    message = "The security token included in the request is expired"
+    if service in JSON_SERVICES:
+        return ApiError("ExpiredTokenException", message)
+    return ApiError("ExpiredToken", message, 403)

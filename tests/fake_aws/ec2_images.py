@@ -1,0 +1,186 @@
+"""EC2: AMIs and their attributes.
+
+From the model of botocore 1.44: a disabled AMI is hidden unless asked for; an AMI that was deregistered is
+left out while an instance of it lives, and not found later. From the guide: it is `Unavailable` to other
+calls. From the Ruby SDK's own workaround: ids and MaxResults can't be given together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from .action import Actions, Context
+from .errors import ApiError
+from .filters import Getter
+from .resources import BlockDevice, Image, Shape
+from .wire import ec2
+
+ACTIONS = Actions()
+
+IMAGE_NAMES = {
+    "State": "imageState",
+    "OwnerId": "imageOwnerId",
+    "Public": "isPublic",
+    "BlockDeviceMappings": "blockDeviceMapping",
+    "Tags": "tagSet",
+}
+AMI_ID = re.compile(r"ami-([0-9a-f]{8}|[0-9a-f]{17})")
+
+IMAGE_FILTERS: dict[str, Getter[Image]] = {
+    "architecture": lambda image: image.architecture,
+    "block-device-mapping.snapshot-id": lambda image: image.snapshot_ids,
+    "creation-date": lambda image: image.created,
+    "description": lambda image: image.description,
+    "image-id": lambda image: image.image_id,
+    "is-public": lambda image: image.public,
+    "name": lambda image: image.name,
+    "owner-id": lambda image: image.owner_id,
+    "state": lambda image: image.state,
+}
+
+
+def tag_shapes(tags: dict[str, str]) -> list[Shape] | None:
+    return [{"Key": key, "Value": value} for key, value in tags.items()] or None
+
+
+def device_shape(device: BlockDevice) -> Shape:
+    if device.snapshot_id is None and device.virtual_name:
+        return {"DeviceName": device.device, "VirtualName": device.virtual_name}
+    ebs = {
+        "SnapshotId": device.snapshot_id,
+        "VolumeSize": device.size,
+        "DeleteOnTermination": True,
+        "VolumeType": device.volume_type,
+        "Encrypted": device.encrypted,
+    }
+    return {"DeviceName": device.device, "Ebs": ebs}
+
+
+def render_image(image: Image) -> str:
+    shape = {
+        "ImageId": image.image_id,
+        "ImageLocation": f"{image.owner_id}/{image.name}",
+        "State": image.state,
+        "OwnerId": image.owner_id,
+        "CreationDate": image.created,
+        "Public": image.public,
+        "Architecture": image.architecture,
+        "ImageType": "machine",
+        "Name": image.name,
+        "Description": image.description,
+        "RootDeviceType": "ebs",
+        "RootDeviceName": image.block_devices[0].device if image.block_devices else None,
+        "BlockDeviceMappings": [device_shape(device) for device in image.block_devices],
+        "VirtualizationType": "hvm",
+        "Hypervisor": "xen",
+        "PlatformDetails": "Linux/UNIX",
+        "EnaSupport": True,
+        "Tags": tag_shapes(image.tags),
+        "DeregistrationProtection": image.deregistration_protection,
+        "LastLaunchedTime": image.last_launched,
+        "DeprecationTime": image.deprecated,
+    }
+    return f"<item>{ec2(image.finish(shape), IMAGE_NAMES)}</item>"
+
+
+def listing(name: str, items: Iterable[str], token: str | None = None) -> str:
+    return f"<{name}>{''.join(items)}</{name}>{ec2({'NextToken': token})}"
+
+
+def quoted(ids: list[str]) -> str:
+    return f"'[{', '.join(ids)}]' do{'' if len(ids) > 1 else 'es'} not exist"
+
+
+def check_form(ids: Iterable[str], form: re.Pattern[str], code: str, example: str) -> None:
+    for entry in ids:
+        if not form.fullmatch(entry):
+            raise ApiError(code, f'Invalid id: "{entry}" (expecting "{example}")')
+
+
+def escape_control(ctx: Context) -> Iterable[Image]:
+    """The AMIs of this Region that the caller may see: its own, those shared with it, public ones."""
+    owners = {ctx.account.account_id if owner == "self" else owner for owner in ctx.strings("Owner")}
+    users = {ctx.account.account_id if user == "self" else user for user in ctx.strings("ExecutableBy")}
+    for account in ctx.world.accounts.values():
+        region = account.regions.get(ctx.region.name)
+        for image in list(region.images.values()) if region else ():
+            if owners and image.owner_id not in owners:
+                continue
+            own = image.owner_id == ctx.account.account_id
+            if not (own or image.public or ctx.account.account_id in image.shared_with):
+                continue
+            if not own and hidden_as_deprecated(ctx, image):
+                continue
+            if users and not (users & set(image.shared_with) or ("all" in users and image.public)):
+                continue
+            yield image
+
+
+def hidden_as_deprecated(ctx: Context, image: Image) -> bool:
+    """Its owner sees a deprecated AMI always."""
+    past = image.deprecated is not None and image.deprecated <= ctx.world.clock()
+    return past and not ctx.flag("IncludeDeprecated")
+
+
+@ACTIONS("Owner", "ImageId", "ExecutableBy", "IncludeDeprecated", "IncludeDisabled", "Filter")
+def describe_images(ctx: Context) -> str:
+    ids, size = ctx.strings("ImageId"), ctx.size(5, 1000)
+    check_form(ids, AMI_ID, "InvalidAMIID.Malformed", "ami-...")
+    ctx.forbid_pages(ids, "imageIdsSet")
+    chosen = list(escape_control(ctx))
+    if ids:
+        wanted, known = set(ids), {image.image_id for image in chosen}
+        # One that is gone is no error while an instance of it lives on, only missing.
+        running = {i.image_id for i in ctx.region.instances.values() if i.state != "terminated"}
+        gone = ctx.region.deregistered & running
+        missing = [image_id for image_id in dict.fromkeys(ids) if image_id not in known | gone]
+        if missing:
+            word = "ids" if len(missing) > 1 else "id"
+            raise ApiError("InvalidAMIID.NotFound", f"The image {word} {quoted(missing)}")
+        chosen = [image for image in chosen if image.image_id in wanted]
+    if not ctx.flag("IncludeDisabled"):
+        chosen = [image for image in chosen if image.state != "disabled"]
+    page, token = ctx.page(ctx.select(chosen, IMAGE_FILTERS), size)
+    return listing("imagesSet", [image.rendered(render_image) for image in page], token)
+
+
+def own_image(ctx: Context, image_id: str) -> Image:
+    check_form([image_id], AMI_ID, "InvalidAMIID.Malformed", "ami-...")
+    image = ctx.region.images.get(image_id)
+    if image is None:
+        if image_id in ctx.region.deregistered:
+            raise ApiError("InvalidAMIID.Unavailable", f"The image ID '{image_id}' is no longer available")
+        if any(other.image_id == image_id for other in escape_control(ctx)):
+            raise ApiError("AuthFailure", f"Not authorized for image:{image_id}", 403)
+        raise ApiError("InvalidAMIID.NotFound", f"The image id {quoted([image_id])}")
+    if image.owner_id != ctx.account.account_id:
+        raise ApiError("AuthFailure", f"Not authorized for image:{image_id}", 403)
+    return image
+
+
+@ACTIONS("ImageId", "Attribute")
+def describe_image_attribute(ctx: Context) -> str:
+    image = own_image(ctx, ctx.required("ImageId"))
+    attribute = ctx.required("Attribute")
+    shape: Shape = {"ImageId": image.image_id}
+    match attribute:
+        case "launchPermission":
+            organizations = [
+                {"OrganizationalUnitArn" if ":ou/" in arn else "OrganizationArn": arn} for arn in image.organizations
+            ]
+            users = [{"UserId": user} for user in image.shared_with]
+            shape["LaunchPermission"] = [
+                *([{"Group": "all"}] if image.public else []),
+                *users,
+                *organizations,
+            ]
+        case "deregistrationProtection":
+            shape["DeregistrationProtection"] = {"Value": image.deregistration_protection or "disabled"}
+        case "description":
+            shape["Description"] = {"Value": image.description}
+        case "lastLaunchedTime":
+            shape["LastLaunchedTime"] = {"Value": image.last_launched}
+        case _:
+            raise ApiError("UnsupportedByFakeAws", f"attribute {attribute}")
+    return ec2(shape)
