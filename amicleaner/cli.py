@@ -16,16 +16,17 @@ from click.core import ParameterSource
 
 from . import __version__
 from .clock import SYSTEM_CLOCK
-from .config import NOT_WITH_FROM_IDS, WITH_APPLY_PLAN, Config, check_together
+from .config import BY_FLAG, BY_NAME, OPTIONS, Config, check_combination
 from .errors import AmicleanerError, UsageError
 from .interrupts import Interrupted, Interrupts
-from .options import OPTIONS, SECTIONS, Option
+from .options import SECTIONS, Option
 from .settings import from_environment, from_file
 
 COMPLETE = "_AMICLEANER_COMPLETE"
 """click's variable: a shell's completion sets it."""
 
-_BY_FLAG: dict[str, Option] = {flag: option for option in OPTIONS for flag in (option.flag, option.short) if flag}
+BARE = "\0"
+"""What stands for the value of an option that was given without one; no argument of a command can hold it."""
 
 INTRODUCTION = """Remove old Amazon Machine Images (AMIs) and their snapshots.
 
@@ -57,7 +58,7 @@ def _one_value_a_flag(args: Sequence[str], ctx: click.Context) -> Iterator[str]:
     while position < len(words):
         word = words[position]
         position += 1
-        option = _BY_FLAG.get(word)
+        option = BY_FLAG.get(word)
         if word == "--":
             yield from words[position - 1 :]
             return
@@ -75,8 +76,11 @@ def _one_value_a_flag(args: Sequence[str], ctx: click.Context) -> Iterator[str]:
         while position < len(words) and not words[position].startswith("-"):
             values.append(words[position])
             position += 1
-            if option.kind == "text":
+            if option.kind == "string":
                 break
+        if not values and option.bare is not None:
+            yield f"{word}={BARE}"
+            continue
         if not values:
             hint = f" (for a value that starts with a dash write {word}={words[position]})" if position < len(words) else ""
             raise click.UsageError(f"Option '{word}' needs a value{hint}.", ctx)
@@ -85,18 +89,18 @@ def _one_value_a_flag(args: Sequence[str], ctx: click.Context) -> Iterator[str]:
 
 def _parameter(option: Option) -> click.Option:
     """click's form of one option.  Files and the environment come in through `settings`, as a default map."""
-    declarations = [option.flag, option.name, *([option.short] if option.short else [])]
+    declarations = [option.flag, option.name, *option.aliases]
     if option.kind == "flag":
-        return click.Option(declarations, is_flag=True, default=False, help=f"{option.help}  [default: off]")
-    shown = option.shown or str(option.default)
+        return click.Option(declarations, is_flag=True, default=False, help=option.help)
     types = {"integer": click.INT, "number": click.FLOAT}
+    choices = (*option.choices, BARE) if option.bare is not None else option.choices
     return click.Option(
         declarations,
-        type=click.Choice(option.choices) if option.choices else types.get(option.kind, click.STRING),
-        multiple=option.kind == "texts",
+        type=click.Choice(choices) if option.choices else types.get(option.kind, click.STRING),
+        multiple=option.kind == "strings",
         default=option.default,
-        metavar=f"{option.metavar} ..." if option.kind == "texts" else option.metavar or None,
-        help=f"{option.help}  [default: {shown}]",
+        metavar=f"{option.metavar} ..." if option.kind == "strings" else option.metavar or None,
+        help=f"{option.help}  [default: {option.shown}]" if option.shown else option.help,
         is_eager=option.name == "config",
         callback=_load_settings if option.name == "config" else None,
     )
@@ -122,14 +126,21 @@ def _config(ctx: click.Context, values: dict[str, Any]) -> Config:
     """The `Config` of what was said.  With `--from-ids` and `--apply-plan` a file's or the environment's choices of AMIs
     count for nothing; on the command line they are a misunderstanding, and an error."""
     given = {name for name in values if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    for option in OPTIONS:
+        # click turns "none given" of a list into an empty one, which means something else for --explain.
+        if option.bare is not None and option.kind == "strings":
+            found = tuple(value for value in values[option.name] or () if value != BARE)
+            values[option.name] = found if option.name in given or found else option.default
+        elif option.bare is not None and values[option.name] == BARE:
+            values[option.name] = option.bare
     if values["from_ids"]:
-        values = {name: value for name, value in values.items() if name in given or name not in NOT_WITH_FROM_IDS}
+        values = {name: value for name, value in values.items() if name in given or not BY_NAME[name].selects}
     if values["apply_plan"] is not None:
-        values = {name: value for name, value in values.items() if name in given or name in WITH_APPLY_PLAN}
+        values = {name: value for name, value in values.items() if name in given or BY_NAME[name].with_apply_plan}
     if "mapping_key" in values and _lacks_mapping_values(ctx):
         raise UsageError("--mapping-key needs --mapping-values beside it: the tag keys, or the parts of names.")
     config = Config(**values)
-    check_together(config, given)
+    check_combination(config, given)
     return config
 
 

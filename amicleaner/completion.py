@@ -10,7 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from .options import OPTIONS, Option
+from .config import OPTIONS
+from .options import Option
 
 _VERSION, _HELP = "Print the version and exit.", "Show this message and exit."
 
@@ -68,7 +69,7 @@ def _open(said: Sequence[str]) -> tuple[Option | None, tuple[str, ...]]:
         else:
             taken = (*taken, word)
         # A word later, all but lists are full; a flag is so at once.
-        if option is not None and (option.kind == "flag" or (taken and option.kind != "texts")):
+        if option is not None and (option.kind == "flag" or (taken and option.kind != "strings")):
             option, taken = None, ()
     return option, taken
 
@@ -76,7 +77,7 @@ def _open(said: Sequence[str]) -> tuple[Option | None, tuple[str, ...]]:
 def _values(option: Option | None, taken: Sequence[str], incomplete: str) -> list[Suggestion]:
     if option is None or option.kind == "flag":
         return []
-    if option.metavar == "FILE":
+    if option.file:
         return [Suggestion(incomplete, kind="file")]
     values: Iterable[str] = option.choices
     if option.metavar in _FOUND:
@@ -88,8 +89,8 @@ def _values(option: Option | None, taken: Sequence[str], incomplete: str) -> lis
 
 def _flags(said: Sequence[str], incomplete: str) -> list[Suggestion]:
     """Options that were not said, and those that may be said again."""
-    shown = [option for option in OPTIONS if option.kind == "texts" or not {option.flag, option.short} & {*said}]
-    flags = {flag: option.help for option in shown for flag in (option.flag, option.short) if flag} | OWN
+    shown = [option for option in OPTIONS if option.kind == "strings" or not {*option.flags} & {*said}]
+    flags = {flag: option.help for option in shown for flag in option.flags} | OWN
     return [
         Suggestion(flag, help)
         for flag, help in flags.items()
@@ -111,4 +112,4 @@ def _profiles() -> list[str]:
 
 _FOUND: dict[str, Callable[[], list[str]]] = {"R": _regions, "P": _profiles}
 
-_FLAGS: dict[str, Option] = {flag: option for option in OPTIONS for flag in (option.flag, option.short) if flag}
+_FLAGS: dict[str, Option] = {flag: option for option in OPTIONS for flag in option.flags}

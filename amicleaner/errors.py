@@ -1,12 +1,16 @@
-"""The errors that a run may end with.  `str(error)` says what happened and what helps."""
+"""The errors that a run may end with.  `str(error)` says what happened, `hint` what helps."""
 
 from __future__ import annotations
 
 
 class AmicleanerError(Exception):
-    """Something that was expected to be possible stopped the run.  `exit_status` is the command's."""
+    """An expected failure.  `hint` says how to fix it, `exit_status` is the command's."""
 
     exit_status = 1
+
+    def __init__(self, message: str = "", *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class UsageError(AmicleanerError):
@@ -38,13 +42,12 @@ class AwsError(AmicleanerError):
         acted: bool = False,
         status: int = 0,
     ) -> None:
-        super().__init__(action, code, message)
+        super().__init__(message, hint=hint)
         self.action = action
         self.code = code
         self.message = message
         self.account = account
         self.region = region
-        self.hint = hint
         self.acted = acted
         """True where AWS may have acted although no answer came (a connection that was cut, a time-out)."""
         self.status = status
@@ -54,8 +57,7 @@ class AwsError(AmicleanerError):
         where = " ".join(
             part for part in (self.account and f"account {self.account}", self.region and f"Region {self.region}") if part
         )
-        text = f"{self.action} failed{f' in {where}' if where else ''}: {self.code}: {self.message}".rstrip(": ")
-        return f"{text}\n{self.hint}" if self.hint else text
+        return f"{self.action} failed{f' in {where}' if where else ''}: {self.code}: {self.message}".rstrip(": ")
 
 
 class ThrottledError(AwsError):
@@ -72,3 +74,9 @@ class UnsupportedCallError(AwsError):
 
 class CredentialsError(AwsError):
     """There are no credentials, or they are no longer valid: every further call would fail in the same way."""
+
+
+def describe(error: Exception) -> str:
+    """What happened and, on a line of its own, what helps: for people."""
+    hint = error.hint if isinstance(error, AmicleanerError) else ""
+    return f"{error}\nHint: {hint}" if hint else str(error)

@@ -10,29 +10,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
-from typing import Literal
 
+from .actions import QUARANTINE_TAG
 from .config import Config
 from .mapper import UNTAGGED, Group
-from .models import UNREADABLE, Ami, Use
-from .reducer import FAILED_STATES
-
-Reason = Literal[
-    "in-use", "state", "protected", "managed", "public", "shared", "keep-tag", "excluded", "recently-launched",
-    "not-selected", "no-tags", "no-match", "too-young", "kept-previous", "old", "named",
-]  # fmt: skip
-
+from .models import FAILED_STATES, UNREADABLE, Ami, Reason, Snapshot, Use
+from .quarantine import DISABLED, quarantine_of
 
 @dataclass(frozen=True, slots=True)
 class RuleContext:
     """All that the rules may look at: one AMI, what uses it, its groups, and whom it is shared with as far as was asked."""
 
     ami: Ami
-    uses: Sequence[Use]
-    groups: Sequence[Group]
-    shared_with: Sequence[str]
     config: Config
     now: datetime
+    uses: Sequence[Use] = ()
+    groups: Sequence[Group] = ()
+    shared_with: Sequence[str] = ()
+    snapshots: Sequence[Snapshot] = ()
+
+    @property
+    def all_tags(self) -> Sequence[tuple[str, str]]:
+        """Its tags, and those of its snapshots as far as they were looked up."""
+        return (*self.ami.tags, *(tag for snapshot in self.snapshots for tag in snapshot.tags))
 
 
 def in_use(ctx: RuleContext) -> str | None:
@@ -45,9 +45,29 @@ def in_use(ctx: RuleContext) -> str | None:
 
 def state(ctx: RuleContext) -> str | None:
     """Neither available nor failed: pending, disabled, or a state that this tool does not know."""
+    if ctx.ami.state == DISABLED and quarantine_of(ctx.ami, 0, ctx.now).stage != "none":
+        return None
+    if ctx.ami.state in FAILED_STATES and ctx.config.quarantine is not None:
+        return f"Its creation failed (state {ctx.ami.state}), so it cannot be quarantined."
     if ctx.ami.state != "available" and ctx.ami.state not in FAILED_STATES:
         return f"Its state is {ctx.ami.state or 'unknown'}."
     return None
+
+
+def quarantined(ctx: RuleContext) -> str | None:
+    """In quarantine, and this run has no --quarantine, so it leaves it alone."""
+    found = quarantine_of(ctx.ami, 0, ctx.now)
+    if ctx.config.quarantine is not None or found.stage in ("none", "enabled"):
+        return None
+    since = f" since {found.since:%Y-%m-%d}" if found.since else ""
+    return f"In quarantine{since}; a run with --quarantine releases or deletes it."
+
+
+def released(ctx: RuleContext) -> str | None:
+    """It has the tag of a quarantine and is not disabled: a person enabled it, and that counts until the tag is removed."""
+    if quarantine_of(ctx.ami, 0, ctx.now).stage != "enabled":
+        return None
+    return f"It was enabled during its quarantine; remove the tag {QUARANTINE_TAG} to let it be deleted."
 
 
 def undated(ctx: RuleContext) -> str | None:
@@ -116,14 +136,17 @@ def recently_launched(ctx: RuleContext) -> str | None:
     return f"It was launched on {launched:%Y-%m-%d}, within {days} days."
 
 
+def is_selected(ami: Ami, config: Config) -> bool:
+    """Whether an AMI has all the tags of `only_tag`, and one of the names of `only_name`."""
+    pairs = {f"{key}={value}" for key, value in ami.tags}
+    if not pairs.issuperset(config.only_tag):
+        return False
+    return not config.only_name or any(fnmatchcase(ami.name, glob) for glob in config.only_name)
+
+
 def not_selected(ctx: RuleContext) -> str | None:
-    """Outside `--only-tag` (all of them) or `--only-name` (one of them)."""
-    pairs = {f"{key}={value}" for key, value in ctx.ami.tags}
-    if not pairs.issuperset(ctx.config.only_tag):
-        return "It does not have the tags of --only-tag."
-    if ctx.config.only_name and not any(fnmatchcase(ctx.ami.name, glob) for glob in ctx.config.only_name):
-        return "Its name matches none of --only-name."
-    return None
+    """Outside `--only-tag` or `--only-name`."""
+    return None if is_selected(ctx.ami, ctx.config) else "It does not match --only-tag or --only-name."
 
 
 def no_tags(ctx: RuleContext) -> str | None:
@@ -157,6 +180,8 @@ Rule = Callable[[RuleContext], str | None]
 NAMED_RULES: tuple[tuple[Reason, Rule], ...] = (
     ("in-use", in_use),
     ("state", state),
+    ("quarantined", quarantined),
+    ("released", released),
     ("protected", protected),
     ("managed", managed),
     ("public", public),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
+from .config import Config
 from .models import Ami
 
 Group = tuple[tuple[str, str], ...]
@@ -17,12 +18,12 @@ UNTAGGED: Group = ()
 UNTAGGED_LABEL = "no-tags"
 
 
-def groups_of(ami: Ami, mapping_key: str, mapping_values: Sequence[str]) -> tuple[Group, ...]:
+def groups_of(ami: Ami, config: Config) -> tuple[Group, ...]:
     """The groups of one AMI.  By tags exactly one (`UNTAGGED` without a value for any of the keys: an empty value counts
     as none, and keys are compared whole); by name one for each of the values that the name contains, or none."""
-    if mapping_key == "name":
-        return tuple((("", value),) for value in mapping_values if value in ami.name)
-    return (tuple(sorted((key, value) for key, value in ami.tags if key in mapping_values and value)),)
+    if config.mapping_key == "name":
+        return tuple((("", value),) for value in config.mapping_values if value in ami.name)
+    return (tuple(sorted((key, value) for key, value in ami.tags if key in config.mapping_values and value)),)
 
 
 def labels_of(groups: Iterable[Group]) -> Mapping[Group, str]:

@@ -23,9 +23,31 @@ UseKind = Literal[
     "ssm-parameter",
     "image-recipe",
     "container-recipe",
+    "image-pipeline",
+    "image-copy",
+    "batch-compute-environment",
+    "fast-launch",
+    "file",
+    "sagemaker-cluster",
+    "pcs-node-group",
+    "rds-custom-engine-version",
+    "emr-cluster",
+    "beanstalk-configuration",
+    "beanstalk-platform",
+    "cloudformation-stack",
 ]
 
-Outcome = Literal["removed", "failed", "kept"]
+Reason = Literal[
+    "in-use", "state", "quarantined", "released", "protected", "managed", "public", "shared", "keep-tag", "keep-until",
+    "excluded", "recently-launched", "not-selected", "no-rule", "no-tags", "no-match", "too-young", "kept-previous",
+    "kept-daily", "kept-weekly", "kept-monthly", "kept-yearly", "no-recycle-bin", "over-limit", "old", "named",
+]  # fmt: skip
+"""Why an AMI is kept, in the order in which the first that holds is told; the last two are why it is deleted."""
+
+FAILED_STATES = frozenset({"error", "failed", "invalid"})
+"""States of an AMI whose creation failed: nothing can be launched from it, so it takes no place among the newest."""
+
+Outcome = Literal["removed", "quarantined", "released", "failed", "kept"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -47,6 +69,14 @@ class Use:
     label: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Reference:
+    """An AMI and one thing that names it; dangling where there is no such AMI."""
+
+    ami: str
+    use: Use
+
+
 @dataclass(frozen=True, slots=True)
 class CallRecord:
     """One try of one call to AWS: `action` in IAM's form, `seconds` it took, `outcome` `ok` or AWS's code."""
@@ -59,16 +89,19 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True)
 class BlockSnapshot:
-    """A snapshot behind one of an AMI's block devices; `size_gib` is the volume's size: an upper bound of what it takes."""
+    """A snapshot behind one of an AMI's block devices; `size_gib` is an upper bound of what it stores: the volume's size, or
+    its full size where that is known and smaller.  `archived` says that it is in the archive tier."""
 
     id: str
     size_gib: int
+    archived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Ami:
     """An AMI as `DescribeImages` tells it.  `created` is None where AWS's `CreationDate` is missing or unreadable;
-    `last_launched` is None where it was never launched, and `UNREADABLE` where AWS says when, but unreadably."""
+    `last_launched` is None where it was never launched, and `UNREADABLE` where AWS says when, but unreadably.  `source` is the
+    AMI that it was copied from and the Region of that one, both empty where it is no copy."""
 
     id: str
     name: str
@@ -81,6 +114,8 @@ class Ami:
     protection: str = ""
     last_launched: datetime | None = None
     owner: str = ""
+    owner_alias: str = ""
+    source: tuple[str, str] = ("", "")
 
     @classmethod
     def from_aws(cls, image: Mapping[str, Any]) -> Ami:
@@ -104,12 +139,15 @@ class Ami:
             protection=intern(str(image.get("DeregistrationProtection") or "")),
             last_launched=_launched(image.get("LastLaunchedTime")),
             owner=intern(str(image.get("OwnerId") or "")),
+            owner_alias=intern(str(image.get("ImageOwnerAlias") or "")),
+            source=(str(image.get("SourceImageId") or ""), intern(str(image.get("SourceImageRegion") or ""))),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An EBS snapshot as `DescribeSnapshots` tells it; `size_gib` is its volume's size."""
+    """An EBS snapshot as `DescribeSnapshots` tells it.  `size_gib` is its volume's size, `full_bytes` the blocks written (0: not
+    known), `archived` says that it is in the archive tier."""
 
     id: str
     description: str
@@ -117,6 +155,9 @@ class Snapshot:
     state: str
     size_gib: int
     tags: tuple[tuple[str, str], ...] = ()
+    full_bytes: int = 0
+    archived: bool = False
+    volume: str = ""
 
     @classmethod
     def from_aws(cls, snapshot: Mapping[str, Any]) -> Snapshot:
@@ -128,6 +169,9 @@ class Snapshot:
             state=intern(str(snapshot.get("State") or "")),
             size_gib=_gib(snapshot.get("VolumeSize")),
             tags=tags_from_aws(snapshot.get("Tags")),
+            full_bytes=max(0, int(snapshot.get("FullSnapshotSizeInBytes") or 0)),
+            archived=snapshot.get("StorageTier") == "archive",
+            volume=intern(str(snapshot.get("VolumeId") or "")),
         )
 
 
@@ -180,23 +224,30 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotResult:
-    """What became of one snapshot: `removed` (deleted now, or gone already), `kept` (another AMI uses it), `failed`."""
+    """What became of one snapshot: `removed` (deleted now, or gone already), `kept` (the AMIs `used_by` use it, as far as they
+    are known), `failed`."""
 
     target: Target
     id: str
     outcome: Outcome
     error: Failure | None = None
+    used_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AmiResult:
-    """What became of one AMI that the plan removes.  `kept` ones came into use (`used_by`) or turned out to be shared
-    (`shared_with`) meanwhile, which is no failure."""
+    """What became of one AMI that the plan changes.
+
+    `kept`: today's account no longer allows it, which is no failure; `reason` and `explanation` say why.  `until` is the end
+    of the quarantine of one that was quarantined.
+    """
 
     target: Target
     id: str
     outcome: Outcome
     error: Failure | None = None
     snapshots: tuple[SnapshotResult, ...] = ()
+    reason: Reason | None = None
+    explanation: str = ""
     used_by: tuple[Use, ...] = ()
-    shared_with: tuple[str, ...] = ()
+    until: datetime | None = None

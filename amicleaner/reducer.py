@@ -1,14 +1,12 @@
-"""Reduce: of a group's AMIs the newest stay, the others are old.  Pure."""
+"""Reduce: which AMIs of a group are kept for being new, and by which rule.  Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from .models import Ami
-
-FAILED_STATES = frozenset({"error", "failed", "invalid"})
-"""States of an AMI whose creation failed: nothing can be launched from it, so it takes no place among the newest."""
+from .config import Config
+from .models import FAILED_STATES, Ami, Reason
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -19,9 +17,11 @@ def newest_first(amis: Iterable[Ami]) -> list[Ami]:
     return sorted(by_id, key=lambda ami: ami.created or _NEVER, reverse=True)
 
 
-def reduce_group(amis: Iterable[Ami], keep: int) -> tuple[Sequence[Ami], Sequence[Ami]]:
-    """(those that stay, those that are old): the `keep` newest available ones stay."""
-    ordered = newest_first(amis)
-    kept = [ami for ami in ordered if ami.state not in FAILED_STATES][:keep]
-    ids = {ami.id for ami in kept}
-    return kept, [ami for ami in ordered if ami.id not in ids]
+def retained(amis: Iterable[Ami], config: Config, label: str) -> dict[str, tuple[Reason, str]]:
+    """The AMIs of one group that are kept: id to the reason and a sentence.  `label` is the group's name for people.
+
+    The `newest_kept` newest are kept.  An AMI whose creation failed takes no place.
+    """
+    ordered = [ami for ami in newest_first(amis) if ami.state not in FAILED_STATES]
+    number = config.newest_kept
+    return {ami.id: ("kept-previous", f"One of the {number} newest in {label}.") for ami in ordered[:number]}

@@ -4,27 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
 
-from .models import AmiResult, Snapshot, SnapshotResult, Target
+from .models import AmiResult, Reference, Snapshot, SnapshotResult, Target
 from .plan import Plan
+
+Status = Literal["planned", "declined", "done", "failed", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """An orphan snapshot that was found; `result` is None as long as nobody tried to delete it."""
+    """An orphaned snapshot that was found, and the AMI that it was made for; `result` is None as long as nobody tried to
+    delete it."""
 
     target: Target
     snapshot: Snapshot
+    ami: str = ""
     result: SnapshotResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
+class RestoreResult:
+    """What became of one AMI or snapshot that was to be brought back.  `already`: it was there.  `reason` says why it was not
+    brought back."""
+
+    target: Target
+    id: str
+    outcome: Literal["restored", "already", "failed", "planned"]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
-    """The end of a run, also of one that was interrupted.
+    """The end of a run, of an interrupted one too.
 
     `plan` is None where the run ended before there was one.  `amis` holds what was tried, by (target, AMI id).  `problems`
-    are sentences about what was asked for and could not be done; each makes the exit status 1.  `interrupted` is 130
-    (Ctrl-C), 143 (SIGTERM), or 1 where nobody reads the output any longer.
+    are sentences about what was requested and could not be done; each makes the exit status 1.  `interrupted` is 129
+    (SIGHUP), 130 (Ctrl-C), 143 (SIGTERM), or 1 where nobody reads the output any longer.  `seconds` is how long the changes
+    took.  `in_bin` is what the Recycle Bin held after the deletion: (target, AMI id) to the time until which it can be
+    restored; None: it was not read.  `dangling` are references to AMIs that do not exist.
     """
 
     plan: Plan | None = None
@@ -33,31 +52,49 @@ class Result:
     warnings: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     interrupted: int | None = None
+    declined: bool = False
+    seconds: float = 0.0
+    in_bin: Mapping[tuple[Target, str], datetime] | None = None
+    restored: tuple[RestoreResult, ...] = ()
+    dangling: tuple[Reference, ...] = ()
 
     @property
     def failed_amis(self) -> tuple[AmiResult, ...]:
-        """The AMIs that AWS did not deregister, in the plan's order."""
+        """The AMIs that AWS did not change, in the plan's order."""
         return tuple(result for result in self.amis.values() if result.outcome == "failed")
 
     @property
     def failed_snapshots(self) -> tuple[SnapshotResult, ...]:
-        """The snapshots that AWS did not delete, orphans last."""
+        """The snapshots that AWS did not delete, orphaned ones last."""
         own = [snapshot for result in self.amis.values() for snapshot in result.snapshots if snapshot.outcome == "failed"]
         orphans = [orphan.result for orphan in self.orphans if orphan.result and orphan.result.outcome == "failed"]
         return (*own, *orphans)
 
     @property
-    def would_remove(self) -> bool:
-        """Whether something is to go: `--exit-code` asks for it."""
-        return bool((self.plan and self.plan.removals) or self.orphans)
+    def would_change(self) -> bool:
+        """Whether something would be deleted or quarantined: `--exit-code` asks for it."""
+        return bool((self.plan and self.plan.candidates) or self.orphans)
+
+    @property
+    def status(self) -> Status:
+        """How the run ended, in one word."""
+        if self.interrupted is not None:
+            return "interrupted"
+        if self.exit_status == 1:
+            return "failed"
+        if self.declined:
+            return "declined"
+        return "planned" if self.plan is not None and not self.plan.config.deletes else "done"
 
     @property
     def exit_status(self) -> int:
-        """0, 1, 3 (`--exit-code`), 130 or 143; wrong input never gets as far as a result."""
+        """0, 1, 3 (`--exit-code`), 129, 130 or 143; wrong input never gets as far as a result."""
         if self.interrupted is not None:
             return self.interrupted
         if self.problems or self.failed_amis or self.failed_snapshots:
             return 1
-        if self.plan and self.plan.config.exit_code and self.would_remove:
+        if any(restored.outcome == "failed" for restored in self.restored):
+            return 1
+        if self.plan and self.plan.config.exit_code and self.would_change:
             return 3
         return 0

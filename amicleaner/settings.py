@@ -10,7 +10,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from .errors import UsageError
-from .options import BY_NAME, OPTIONS, Option
+from .config import BY_NAME, OPTIONS
+from .options import Option
 
 PREFIX = "AMICLEANER_"
 
@@ -84,9 +85,9 @@ def _from_text(option: Option, text: str, where: str) -> Any:
         if text.strip() not in (_TRUE, _FALSE):
             raise UsageError(f"{where} is {text!r}: a flag is {_TRUE} or {_FALSE}.")
         return text.strip() == _TRUE
-    if option.kind == "texts":
+    if option.kind == "strings":
         return tuple(text.split())
-    if option.kind == "text":
+    if option.kind == "string":
         return text
     try:
         return int(text) if option.kind == "integer" else float(text)
@@ -94,17 +95,17 @@ def _from_text(option: Option, text: str, where: str) -> Any:
         raise UsageError(f"{where} is {text!r}: that is not a {_WORDS[option.kind]}.") from None
 
 
-_WORDS = {"flag": "true or false", "integer": "whole number", "number": "number", "text": "text", "texts": "list of texts"}
+_WORDS = {"flag": "true or false", "integer": "whole number", "number": "number", "string": "string", "strings": "list of strings"}
 
 
 def _from_toml(option: Option, value: Any, where: str) -> Any:
-    if option.kind == "texts":
+    if option.kind == "strings":
         if isinstance(value, list) and all(isinstance(text, str) for text in value):
             return tuple(value)
     elif option.kind == "number":
         if isinstance(value, int | float) and not isinstance(value, bool):
             with suppress(OverflowError):
                 return float(value)
-    elif type(value) is {"flag": bool, "integer": int, "text": str}[option.kind]:
+    elif type(value) is {"flag": bool, "integer": int, "string": str}[option.kind]:
         return value
     raise UsageError(f"{where} is {value!r}: it takes a {_WORDS[option.kind]}.")

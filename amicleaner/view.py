@@ -1,4 +1,4 @@
-"""What a run says to whoever looks on.  `report/console.py` prints it; a library's caller may be silent."""
+"""What a run tells whoever is watching.  `report/console.py` prints it; a library's caller may be silent."""
 
 from __future__ import annotations
 
@@ -6,74 +6,71 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from .config import Config
-from .models import AmiResult, CallRecord, Failure, Snapshot, Target
+from .models import AmiResult, CallRecord, SnapshotResult, Target
 from .plan import Plan
-from .result import Result
+from .result import Orphan, Result
 
 
 class View(Protocol):
-    """Called from the run's own thread, but for `called`.  Nothing here is said before it is true."""
+    """Called from the run's own thread, except `called` and `scanned`.  Nothing is told before it is true."""
 
     def warning(self, text: str) -> None:
-        """Something that changes what the run can see, and does not stop it."""
+        """Something the user should know, which does not stop the run."""
 
     def problem(self, text: str) -> None:
-        """Something that was asked for and is not done; the exit status will be 1."""
+        """Something that was requested and is not done; the exit status will be 1.  A hint follows on a line of its own."""
 
     def retrieving(self, config: Config) -> None:
-        """The values in force, before the account is read."""
+        """The settings in force, before the account is read."""
 
     def called(self, record: CallRecord) -> None:
-        """A call to AWS came back: for `--debug`, and for progress.  From any thread, at any time."""
+        """A call to AWS came back: for `--debug`, and to tell of throttling.  From any thread, at any time."""
 
     def targets(self, targets: Sequence[Target]) -> None:
-        """The accounts and Regions in which AMIs may go, once they are known."""
+        """The targets, once they are known, before they are read."""
 
-    def orphans(self, orphans: Sequence[tuple[Target, Snapshot]]) -> None:
-        """The orphan snapshots that were found (at least one)."""
+    def scanned(self, target: Target, amis: int) -> None:
+        """One Region of one account was read; it has so many AMIs.  From any thread."""
+
+    def orphans(self, orphans: Sequence[Orphan]) -> None:
+        """The orphaned snapshots that were found, maybe none."""
 
     def plan(self, plan: Plan) -> None:
-        """The plan, before the question."""
+        """The plan, before the prompt."""
 
-    def confirm_orphans(self, count: int) -> bool:
-        """The question about orphan snapshots.  Raises InputEnded."""
+    def confirm_orphans(self, orphans: Sequence[Orphan]) -> bool:
+        """The prompt for orphaned snapshots.  Raises InputEnded."""
 
-    def confirm_amis(self, count: int) -> bool:
-        """The question about AMIs.  Raises InputEnded."""
+    def confirm(self, plan: Plan) -> bool:
+        """The prompt for the plan.  Raises InputEnded."""
+
+    def declined(self) -> None:
+        """The prompt was answered with no: nothing is deleted."""
+
+    def checking(self) -> None:
+        """After a confirmation: everything is read again before anything is changed."""
 
     def removing_orphans(self, count: int) -> None:
-        """The orphan snapshots are about to be deleted."""
+        """The orphaned snapshots are about to be deleted."""
 
     def removed_orphans(self, count: int) -> None:
-        """So many orphan snapshots were deleted."""
+        """So many orphaned snapshots were deleted."""
 
-    def cleaning(self, count: int) -> None:
-        """The AMIs are about to be deregistered."""
+    def cleaning(self, plan: Plan) -> None:
+        """The plan is about to be carried out."""
 
-    def deregistered(self, target: Target, ami: str) -> None:
-        """AWS has deregistered an AMI."""
+    def ami_done(self, result: AmiResult) -> None:
+        """What became of an AMI, once it is true: deregistered, quarantined, released, kept or failed.  Its snapshots follow."""
 
-    def snapshot_deleted(self, target: Target, snapshot: str) -> None:
-        """AWS has deleted a snapshot."""
-
-    def snapshot_kept(self, target: Target, snapshot: str, by: Sequence[str]) -> None:
-        """A snapshot of an AMI that went stays: the AMIs `by` (none known: some other AMI) use it."""
-
-    def ami_kept(self, result: AmiResult) -> None:
-        """An AMI of the plan stays: it came into use meanwhile, or it is shared."""
-
-    def ami_failed(self, target: Target, ami: str, failure: Failure) -> None:
-        """AWS did not deregister an AMI."""
-
-    def snapshot_failed(self, target: Target, snapshot: str, failure: Failure) -> None:
-        """AWS did not delete a snapshot."""
+    def snapshot_done(self, result: SnapshotResult) -> None:
+        """What became of a snapshot, once it is true: deleted, kept or failed."""
 
     def finished(self, result: Result) -> None:
-        """The end, also of an interrupted run: failures, and the data of the machine formats."""
+        """The end, of an interrupted run too: failures, the final sentence, and machine-readable output."""
 
 
 class SilentView:
-    """Says nothing, and answers every question with `yes` (given when it is made)."""
+    """Prints nothing, and answers every prompt with `yes` (given when it is made)."""
 
     def __init__(self, yes: bool = False) -> None:
         self.yes = yes
@@ -83,21 +80,20 @@ class SilentView:
     def retrieving(self, config: Config) -> None: ...
     def called(self, record: CallRecord) -> None: ...
     def targets(self, targets: Sequence[Target]) -> None: ...
-    def orphans(self, orphans: Sequence[tuple[Target, Snapshot]]) -> None: ...
+    def scanned(self, target: Target, amis: int) -> None: ...
+    def orphans(self, orphans: Sequence[Orphan]) -> None: ...
     def plan(self, plan: Plan) -> None: ...
-    def confirm_orphans(self, count: int) -> bool:
+    def confirm_orphans(self, orphans: Sequence[Orphan]) -> bool:
         return self.yes
 
-    def confirm_amis(self, count: int) -> bool:
+    def confirm(self, plan: Plan) -> bool:
         return self.yes
 
+    def declined(self) -> None: ...
+    def checking(self) -> None: ...
     def removing_orphans(self, count: int) -> None: ...
     def removed_orphans(self, count: int) -> None: ...
-    def cleaning(self, count: int) -> None: ...
-    def deregistered(self, target: Target, ami: str) -> None: ...
-    def snapshot_deleted(self, target: Target, snapshot: str) -> None: ...
-    def snapshot_kept(self, target: Target, snapshot: str, by: Sequence[str]) -> None: ...
-    def ami_kept(self, result: AmiResult) -> None: ...
-    def ami_failed(self, target: Target, ami: str, failure: Failure) -> None: ...
-    def snapshot_failed(self, target: Target, snapshot: str, failure: Failure) -> None: ...
+    def cleaning(self, plan: Plan) -> None: ...
+    def ami_done(self, result: AmiResult) -> None: ...
+    def snapshot_done(self, result: SnapshotResult) -> None: ...
     def finished(self, result: Result) -> None: ...

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from amicleaner.aws import usage
 from amicleaner.completion import OWN
-from amicleaner.options import OPTIONS, SECTIONS, Option
+from amicleaner.config import OPTIONS
+from amicleaner.options import SECTIONS, Option
 from amicleaner.settings import FILE_KEYS
 
 ROOT = Path(__file__).parent.parent
@@ -76,7 +77,7 @@ def _default(option: Option) -> str:
 
 def _usage(option: Option) -> str:
     value = "|".join(option.choices) if option.choices and not option.metavar else option.metavar
-    more = " ..." if option.kind == "texts" else ""
+    more = " ..." if option.kind == "strings" else ""
     return f"{option.short}, {option.flag}" if option.short else f"{option.flag} {value}{more}".strip()
 
 
@@ -88,8 +89,8 @@ def _takes(option: Option) -> str:
     return {
         "integer": "a whole number",
         "number": "a number",
-        "text": "a text",
-        "texts": "a list of texts; as a variable separated by spaces",
+        "string": "a text",
+        "strings": "a list of texts; as a variable separated by spaces",
     }[option.kind]
 
 

@@ -17,11 +17,11 @@ from .operations import OPERATIONS
 READ: dict[str, frozenset[str]] = {
     shape: frozenset(members.split())
     for shape, members in {
-        "Image": "BlockDeviceMappings CreationDate DeregistrationProtection ImageId LastLaunchedTime Name OwnerId Public "
-        "State Tags",
+        "Image": "BlockDeviceMappings CreationDate DeregistrationProtection ImageId ImageOwnerAlias LastLaunchedTime Name OwnerId "
+        "Public SourceImageId SourceImageRegion State Tags",
         "BlockDeviceMapping": "Ebs",
         "EbsBlockDevice": "SnapshotId VolumeSize",
-        "Snapshot": "Description SnapshotId StartTime State Tags VolumeSize",
+        "Snapshot": "Description FullSnapshotSizeInBytes SnapshotId StartTime State StorageTier Tags VolumeId VolumeSize",
         "Reservation": "Instances",
         "Instance": "ImageId InstanceId State",
         "LaunchTemplateVersion": "DefaultVersion LaunchTemplateData LaunchTemplateId LaunchTemplateName VersionNumber",

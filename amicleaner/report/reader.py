@@ -6,9 +6,9 @@ import json
 from typing import Any, get_args
 
 from ..errors import UsageError
-from ..filters import Reason
+from ..models import Reason
 from ..models import Outcome, UseKind
-from ..options import BY_NAME
+from ..config import BY_NAME
 from .document import PLAN_OPTIONS, VERSION, digest
 from .sanitize import cut
 

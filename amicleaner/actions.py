@@ -1,0 +1,109 @@
+"""What a run may do to an AMI or a snapshot, as values: the calls with everything that is known about them, and the actions
+of a plan with their words.  Pure.
+
+The limits are those of the EC2 guide ("Request throttling for the Amazon EC2 API"), the codes those of the API reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+IMAGES = "arn:*:ec2:*::image/*"
+SNAPSHOTS = "arn:*:ec2:*::snapshot/*"
+
+AMI_GONE = frozenset({"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"})
+"""How EC2 says that an AMI is gone.  `Unavailable` is also said of one that exists, for example a pending one."""
+
+SNAPSHOT_GONE = frozenset({"InvalidSnapshot.NotFound"})
+
+QUARANTINE_TAG = "amicleaner:quarantined-at"
+"""The tag that holds the whole state of a quarantine: the UTC time at which it began, `2026-11-24T10:43:42Z`."""
+
+KEEP_UNTIL_TAG = "amicleaner:keep-until"
+"""The tag with which an owner keeps an AMI until a date, `2027-01-31`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One kind of call that changes something.
+
+    `call` is the EC2 API call, `id_member` the parameter that takes the id, `parameters` what else is sent each time.
+    `already` are the codes that mean that it is so already.  `bucket` tokens, refilled with `rate` a second, are AWS's limit;
+    `permissions` the IAM actions that it needs, on `resources`.
+    """
+
+    call: str
+    id_member: str
+    resources: tuple[str, ...]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    already: frozenset[str] = frozenset()
+    bucket: float = 50.0
+    rate: float = 5.0
+    permissions: tuple[str, ...] = ()
+    many_ids: bool = False
+
+    @property
+    def name(self) -> str:
+        """The IAM form: `ec2:DeregisterImage`."""
+        return f"ec2:{self.call}"
+
+    def request(self, id: str, **more: Any) -> dict[str, Any]:
+        """The parameters of the call for one id."""
+        return {self.id_member: [id] if self.many_ids else id, **self.parameters, **more}
+
+
+DEREGISTER = Change(
+    "DeregisterImage", "ImageId", (IMAGES,), {"DeleteAssociatedSnapshots": True}, AMI_GONE, 100.0, 5.0,
+    ("ec2:DeregisterImage", "ec2:DeleteSnapshot"),
+)  # fmt: skip
+DELETE_SNAPSHOT = Change(
+    "DeleteSnapshot", "SnapshotId", (SNAPSHOTS,), {}, SNAPSHOT_GONE, 100.0, 5.0, ("ec2:DeleteSnapshot",)
+)
+DISABLE = Change("DisableImage", "ImageId", (IMAGES,), permissions=("ec2:DisableImage",))
+ENABLE = Change("EnableImage", "ImageId", (IMAGES,), permissions=("ec2:EnableImage",))
+TAG = Change("CreateTags", "Resources", (IMAGES,), {}, frozenset(), 100.0, 10.0, ("ec2:CreateTags",), many_ids=True)
+UNTAG = Change(
+    "DeleteTags", "Resources", (IMAGES,), {"Tags": [{"Key": QUARANTINE_TAG}]}, frozenset(), 100.0, 10.0,
+    ("ec2:DeleteTags",), many_ids=True,
+)  # fmt: skip
+RESTORE_IMAGE = Change(
+    "RestoreImageFromRecycleBin", "ImageId", (IMAGES,), permissions=("ec2:RestoreImageFromRecycleBin",)
+)
+RESTORE_SNAPSHOT = Change(
+    "RestoreSnapshotFromRecycleBin", "SnapshotId", (SNAPSHOTS,), permissions=("ec2:RestoreSnapshotFromRecycleBin",)
+)
+
+CHANGES = (DEREGISTER, DELETE_SNAPSHOT, DISABLE, ENABLE, TAG, UNTAG, RESTORE_IMAGE, RESTORE_SNAPSHOT)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a plan does with an AMI.  `name` is its word in the documents, `verb` in the plan's sentence, `prompt_verb` in the
+    prompt, `done` in the line about one AMI, `outcome` what a result says; `calls` are the changes it is made of."""
+
+    name: Literal["remove", "keep", "quarantine", "release"]
+    verb: str
+    past: str
+    prompt_verb: str
+    done: str
+    outcome: Literal["removed", "kept", "quarantined", "released"]
+    calls: tuple[Change, ...] = ()
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """The IAM actions that it needs, sorted."""
+        return tuple(sorted({permission for call in self.calls for permission in call.permissions}))
+
+
+KEEP = Action("keep", "keep", "kept", "keep", "kept", "kept")
+DELETE = Action("remove", "delete", "deleted", "remove", "deregistered", "removed", (DEREGISTER, DELETE_SNAPSHOT))
+QUARANTINE = Action(
+    "quarantine", "quarantine", "quarantined", "quarantine", "quarantined", "quarantined", (TAG, DISABLE, UNTAG)
+)
+RELEASE = Action("release", "release", "released", "release", "released", "released", (ENABLE, UNTAG))
+
+ACTIONS = {action.name: action for action in (KEEP, DELETE, QUARANTINE, RELEASE)}
+ORDER = (RELEASE, QUARANTINE, DELETE)
+"""In each run, in this order: what is needed comes back first, and what goes for good goes last."""
