@@ -68,9 +68,7 @@ UNTAG = Change(
     "DeleteTags", "Resources", (IMAGES,), {"Tags": [{"Key": QUARANTINE_TAG}]}, frozenset(), 100.0, 10.0,
     ("ec2:DeleteTags",), many_ids=True,
 )  # fmt: skip
-RESTORE_IMAGE = Change(
-    "RestoreImageFromRecycleBin", "ImageId", (IMAGES,), permissions=("ec2:RestoreImageFromRecycleBin",)
-)
+RESTORE_IMAGE = Change("RestoreImageFromRecycleBin", "ImageId", (IMAGES,), permissions=("ec2:RestoreImageFromRecycleBin",))
 RESTORE_SNAPSHOT = Change(
     "RestoreSnapshotFromRecycleBin", "SnapshotId", (SNAPSHOTS,), permissions=("ec2:RestoreSnapshotFromRecycleBin",)
 )

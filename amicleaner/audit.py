@@ -1,7 +1,7 @@
 """The audit log: a JSON line before and after each call that changes something, on disk before the call is made.
 
-After a kill, the log and a fresh look at the account say together what happened: a `before` without its `after` is the
-one call whose end is not known.
+After a kill the log and a fresh look at the account tell what happened: only the end of a `before` without its `after` is not
+known.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ from dataclasses import dataclass
 from datetime import UTC
 from itertools import count
 from threading import Lock
-from typing import Any, Literal, Protocol
+from typing import Any
 
 from .clock import SYSTEM_CLOCK, Clock
-from .errors import AmicleanerError, UsageError
+from .errors import AmicleanerError, AwsError, UsageError
 from .models import Target
 
-Answered = Literal["done", "refused", "unknown"]
-"""What came back: AWS did it; AWS said no, and nothing changed; no answer, so that AWS may have done it."""
+FORMAT = 1
+"""Of the lines: `docs/audit-log.md` and `docs/audit-log.schema.json` describe it."""
+
+STANDARD_OUTPUT = "-"
 
 
 class AuditError(AmicleanerError):
@@ -31,89 +33,90 @@ class AuditError(AmicleanerError):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One try of one changing call: `action` is the IAM form (`ec2:DeleteSnapshot`), `id` the AMI or snapshot."""
+class Subject:
+    """What a change is about: an AMI or a snapshot, with what somebody who wants it back must know.
 
-    action: str
+    `ami` is the AMI that a snapshot is deleted or restored with; `snapshots` are the ids of an AMI's own.
+    """
+
     target: Target
     id: str
+    name: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
+    groups: tuple[str, ...] = ()
+    reason: str = ""
+    snapshots: tuple[str, ...] = ()
+    ami: str = ""
+
+    def snapshot(self, id: str) -> Subject:
+        """One of the AMI's snapshots."""
+        return Subject(self.target, id, reason=self.reason, ami=self.id)
 
 
-class Audit(Protocol):
-    """Where changes are noted.  Both methods raise AuditError, and are called from several threads."""
+class Audit:
+    """Where changes are written down; this one keeps nothing.  Called from several threads; both methods raise AuditError."""
 
-    def before(self, change: Change) -> str:
-        """Notes that the call is about to be made; returns the id of the attempt."""
-
-    def after(
-        self,
-        attempt: str,
-        change: Change,
-        answered: Answered,
-        *,
-        code: str = "",
-        message: str = "",
-        snapshots: Mapping[str, str] | None = None,
-    ) -> None:
-        """Notes what came back.  `snapshots`: snapshot id -> AWS's return code."""
-
-
-class NullAudit:
-    """Notes nothing."""
-
-    def before(self, change: Change) -> str:
-        """Nothing to note."""
+    def before(self, action: str, subject: Subject) -> str:
+        """Says that a call (`ec2:DeleteSnapshot`) is about to be made; returns the id of the attempt."""
         return ""
 
     def after(
         self,
         attempt: str,
-        change: Change,
-        answered: Answered,
+        action: str,
+        subject: Subject,
+        error: AwsError | None,
         *,
-        code: str = "",
-        message: str = "",
-        snapshots: Mapping[str, str] | None = None,
+        sent: bool = True,
+        answer: Mapping[str, Any] | None = None,
     ) -> None:
-        """Nothing to note."""
+        """Says what came back: AWS's answer, or the error; `sent` is false where the call was not made after all."""
+
+    def close(self) -> None:
+        """Closes the log; twice is no error."""
 
 
-class AuditLog:
-    """A file of JSON lines, appended to.  Safe to use from several threads, and for several runs on one file."""
+class AuditLog(Audit):
+    """JSON lines appended to a file or a pipe, each on disk before its call is made.  Several runs may share a file."""
 
     def __init__(self, path: str | os.PathLike[str], *, clock: Clock = SYSTEM_CLOCK) -> None:
-        """Opens the file, made for its owner alone (0600) where it is new.  Raises UsageError: call it before AWS."""
+        """Opens the file, for its owner alone (0600) where it is new; `-` is standard output.  Raises UsageError: make it before
+        AWS is called."""
         self._path = os.fspath(path)
         self._clock = clock
         self._lock = Lock()
         self._run = secrets.token_hex(4)
         self._numbers = count(1)
-        self._file = _open(self._path)
-        # The last line of a run that was killed, or of a full disk, may lack its end: don't write on in it.
-        size = os.fstat(self._file).st_size
-        self._torn = size > 0 and os.pread(self._file, 1, size - 1) != b"\n"
+        self._file = os.dup(1) if self._path == STANDARD_OUTPUT else _open(self._path)
+        self._regular = stat.S_ISREG(os.fstat(self._file).st_mode)
+        # The last line of a run that was killed, or of a full disk, may lack its end: don't continue it.
+        self._torn = self._path != STANDARD_OUTPUT and self._regular and _ends_within_a_line(self._path)
 
-    def before(self, change: Change) -> str:
+    def before(self, action: str, subject: Subject) -> str:
         """One line, on disk when this returns.  The attempt's id is unique in the file."""
         attempt = f"{self._run}-{next(self._numbers)}"
-        self._write("before", attempt, change, {})
+        self._write("before", attempt, action, subject, {})
         return attempt
 
     def after(
         self,
         attempt: str,
-        change: Change,
-        answered: Answered,
+        action: str,
+        subject: Subject,
+        error: AwsError | None,
         *,
-        code: str = "",
-        message: str = "",
-        snapshots: Mapping[str, str] | None = None,
+        sent: bool = True,
+        answer: Mapping[str, Any] | None = None,
     ) -> None:
-        """One line, on disk when this returns, with the same facts as its `before` and what came back."""
-        facts: dict[str, Any] = {"outcome": answered, "code": code or None, "message": message or None}
-        if snapshots is not None:
-            facts["snapshots"] = dict(snapshots)
-        self._write("after", attempt, change, facts)
+        """One line, on disk when this returns, with the same facts as its `before` and what came back.  `outcome` is `done`,
+        `refused` (AWS said no), `unknown` (no response: AWS may have done it) or `not-sent`."""
+        outcome = "not-sent" if not sent else "done" if error is None else "unknown" if error.acted else "refused"
+        facts: dict[str, Any] = {"outcome": outcome, "code": None, "message": None}
+        if error is not None:
+            facts |= {"code": error.code, "message": error.message or None}
+        if answer and "DeleteSnapshotResults" in answer:
+            facts["snapshot_results"] = return_codes(answer)
+        self._write("after", attempt, action, subject, facts)
 
     def close(self) -> None:
         """Closes the file; twice is no error."""
@@ -128,18 +131,27 @@ class AuditLog:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _write(self, event: str, attempt: str, change: Change, facts: Mapping[str, Any]) -> None:
-        line = {
+    def _write(self, event: str, attempt: str, action: str, subject: Subject, facts: Mapping[str, Any]) -> None:
+        line: dict[str, Any] = {
+            "version": FORMAT,
             "time": self._clock.now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "event": event,
             "attempt": attempt,
-            "action": change.action,
-            "account": change.target.account,
-            "region": change.target.region,
-            "id": change.id,
-            **facts,
+            "action": action,
+            "account": subject.target.account,
+            "region": subject.target.region,
+            "id": subject.id,
         }
-        data = json.dumps(line).encode() + b"\n"
+        if subject.ami:
+            line["ami"] = subject.ami
+        else:
+            line |= {
+                "name": subject.name,
+                "tags": dict(subject.tags),
+                "group": list(subject.groups),
+                "snapshots": list(subject.snapshots),
+            }
+        data = json.dumps(line | {"reason": subject.reason} | dict(facts)).encode() + b"\n"
         with self._lock:
             try:
                 rest = b"\n" + data if self._torn else data
@@ -147,42 +159,66 @@ class AuditLog:
                     self._torn = True
                     rest = rest[os.write(self._file, rest) :]
                 self._torn = False
-                os.fsync(self._file)
+                if self._regular:
+                    os.fsync(self._file)
             except OSError as error:
                 raise AuditError(
-                    f"The audit log {self._path} can't be written: {error.strerror or error}.\n"
-                    "Nothing more is deleted: what is not in the log must not happen."
+                    f"The audit log {self._path} cannot be written: {error.strerror or error}.",
+                    hint="Nothing more is changed, because nothing may happen that is not in the log.",
                 ) from error
 
 
+def return_codes(answer: Mapping[str, Any]) -> dict[str, str]:
+    """Snapshot id to AWS's return code in an answer of `DeregisterImage`; empty where the endpoint gives none.  A snapshot
+    with two different codes is left out: AWS has said nothing about it."""
+    results = answer.get("DeleteSnapshotResults")
+    codes: dict[str, set[str]] = {}
+    for result in results if isinstance(results, list) else ():
+        if isinstance(result, dict) and result.get("SnapshotId"):
+            codes.setdefault(str(result["SnapshotId"]), set()).add(str(result.get("ReturnCode") or ""))
+    return {id: found.pop() for id, found in codes.items() if len(found) == 1}
+
+
+def _ends_within_a_line(path: str) -> bool:
+    with open(path, "rb") as file:
+        file.seek(0, os.SEEK_END)
+        if file.tell() == 0:
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
+
+
 def _open(path: str) -> int:
-    refused = f"The audit log {path} can't be opened"
+    # Looked at before it is opened too: opening a device can do something.
     try:
-        # Looked at before it is opened too: opening a device can do something, opening a pipe can wait for ever.
         kind = os.lstat(path).st_mode
     except FileNotFoundError:
-        pass
+        kind = stat.S_IFREG
     except (OSError, ValueError) as error:
-        raise UsageError(f"{refused}: {getattr(error, 'strerror', None) or error}.") from error
-    else:
-        _check(kind, refused)
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        raise _cannot(path, error) from error
+    _check(kind, path)
+    # A pipe opened for reading too never blocks, and is never broken.
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
     try:
         file = os.open(path, flags, 0o600)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            _check(stat.S_IFLNK, refused)
-        raise UsageError(f"{refused}: {error.strerror or error}.") from error
+            _check(stat.S_IFLNK, path)
+        raise _cannot(path, error) from error
     try:
-        _check(os.fstat(file).st_mode, refused)
+        _check(os.fstat(file).st_mode, path)
     except UsageError:
         os.close(file)
         raise
     return file
 
 
-def _check(mode: int, refused: str) -> None:
+def _check(mode: int, path: str) -> None:
     if stat.S_ISLNK(mode):
-        raise UsageError(f"{refused}: it is a symbolic link. Give the file itself.")
-    if not stat.S_ISREG(mode):
-        raise UsageError(f"{refused}: it is no regular file. Give a file that can be kept.")
+        raise UsageError(f"--audit-log: {path} is a symbolic link.", hint="Name the file itself.")
+    if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+        raise UsageError(f"--audit-log: {path} is not a regular file.")
+
+
+def _cannot(path: str, error: Exception) -> UsageError:
+    return UsageError(f"--audit-log: {path} cannot be opened: {getattr(error, 'strerror', None) or error}.")

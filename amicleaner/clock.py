@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """`now` gives aware UTC for ages, `monotonic` seconds for intervals, `sleep` takes seconds."""
+    """`now` gives aware UTC for ages, `monotonic` seconds for intervals, `sleep` takes seconds.  `run` runs a coroutine to its
+    end, in which `asyncio` waits by this clock."""
 
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     sleep: Callable[[float], None]
+    run: Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    # A library's caller, a notebook for one, may have a loop of its own in this thread.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 def _seconds() -> float:
@@ -36,4 +51,4 @@ def _sleepless() -> int | None:
 
 _SLEEPLESS = _sleepless()
 
-SYSTEM_CLOCK = Clock(now=lambda: datetime.now(UTC), monotonic=_seconds, sleep=time.sleep)
+SYSTEM_CLOCK = Clock(now=lambda: datetime.now(UTC), monotonic=_seconds, sleep=time.sleep, run=_run)

@@ -20,7 +20,7 @@ class UsageError(AmicleanerError):
 
 
 class InputEnded(AmicleanerError):
-    """The input ended at a question, which counts as a no."""
+    """Standard input ended at a prompt."""
 
 
 class AwsError(AmicleanerError):
@@ -60,12 +60,16 @@ class AwsError(AmicleanerError):
         return f"{self.action} failed{f' in {where}' if where else ''}: {self.code}: {self.message}".rstrip(": ")
 
 
+class DeniedError(AwsError):
+    """The credentials lack the permission for the call."""
+
+
 class ThrottledError(AwsError):
-    """AWS asks for fewer calls; the call was not carried out."""
+    """AWS throttled the call, which was not carried out."""
 
 
 class TransientError(AwsError):
-    """A fault that may pass: a server error, a cut connection, a time-out."""
+    """A failure that may pass: a server error, a cut connection, a time-out."""
 
 
 class UnsupportedCallError(AwsError):

@@ -17,6 +17,7 @@ from .mapper import UNTAGGED, Group
 from .models import FAILED_STATES, UNREADABLE, Ami, Reason, Snapshot, Use
 from .quarantine import DISABLED, quarantine_of
 
+
 @dataclass(frozen=True, slots=True)
 class RuleContext:
     """All that the rules may look at: one AMI, what uses it, its groups, and whom it is shared with as far as was asked."""

@@ -1,16 +1,19 @@
-"""Ctrl-C, SIGTERM, and an output that nobody reads any longer: before anything is changed they end the run at once; while
-it deletes they let what is in flight finish."""
+"""Ctrl-C, SIGTERM and SIGHUP: before anything is changed they end the run at once; while it deletes they let what is in
+flight finish."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event
 from types import FrameType
 
-STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+STATUSES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
+
+STATUS = {getattr(signal, name): status for name, status in STATUSES.items() if hasattr(signal, name)}
+"""Signal to exit status; Windows has no SIGHUP."""
 
 
 class Interrupted(BaseException):
@@ -28,27 +31,29 @@ class Interrupts:
         self.stop = Event()
         self.status: int | None = None
         self._finishing = False
+        self._on_stop: Callable[[], object] = lambda: None
 
     def interrupt(self, status: int) -> None:
         """The run is to end.  Raises Interrupted unless it is deleting, then what is in flight finishes."""
         if self.status is None:
             self.status = status
         self.stop.set()
+        self._on_stop()
         if not self._finishing:
             raise Interrupted(status)
 
     @contextmanager
-    def finishing(self) -> Iterator[None]:
-        """While inside, the first interruption only sets `stop`."""
-        self._finishing = True
+    def finishing(self, on_stop: Callable[[], object] = lambda: None) -> Iterator[None]:
+        """While inside, the first interruption only sets `stop`, and calls `on_stop`."""
+        self._finishing, self._on_stop = True, on_stop
         try:
             yield
         finally:
-            self._finishing = False
+            self._finishing, self._on_stop = False, lambda: None
 
     @contextmanager
     def signals(self) -> Iterator[None]:
-        """While inside, SIGINT and SIGTERM interrupt; the second one ends the process at once.  Main thread only."""
+        """While inside, SIGINT, SIGTERM and SIGHUP interrupt; the second one ends the process at once.  Main thread only."""
 
         def handle(number: int, frame: FrameType | None) -> None:
             if self.status is not None:

@@ -145,6 +145,14 @@ class Ami:
 
 
 @dataclass(frozen=True, slots=True)
+class Inventory:
+    """All AMIs that an account owns in a Region, disabled ones included."""
+
+    target: Target
+    amis: tuple[Ami, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """An EBS snapshot as `DescribeSnapshots` tells it.  `size_gib` is its volume's size, `full_bytes` the blocks written (0: not
     known), `archived` says that it is in the archive tier."""
@@ -225,13 +233,14 @@ class Failure:
 @dataclass(frozen=True, slots=True)
 class SnapshotResult:
     """What became of one snapshot: `removed` (deleted now, or gone already), `kept` (the AMIs `used_by` use it, as far as they
-    are known), `failed`."""
+    are known, or for the reason in `explanation`), `failed`."""
 
     target: Target
     id: str
     outcome: Outcome
     error: Failure | None = None
     used_by: tuple[str, ...] = ()
+    explanation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

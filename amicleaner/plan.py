@@ -11,7 +11,7 @@ from .actions import DELETE, KEEP, QUARANTINE, RELEASE, Action
 from .config import Config
 from .filters import NAMED_RULES, RULES, RuleContext, is_selected, keep_reason
 from .mapper import UNTAGGED_LABEL, Group, groups_of, labels_of
-from .models import FAILED_STATES, Ami, BlockSnapshot, Reason, Snapshot, Target, Use
+from .models import FAILED_STATES, Ami, BlockSnapshot, Inventory, Reason, Snapshot, Target, Use
 from .orphans import made_for
 from .quarantine import quarantine_of
 from .recycle_bin import BinRules, restorable_until
@@ -22,14 +22,6 @@ Usage = Mapping[tuple[str, str], tuple[Use, ...]]
 
 Shared = Mapping[tuple[Target, str], tuple[str, ...]]
 """(Target, AMI id) to whom outside the run it is shared with, as far as that was read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Inventory:
-    """All AMIs that an account owns in a Region, disabled ones included."""
-
-    target: Target
-    amis: tuple[Ami, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,9 +292,7 @@ def _all_kept(
     return decisions
 
 
-def _grouped(
-    target: Target, amis: Iterable[Ami], rule: str, facts: Facts, config: Config, now: datetime
-) -> list[Decision]:
+def _grouped(target: Target, amis: Iterable[Ami], rule: str, facts: Facts, config: Config, now: datetime) -> list[Decision]:
     """Decisions about the AMIs of one target and rule: map, filter, reduce."""
     amis = list(amis)
     known: dict[tuple[Group, ...], tuple[Group, ...]] = {}  # thousands of AMIs share a few groups: each is kept once

@@ -95,7 +95,13 @@ def _from_text(option: Option, text: str, where: str) -> Any:
         raise UsageError(f"{where} is {text!r}: that is not a {_WORDS[option.kind]}.") from None
 
 
-_WORDS = {"flag": "true or false", "integer": "whole number", "number": "number", "string": "string", "strings": "list of strings"}
+_WORDS = {
+    "flag": "true or false",
+    "integer": "whole number",
+    "number": "number",
+    "string": "string",
+    "strings": "list of strings",
+}
 
 
 def _from_toml(option: Option, value: Any, where: str) -> Any:

@@ -6,7 +6,6 @@ time is passed in.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from threading import Event
 from typing import Any
@@ -21,6 +20,7 @@ from ..models import CallRecord, Target
 from .error_mapping import LACKS, PLAIN, about_credentials, map_error
 from .operations import OPERATIONS, Operation
 from .rate_limits import ReadLimiter
+from .retry import Retries
 
 # The DNS suffixes of AWS's partitions and of its dual-stack names (botocore's partitions.json); VPC endpoints have them too.
 AWS_SUFFIXES = (
@@ -39,15 +39,6 @@ AWS_SUFFIXES = (
     ".api.cloud-aws.adc-e.uk",
     ".api.aws.hci.ic.gov",
 )
-
-MAX_WAIT = 5.0
-"""Seconds: the longest pause after what broke."""
-
-MAX_WAIT_THROTTLED = 2.0
-"""Seconds: the longest pause after a throttle.  AWS's buckets fill by 20 a second (EC2's guide on throttling)."""
-
-PATIENCE = 4
-"""A throttled call is tried so many times more often than one that breaks: it is known that it will be answered."""
 
 
 class Api:
@@ -75,26 +66,19 @@ class Api:
         self._limiters: dict[str, ReadLimiter] = {}
 
     def call(self, action: str, *, attempts: int | None = None, **parameters: Any) -> dict[str, Any]:
-        """One call (`DescribeImages`), tried again while its fault may pass, at most `attempts` times.
+        """One call (`DescribeImages`), tried again while its failure may pass, at most `attempts` times.
 
-        Raises an `AwsError`, or one of its kinds: `ThrottledError`, `TransientError`, `UnsupportedCallError`, `CredentialsError`.
+        Raises an `AwsError`, or one of its kinds (`errors.py`).
         """
         operation = OPERATIONS[action]
-        limit = attempts or self._attempts
-        tried = 0
+        retries = Retries(self.clock, attempts or self._attempts)
+        if operation.many:
+            self._limiters.setdefault(action, ReadLimiter(self.clock, many=True))
         while True:
-            tried += 1
-            if operation.many:
-                self._limiters.setdefault(action, ReadLimiter(self.clock, many=True))
             if not operation.changes and action in self._limiters:
                 self._limiters[action].enter()
+            client = self._client_of(action, operation)
             started = self.clock.monotonic()
-            try:
-                client = self._client(operation.service)
-            except (boto.BotoCoreError, *PLAIN) as exception:
-                if isinstance(exception, boto.BotoCoreError) or about_credentials(exception):
-                    raise self._map_error(action, operation, exception) from exception
-                raise self.error(action, type(exception).__name__, str(exception)) from exception
             try:
                 answer: dict[str, Any] = getattr(client, operation.method)(**parameters)
                 if operation.changes:
@@ -102,23 +86,30 @@ class Api:
             except Exception as exception:
                 error = self._map_error(action, operation, exception)
                 self._record(operation, action, started, error.code)
-                # What has answered before, a further page too, is there, and broken now.
+                # What has answered before, a further page too, exists and is broken now.
                 lacks = action not in self._answered and _lacks(action, operation, error, client.meta.endpoint_url)
                 if isinstance(error, UnsupportedCallError) and action in self._answered:
                     error = self.error(action, error.code, error.message)
-                if not isinstance(error, ThrottledError | TransientError) or tried >= _tries(error, limit, lacks):
+                if isinstance(error, ThrottledError) and not operation.changes:
+                    self._limiters.setdefault(action, ReadLimiter(self.clock)).throttled()
+                pause = retries.pause(error, attempts=4 if lacks and error.code == "ResponseParserError" else None)
+                if pause is None:
                     raise (_unsupported(error) if lacks else error) from exception
                 if self._stop.is_set():
                     raise error from exception
-                longest = MAX_WAIT
-                if isinstance(error, ThrottledError):
-                    self._limiters.setdefault(action, ReadLimiter(self.clock)).throttled()
-                    longest = MAX_WAIT_THROTTLED
-                self.clock.sleep(min(longest, 0.25 * 2 ** min(tried - 1, 10)) * random.uniform(0.5, 1.0))
+                self.clock.sleep(pause)
             else:
                 self._answered.add(action)
                 self._record(operation, action, started, "ok")
                 return answer
+
+    def _client_of(self, action: str, operation: Operation) -> Any:
+        try:
+            return self._client(operation.service)
+        except (boto.BotoCoreError, *PLAIN) as exception:
+            if isinstance(exception, boto.BotoCoreError) or about_credentials(exception):
+                raise self._map_error(action, operation, exception) from exception
+            raise self.error(action, type(exception).__name__, str(exception)) from exception
 
     def pages(self, action: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         """The items of all pages of a call.  An answer without its list, or a token that comes twice, is an `AwsError`:
@@ -169,16 +160,6 @@ def _unsupported(error: AwsError) -> UnsupportedCallError:
     return UnsupportedCallError(
         error.action, error.code, error.message, account=error.account, region=error.region, hint=error.hint or LACKS
     )
-
-
-def _tries(error: AwsError, limit: int, lacks: bool) -> int:
-    """A person waits: a host that nobody answers for, or nobody to be trusted, is given up early, and an emulator that
-    answers nonsense."""
-    if error.code in {"EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError", "SSLError"}:
-        return min(limit, 3)
-    if isinstance(error, ThrottledError) and limit > 1:
-        return limit * PATIENCE
-    return min(limit, 4) if lacks and error.code == "ResponseParserError" else limit
 
 
 def _check_done(answer: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
-from ..errors import AwsError, CredentialsError, ThrottledError, TransientError, UnsupportedCallError
+from ..errors import AwsError, CredentialsError, DeniedError, ThrottledError, TransientError, UnsupportedCallError
 from ..models import Target
 
 # The union of what AWS's services answer to a client that is too fast (botocore.retries.standard lists the same).
@@ -29,10 +29,11 @@ BAD_CREDENTIALS = frozenset(
 )
 UNKNOWN_KEYS = frozenset("AuthFailure InvalidClientTokenId UnrecognizedClientException".split())
 TIMED = frozenset("AuthFailure InvalidSignatureException RequestExpired SignatureDoesNotMatch".split())
-"""What AWS answers, too, where a request is signed by a clock that is some minutes off."""
-CLOCK = ", or set this machine's clock where it is wrong"
-ELSEWHERE = " (or the Region is not enabled for the account: then no credentials are valid there)"
-LACKS = "The endpoint does not have this call: check AWS_ENDPOINT_URL."
+"""What AWS also answers to a request that was signed by a clock which is some minutes off."""
+CLOCK = ", or correct this machine's clock"
+ELSEWHERE = " No credentials are valid in a Region that is not enabled for the account."
+LACKS = "The endpoint does not support this call. Check AWS_ENDPOINT_URL."
+NOT_AWS = "The response is not from AWS. Check the endpoint URL and any proxy."
 UNSUPPORTED = frozenset({"InvalidAction", "UnknownOperationException"})
 NO_CREDENTIALS = (
     boto.NoCredentialsError,
@@ -47,8 +48,6 @@ PLAIN = (OSError, ValueError, LookupError, TypeError, AttributeError, ResponsePa
 
 SENSELESS = (ResponseParserError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 """What botocore raises where an answer makes no sense: a date that is none, a missing member, a number without an end."""
-
-AMI_GONE = frozenset({"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"})
 
 SECRET = re.compile(
     r"(://)[^/\s]*(?=@)|(x-amz-security-token:\s*)[^\s']+|(Value ').*?(?=' at 'externalId')", re.IGNORECASE | re.DOTALL
@@ -108,9 +107,9 @@ def _classify(action: str, exception: Exception) -> _Told:
     if isinstance(exception, NotImplementedError):
         return UnsupportedCallError, name, text or "the simulation does not have this call", LACKS, False
     if isinstance(exception, NO_CREDENTIALS):
-        return CredentialsError, name, text, "Give AWS credentials: a profile, environment variables or a role.", False
+        return CredentialsError, name, text, "Provide AWS credentials: a profile, environment variables or a role.", False
     if isinstance(exception, PLAIN) and about_credentials(exception):
-        hint = "Check where the AWS credentials come from: variables, the profile's credential_process, a token's file."
+        hint = "Check the source of the AWS credentials: variables, the profile's credential_process, or a token file."
         return CredentialsError, name, text, hint, False
     if isinstance(exception, RuntimeError) and "expired" in text:
         # botocore's word for credentials that were renewed and count as expired all the same.
@@ -120,7 +119,7 @@ def _classify(action: str, exception: Exception) -> _Told:
     if isinstance(exception, SENSELESS) or (isinstance(exception, RuntimeError) and "timezone offset" in text):
         # For a date that is outside of time botocore has a RuntimeError.
         message = (text.splitlines() or [name])[0]
-        return TransientError, "ResponseParserError", message, "Check the endpoint: AWS answers otherwise.", True
+        return TransientError, "ResponseParserError", message, NOT_AWS, True
     raise exception
 
 
@@ -130,21 +129,21 @@ def _of_aws(action: str, exception: boto.ClientError) -> _Told:
     code = str(answer.get("Error", {}).get("Code") or status or "Unknown")
     message = str(answer.get("Error", {}).get("Message") or exception)
     if code in THROTTLES or status == 429:
-        return ThrottledError, code, message, "AWS limits how often this call may be made: try again later.", False
+        return ThrottledError, code, message, "AWS throttled this call. Try again later.", False
     # EC2 says AuthFailure too of an AMI that somebody else owns; that is no reason to distrust the credentials.
     if code in BAD_CREDENTIALS and not message.startswith("Not authorized for"):
         clock = CLOCK if code in TIMED else ""
         elsewhere = ELSEWHERE if code in UNKNOWN_KEYS else ""
-        hint = f"Renew your AWS credentials{clock}, then run the command again{elsewhere}."
+        hint = f"Renew your AWS credentials{clock}, then run the command again.{elsewhere}"
         return CredentialsError, code, message, hint, False
     if code in UNSUPPORTED:
         return UnsupportedCallError, code, message, LACKS, False
     if code in DENIED:
-        return AwsError, code, message, f"Grant the IAM action {action}.", False
+        return DeniedError, code, message, f"Grant the IAM action {action}.", False
     if code in TRANSIENT or status >= 500:
-        return TransientError, code, message, "", True
+        return TransientError, code, message, "Try again later.", True
     # A page of HTML has no code.
-    hint = "Check the proxy and the endpoint: AWS answers otherwise." if code == str(status) else ""
+    hint = NOT_AWS if code == str(status) else ""
     return AwsError, code, message, hint, False
 
 
@@ -153,7 +152,7 @@ def _of_the_way(name: str, text: str, exception: boto.BotoCoreError) -> _Told:
     if isinstance(exception, boto.HTTPClientError) and str(exception.kwargs.get("error")).startswith("Invalid header value"):
         # The rest of the text is that value: the session token, or what the request is signed with.
         hint = "Look for a line break in the AWS access key, the session token and the Region."
-        return CredentialsError, name, "a value can't be sent in a header", hint, False
+        return CredentialsError, name, "a value cannot be sent in an HTTP header", hint, False
     if isinstance(exception, boto.ProxyConnectionError):
         hint = "Check the proxy: HTTPS_PROXY, HTTP_PROXY, NO_PROXY."
         return TransientError, name, text, hint, not _never_sent(exception.kwargs.get("error"))
@@ -163,5 +162,5 @@ def _of_the_way(name: str, text: str, exception: boto.BotoCoreError) -> _Told:
     if isinstance(exception, boto.EndpointConnectionError | boto.ConnectTimeoutError):
         return TransientError, name, text, "Check the network, the Region and the endpoint.", False
     if isinstance(exception, boto.HTTPClientError | boto.ConnectionError):
-        return TransientError, name, text, "", True
+        return TransientError, name, text, "Try again later.", True
     return AwsError, name, text, "", False

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
+from ..actions import AMI_GONE
 from ..errors import AwsError, UnsupportedCallError
 from ..models import Ami, Snapshot
 from .api import Api
-from .error_mapping import AMI_GONE
 
 T = TypeVar("T", Ami, Snapshot)
 
@@ -32,6 +32,22 @@ def fetch_amis(api: Api) -> tuple[Ami, ...]:
             message = f"own AMIs were asked for, and {ami.id} belongs to {ami.owner}"
             raise api.error("DescribeImages", "MalformedResponse", message)
     return tuple(amis[id] for id in sorted(amis))
+
+
+GONE = "gone"
+"""The state of an AMI that does not exist."""
+
+
+def fetch_state(api: Api, id: str) -> str:
+    """The state of one own AMI now, `GONE` where there is none.  Raises AwsError."""
+    try:
+        answer = api.call("DescribeImages", ImageIds=[id], IncludeDisabled=True)
+    except AwsError as error:
+        if error.code in AMI_GONE:
+            return GONE
+        raise
+    states = [str(image.get("State") or "") for image in answer.get("Images") or () if image.get("ImageId") == id]
+    return GONE if not states or states[0] == "deregistered" else states[0]
 
 
 def fetch_snapshots(api: Api) -> tuple[tuple[Snapshot, ...], tuple[str, ...]]:

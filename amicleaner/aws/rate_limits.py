@@ -1,19 +1,16 @@
-"""How fast AWS is asked to change things: a token bucket for each action in each Region of each account.
+"""How fast AWS is called: a token bucket for each call in each Region of each account.
 
-The buckets are those of the EC2 guide (request throttling, "resource-mutating actions with their own limits"): 100
-tokens, refilled 5 a second, for `DeregisterImage` and for `DeleteSnapshot`.  A fifth of the bucket and a twentieth of
-the rate are left to whoever else works in the account.
+AWS's own buckets are in `actions.py` (changes) and below (reads).  A fifth of the bucket and a twentieth of the rate are
+left to others who work in the account.
 """
 
 from __future__ import annotations
 
 from threading import Lock
 
+from ..actions import Change
 from ..clock import Clock
 from ..models import Target
-
-DOCUMENTED = {"DeregisterImage": (100.0, 5.0), "DeleteSnapshot": (100.0, 5.0)}
-"""Action -> tokens in AWS's bucket, tokens that come back a second."""
 
 READS_AT_ONCE = 100.0
 """Describe calls in AWS's full bucket (EC2's guide)."""
@@ -143,10 +140,10 @@ class RateLimits:
         self._clock = clock
         self._buckets: dict[tuple[str, Target], TokenBucket] = {}
 
-    def bucket(self, action: str, target: Target) -> TokenBucket:
-        """The bucket of an action (`DeleteSnapshot`) in one Region of one account."""
-        key = (action, target)
+    def bucket(self, change: Change, target: Target) -> TokenBucket:
+        """The bucket of a changing call in one Region of one account."""
+        key = (change.call, target)
         if key not in self._buckets:
-            capacity, rate = DOCUMENTED[action]
-            self._buckets[key] = TokenBucket(self._clock, capacity * SHARE_OF_BUCKET, rate * SHARE_OF_RATE)
+            capacity, rate = change.bucket * SHARE_OF_BUCKET, change.rate * SHARE_OF_RATE
+            self._buckets[key] = TokenBucket(self._clock, capacity, rate)
         return self._buckets[key]

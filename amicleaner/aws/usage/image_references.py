@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ...actions import AMI_GONE
 from ...errors import AwsError
 from ...models import UseKind
 from ..api import Api
-from ..error_mapping import AMI_GONE
 from .source import OnDemandSource, member
 from .usage_report import ImageReference, Referrer, UsageReport
 

@@ -1,0 +1,235 @@
+"""One changing call, from its token to its result: paced, written to the audit log before and after, tried again.
+
+It decides nothing about AMIs.  Every change of a run goes through `Changer.change`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..actions import Change
+from ..audit import Audit, AuditError, Subject
+from ..clock import Clock
+from ..errors import AwsError, CredentialsError, DeniedError, ThrottledError
+from ..models import Failure, Target
+from .api import Api
+from .rate_limits import RateLimits
+from .retry import Retries
+
+CALLS_AT_ONCE = 32
+"""Changing calls in flight in all targets together, at most."""
+
+STOP_GRACE = 20.0
+"""Seconds that a call in flight gets after a stop; what has no answer then is reported as not known."""
+
+IN_USE = "InvalidSnapshot.InUse"
+"""Passing for some seconds after its AMI was deregistered, lasting where another AMI uses the snapshot."""
+
+IN_USE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+
+FOREVER = float("inf")
+
+End = Literal["done", "already", "refused", "expired", "stopped"]
+
+
+@dataclass(slots=True)
+class Attempts:
+    """The tries of one change so far; kept over a pause in which it is checked again.  `lost`: a try got no answer, so AWS
+    may have acted."""
+
+    retries: Retries
+    in_use: int = 0
+    lost: bool = False
+    error: AwsError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """How a change ended.
+
+    `done` by this call, or `already` so before it; `refused` for good by AWS, or without an answer (`lost`); `expired`: what
+    is known of the AMI became too old before the call was made; `stopped`: the run ends, and this call was not made.
+    """
+
+    end: End
+    answer: Mapping[str, Any] = field(default_factory=dict)
+    error: AwsError | None = None
+    lost: bool = False
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it is so now."""
+        return self.end in ("done", "already")
+
+    @property
+    def code(self) -> str:
+        """AWS's code, empty where there is no error."""
+        return self.error.code if self.error else ""
+
+    @property
+    def denied(self) -> bool:
+        """Whether the permission is missing."""
+        return isinstance(self.error, DeniedError)
+
+    @property
+    def failure(self) -> Failure:
+        """What the result of a change that did not succeed says."""
+        if self.error is None:
+            return Failure("Interrupted", "The run was stopped first.")
+        if self.lost:
+            return Failure(self.error.code, f"{self.error.message} (one try got no response: it may be done)".lstrip())
+        return Failure(self.error.code, self.error.message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    answer: dict[str, Any]
+    error: AwsError | None = None
+    expired: bool = False
+    unlogged: AuditError | None = None
+
+
+class Changer:
+    """The changing calls of a run.  Used from one event loop; the calls themselves run in threads."""
+
+    def __init__(
+        self,
+        apis: Mapping[Target, Api],
+        *,
+        clock: Clock,
+        audit: Audit,
+        limits: RateLimits,
+        attempts: int,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        self.stopping = asyncio.Event()
+        """Set once nothing new may be started."""
+        self.stopped_by: Exception | None = None
+        """What ended the run early, besides an interruption."""
+        self._apis = apis
+        self._clock = clock
+        self._audit = audit
+        self._limits = limits
+        self._attempts = attempts
+        self._pool = pool
+        self._no_further_call = False
+        self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
+
+    def halt(self, reason: Exception | None = None, *, at_once: bool = False) -> None:
+        """Starts nothing new, for the first reason given.  `at_once`: no further call at all, not even to finish what was
+        begun.  From the loop's own thread."""
+        self.stopped_by = self.stopped_by or reason
+        self._no_further_call = self._no_further_call or at_once
+        self.stopping.set()
+
+    def attempts(self) -> Attempts:
+        """The tries of a change that was not tried yet."""
+        return Attempts(Retries(self._clock, self._attempts))
+
+    def within(self, change: Change, target: Target, seconds: float) -> int:
+        """How many of these changes AWS's rate allows in that time."""
+        return self._limits.bucket(change, target).within(seconds)
+
+    async def change(
+        self,
+        change: Change,
+        subject: Subject,
+        *,
+        attempts: Attempts | None = None,
+        expires: Callable[[], float] = lambda: FOREVER,
+        finishing: bool = False,
+        **parameters: Any,
+    ) -> Changed:
+        """Makes one change, and tries again while its failure may pass.
+
+        `expires` tells until when (`clock.monotonic()`) what is known of the subject allows the call.  `finishing`: it
+        completes what was begun, so that a stop does not prevent it.  Raises nothing that AWS answers.
+        """
+        tries = attempts or self.attempts()
+        bucket = self._limits.bucket(change, subject.target)
+        while True:
+            while not bucket.take():
+                if not await self.sleep(bucket.wait(), finishing=finishing):
+                    return Changed("stopped", error=tries.error, lost=tries.lost)
+            async with self._slots:
+                if self._forbidden(finishing):
+                    return Changed("stopped", error=tries.error, lost=tries.lost)
+                loop = asyncio.get_running_loop()
+                try:
+                    made = await loop.run_in_executor(self._pool, self._call, change, subject, expires, parameters)
+                except asyncio.CancelledError:  # nobody waits any longer
+                    message = f"no response within {STOP_GRACE:.0f} seconds of the stop"
+                    return Changed("refused", error=self._error(change, subject, "NoResponse", message), lost=True)
+            if made.unlogged:
+                self.halt(made.unlogged, at_once=True)
+            if made.expired:
+                return Changed("expired", error=tries.error, lost=tries.lost)
+            if made.error is None:
+                return Changed("done", made.answer)
+            tries.error = made.error
+            tries.lost = tries.lost or made.error.acted
+            if made.error.code in change.already:
+                return Changed("already", error=made.error, lost=tries.lost)
+            if isinstance(made.error, CredentialsError):
+                self.halt(made.error, at_once=True)
+            if isinstance(made.error, ThrottledError):
+                bucket.throttled()
+            pause = self._pause(tries, made.error)
+            if pause is None or not await self.sleep(pause, finishing=finishing):
+                return Changed("refused", error=made.error, lost=tries.lost)
+
+    async def sleep(self, seconds: float, *, finishing: bool = False) -> bool:
+        """Waits; false once a stop forbids what comes next."""
+        try:
+            if finishing:
+                await asyncio.sleep(seconds)
+            else:
+                await asyncio.wait_for(self.stopping.wait(), seconds)
+        except TimeoutError:
+            pass
+        except asyncio.CancelledError:
+            return False
+        return not self._forbidden(finishing)
+
+    def _forbidden(self, finishing: bool) -> bool:
+        return self._no_further_call or (self.stopping.is_set() and not finishing)
+
+    def _pause(self, tries: Attempts, error: AwsError) -> float | None:
+        if error.code != IN_USE:
+            return tries.retries.pause(error)
+        tries.in_use += 1
+        return IN_USE_PAUSES[tries.in_use - 1] if tries.in_use <= len(IN_USE_PAUSES) else None
+
+    def _call(self, change: Change, subject: Subject, expires: Callable[[], float], parameters: dict[str, Any]) -> _Attempt:
+        """In a thread: one call between its two lines in the audit log."""
+        if self._clock.monotonic() > expires():
+            return _Attempt({}, expired=True)
+        try:
+            attempt = self._audit.before(change.name, subject)
+        except AuditError as unlogged:
+            return _Attempt({}, expired=True, unlogged=unlogged)
+        answer: dict[str, Any] = {}
+        error: AwsError | None = None
+        expired = self._clock.monotonic() > expires()  # a slow disk, or a machine that slept
+        if not expired:
+            try:
+                answer = self._apis[subject.target].call(change.call, attempts=1, **change.request(subject.id, **parameters))
+            except AwsError as refused:
+                error = refused
+            except Exception as bug:
+                error = self._error(change, subject, type(bug).__name__, str(bug))
+        try:
+            self._audit.after(attempt, change.name, subject, error, sent=not expired, answer=answer)
+        except AuditError as unlogged:
+            # What AWS answered counts even where it cannot be written down.
+            return _Attempt(answer, error, expired, unlogged)
+        return _Attempt(answer, error, expired)
+
+    @staticmethod
+    def _error(change: Change, subject: Subject, code: str, message: str) -> AwsError:
+        target = subject.target
+        return AwsError(change.name, code, message, account=target.account, region=target.region, acted=True)

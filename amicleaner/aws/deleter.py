@@ -1,0 +1,331 @@
+"""Deletes, quarantines and releases AMIs, and deletes orphaned snapshots: one AMI, one straight line.
+
+Each line runs in one of a few workers per target, all in one event loop: AWS's rate is the limit, not their number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import Literal
+
+from ..actions import DELETE, DELETE_SNAPSHOT, DEREGISTER, DISABLE, ENABLE, QUARANTINE, QUARANTINE_TAG, RELEASE, TAG, UNTAG
+from ..audit import return_codes
+from ..clock import Clock
+from ..errors import AmicleanerError, AwsError
+from ..models import Ami, AmiResult, SnapshotResult, Target
+from ..quarantine import DISABLED, format_since
+from .api import Api
+from .changes import IN_USE, STOP_GRACE, Changed, Changer
+from .fetcher import GONE, fetch_state
+from .snapshots import MISSING_PERMISSIONS, SnapshotReferences, classify_snapshots, in_device_order
+from .usage_monitor import MAX_AGE, Job, Recheck, Round, UsageMonitor, Verdict
+
+WORKERS = 4
+"""AMIs in work in one target together: at 80 ms a call they use up AWS's bucket in a few seconds."""
+
+_End = Literal["tried", "untouched", "again"]
+"""How a job ended: AWS was asked and answered, or nobody asked, or what is known of it became too old first."""
+
+Shared = Callable[[Target, str], Sequence[str]]
+"""Whom outside the run an AMI is shared with.  Runs in a thread; raises AwsError."""
+
+
+class Deleter:
+    """Carries out jobs.  `results` and `snapshots` hold what was tried; what is in neither was not touched."""
+
+    def __init__(
+        self,
+        changer: Changer,
+        apis: Mapping[Target, Api],
+        references: SnapshotReferences,
+        *,
+        clock: Clock,
+        pool: ThreadPoolExecutor,
+        report: Callable[[AmiResult | SnapshotResult], None],
+        warn: Callable[[str], None],
+        quarantine_days: int = 0,
+        shared: Shared | None = None,
+    ) -> None:
+        """`report` is told of each result once it is true, `warn` of what a re-check could not see; an error that either
+        raises ends the run.  `shared` asks whom an AMI is shared with; None: that does not matter."""
+        self.results: dict[tuple[Target, str], AmiResult] = {}
+        self.snapshots: dict[tuple[Target, str], SnapshotResult] = {}
+        self.problems: list[AmicleanerError] = []
+        self._changer = changer
+        self._apis = apis
+        self._references = references
+        self._clock = clock
+        self._pool = pool
+        self._report = report
+        self._warn = warn
+        self._days = quarantine_days
+        self._shared = shared
+        self._denied: set[Target] = set()
+        self._left: list[tuple[Job, str]] = []
+
+    async def run(self, jobs: Sequence[Job], recheck: Recheck, first: Mapping[str, Round]) -> None:
+        """Carries out jobs of one action in all their targets.  `first` are the rounds that were read already."""
+        jobs = [job for job in jobs if job.target not in self._denied]
+        monitor = UsageMonitor(
+            jobs,
+            recheck=recheck,
+            first=first,
+            changer=self._changer,
+            clock=self._clock,
+            pool=self._pool,
+            warn=self._warn,
+        )
+        watches = [asyncio.create_task(monitor.watch(region)) for region in sorted({job.target.region for job in jobs})]
+        targets = [asyncio.create_task(self._target(monitor, target)) for target in monitor.targets]
+        stopped = asyncio.create_task(self._changer.stopping.wait())
+        unfinished: set[asyncio.Task[None]] = set(targets)
+        while unfinished and not stopped.done():
+            await asyncio.wait({*unfinished, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            unfinished = {task for task in unfinished if not task.done()}
+        if unfinished:
+            await asyncio.wait(unfinished, timeout=STOP_GRACE)
+        # What still hangs ends with what is known of it.
+        for task in (*targets, *watches, stopped):
+            task.cancel()
+        await asyncio.gather(*targets, *watches, stopped, return_exceptions=True)
+
+    def settle_left(self) -> None:
+        """Names the snapshots that were left to an AMI which was then kept; after the last `run`."""
+        known = {(result.target, snapshot.id) for result in self.results.values() for snapshot in result.snapshots}
+        for job, id in self._left:
+            if (job.target, id) not in known:
+                known.add((job.target, id))
+                kept = SnapshotResult(job.target, id, "kept", used_by=self._references.users(job.target, id))
+                result = self.results[job.key]
+                self.results[job.key] = replace(result, snapshots=(*result.snapshots, kept))
+                self._tell(kept)
+
+    async def _target(self, monitor: UsageMonitor, target: Target) -> None:
+        """The first job goes alone: a missing permission shows there, and not in AMIs whose snapshots are left behind."""
+        try:
+            while (taken := await monitor.take(target)) is not None:
+                job = taken[0]
+                if await self._carry_out(monitor, *taken) == "tried":
+                    if job.denied:
+                        self._stop_target(job)
+                        return
+                    break
+            await asyncio.gather(*(self._work(monitor, target) for _ in range(WORKERS)))
+        except Exception as error:
+            self._changer.halt(error)
+
+    async def _work(self, monitor: UsageMonitor, target: Target) -> None:
+        while (taken := await monitor.take(target)) is not None:
+            await self._carry_out(monitor, *taken)
+
+    async def _carry_out(self, monitor: UsageMonitor, job: Job, verdict: Verdict, expires: float) -> _End:
+        """One job, from what is known of it to its result."""
+        end: _End = "untouched"
+        if verdict.gone and not job.attempts.lost:
+            self._gone(job)
+        elif not verdict.go and not verdict.gone:
+            self._keep(job, verdict)
+        elif (until := await self._allowed_until(job, verdict, expires)) is not None:
+            line = self._delete_orphan if job.ami is None else _LINES[job.action.name].__get__(self)
+            end = await line(job, until)
+        if end == "again":
+            monitor.put_back(job)
+        else:
+            monitor.settle(job)
+        return end
+
+    async def _delete(self, job: Job, until: float) -> _End:
+        """Deregisters one AMI, reads what became of its snapshots, deletes those that are left, and reports."""
+        target, ami = job.target, _ami(job)
+        changed = await self._changer.change(DEREGISTER, job.subject, attempts=job.attempts, expires=lambda: until)
+        if not_made := self._not_made(changed):
+            return not_made
+        exists = not changed.succeeded
+        if (changed.lost and exists) or changed.code == "InvalidAMIID.Unavailable":
+            # No response, or a code that EC2 also has for AMIs which exist: a look at the AMI decides.
+            exists = await self._state(job) != GONE
+        if exists:
+            return self._failed(job, changed)
+        if changed.end == "already" and not changed.lost:
+            return self._gone(job)
+        self._references.deregistered(target, ami)
+        self._tell(AmiResult(target, ami.id, "removed"))
+        plan = classify_snapshots(target, ami, return_codes(changed.answer), self._references)
+        found: dict[str, SnapshotResult] = {}
+        for result in plan.settled:
+            self._snapshot_done(found, result)
+        for id in plan.singly:
+            self._snapshot_done(found, await self._delete_snapshot(job, id))
+        self._left += [(job, id) for id in plan.left]
+        self.results[job.key] = AmiResult(target, ami.id, "removed", snapshots=in_device_order(ami, found))
+        job.denied = job.denied or any(r.error and r.error.code == MISSING_PERMISSIONS for r in found.values())
+        return "tried"
+
+    async def _quarantine(self, job: Job, until: float) -> _End:
+        """Tags one AMI with the time, then disables it; refused, the tag is removed again."""
+        now = self._clock.now()
+        tags = [{"Key": QUARANTINE_TAG, "Value": format_since(now)}]
+        changed = await self._changer.change(TAG, job.subject, expires=lambda: until, Tags=tags)
+        if changed.succeeded and _ami(job).state != DISABLED:
+            changed = await self._changer.change(DISABLE, job.subject, expires=lambda: until, finishing=True)
+            state = await self._state(job) if changed.lost and not changed.succeeded else ""
+            if state == DISABLED:
+                changed = Changed("done")
+            elif not changed.succeeded and state is not None:
+                await self._changer.change(UNTAG, job.subject, finishing=True)
+        if not_made := self._not_made(changed):
+            return not_made
+        if not changed.succeeded:
+            return self._failed(job, changed)
+        until_when = now + timedelta(days=self._days)
+        return self._done(job, AmiResult(job.target, job.subject.id, "quarantined", until=until_when))
+
+    async def _release(self, job: Job, until: float) -> _End:
+        """Enables one AMI, then removes the tag."""
+        changed = await self._changer.change(ENABLE, job.subject, expires=lambda: until)
+        if changed.lost and not changed.succeeded and await self._state(job) == "available":
+            changed = Changed("done")
+        if not_made := self._not_made(changed):
+            return not_made
+        if changed.succeeded:
+            changed = await self._changer.change(UNTAG, job.subject, finishing=True)
+        if not changed.succeeded:
+            return self._failed(job, changed)
+        return self._done(job, AmiResult(job.target, job.subject.id, "released"))
+
+    async def _delete_orphan(self, job: Job, until: float) -> _End:
+        """Deletes one orphaned snapshot."""
+        changed = await self._changer.change(DELETE_SNAPSHOT, job.subject, attempts=job.attempts, expires=lambda: until)
+        if not_made := self._not_made(changed):
+            return not_made
+        job.denied = changed.denied
+        self.snapshots[job.key] = result = self._snapshot_result(job, job.subject.id, changed)
+        self._tell(result)
+        return "tried"
+
+    def _not_made(self, changed: Changed) -> _End | None:
+        """What follows where the call was not made: another check, or nothing, because the run ends."""
+        if changed.end == "expired" and not self._changer.stopping.is_set():
+            return "again"
+        return "untouched" if changed.end in ("expired", "stopped") and not changed.lost else None
+
+    async def _delete_snapshot(self, job: Job, id: str) -> SnapshotResult:
+        changed = await self._changer.change(DELETE_SNAPSHOT, job.subject.snapshot(id), finishing=True)
+        return self._snapshot_result(job, id, changed)
+
+    def _snapshot_result(self, job: Job, id: str, changed: Changed) -> SnapshotResult:
+        if changed.succeeded:
+            return SnapshotResult(job.target, id, "removed")
+        if changed.error is not None and changed.error.code == IN_USE:
+            return SnapshotResult(job.target, id, "kept", used_by=self._references.users(job.target, id))
+        return SnapshotResult(job.target, id, "failed", changed.failure)
+
+    def _snapshot_done(self, found: dict[str, SnapshotResult], result: SnapshotResult) -> None:
+        found[result.id] = result
+        if result.outcome == "removed":
+            self._references.deleted(result.target, result.id)
+        self._tell(result)
+
+    async def _allowed_until(self, job: Job, verdict: Verdict, expires: float) -> float | None:
+        """Until when the change is allowed, once it is known whom the AMI is shared with; None where it is not."""
+        if self._shared is None or verdict.shared_known or job.ami is None or job.action is RELEASE:
+            return expires
+        asked = self._clock.monotonic()
+        loop = asyncio.get_running_loop()
+        try:
+            with_whom = await loop.run_in_executor(self._pool, self._shared, job.target, job.subject.id)
+        except AwsError as error:
+            self._changer.halt(error)
+            return None
+        except asyncio.CancelledError:
+            return None
+        if with_whom:
+            self._keep(job, Verdict(False, "shared", f"Shared with {', '.join(with_whom)}."))
+            return None
+        return min(expires, asked + MAX_AGE)
+
+    async def _state(self, job: Job) -> str | None:
+        """The AMI's state now, `GONE` where there is none; None where that cannot be read."""
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._pool, fetch_state, self._apis[job.target], job.subject.id)
+        except (AwsError, asyncio.CancelledError):
+            return None
+
+    def _gone(self, job: Job) -> _End:
+        """Somebody else was faster: an AMI's snapshots are then theirs."""
+        if job.ami is None:
+            self.snapshots[job.key] = orphan = SnapshotResult(job.target, job.subject.id, "removed")
+            self._tell(orphan)
+            return "tried"
+        why = f"{job.subject.id} was deregistered by somebody else"
+        kept = tuple(SnapshotResult(job.target, id, "kept", explanation=why) for id in job.subject.snapshots)
+        self._references.deregistered(job.target, job.ami)
+        self._done(job, AmiResult(job.target, job.subject.id, "removed", snapshots=kept, explanation=f"{why}."))
+        for result in kept:
+            self._tell(result)
+        return "tried"
+
+    def _keep(self, job: Job, verdict: Verdict) -> None:
+        """Today's account no longer allows the change."""
+        if job.ami is None:
+            self.snapshots[job.key] = orphan = SnapshotResult(
+                job.target, job.subject.id, "kept", explanation=verdict.explanation
+            )
+            self._tell(orphan)
+            return
+        self._references.kept(job.target, job.ami)
+        failure = Changed("refused", error=job.attempts.error, lost=True).failure if job.attempts.lost else None
+        result = AmiResult(
+            job.target,
+            job.subject.id,
+            "failed" if failure else "kept",
+            failure,
+            reason=verdict.reason,
+            explanation=verdict.explanation,
+            used_by=verdict.used_by,
+        )
+        self._done(job, result)
+
+    def _failed(self, job: Job, changed: Changed) -> _End:
+        job.denied = changed.denied
+        self._references.kept(job.target, _ami(job))
+        return self._done(job, AmiResult(job.target, job.subject.id, "failed", changed.failure))
+
+    def _done(self, job: Job, result: AmiResult) -> _End:
+        self.results[job.key] = result
+        self._tell(result)
+        return "tried"
+
+    def _stop_target(self, job: Job) -> None:
+        """The first job of a target was refused for lack of permission; later refusals are failures like others."""
+        self._denied.add(job.target)
+        where = " ".join(filter(None, (job.target.account, job.target.region)))
+        actions = job.action.permissions if job.ami is not None else DELETE_SNAPSHOT.permissions
+        self.problems.append(
+            AmicleanerError(
+                f"AWS refused to {job.action.verb} {job.subject.id} for lack of permission. "
+                f"Nothing more is changed in {where}.",
+                hint=f"Grant the IAM actions {', '.join(actions)}.",
+            )
+        )
+
+    def _tell(self, result: AmiResult | SnapshotResult) -> None:
+        """A view that fails ends the run, and loses no result."""
+        try:
+            self._report(result)
+        except Exception as error:
+            self._changer.halt(error)
+
+
+def _ami(job: Job) -> Ami:
+    if job.ami is None:
+        raise TypeError(f"{job.subject.id} is not an AMI")
+    return job.ami
+
+
+_LINES = {DELETE.name: Deleter._delete, QUARANTINE.name: Deleter._quarantine, RELEASE.name: Deleter._release}
