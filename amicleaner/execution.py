@@ -1,162 +1,244 @@
-"""Carries a plan out: joins the scans that it rests on, the watch that asks again, the deleter, and who is told."""
+"""Carries out what was confirmed: makes jobs of a plan, and reads the account again beside the deletion."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from dataclasses import replace
+from threading import Event
+from typing import Any
 
-from .audit import Audit
-from .aws.deletion.deleter import Deleter
-from .aws.deletion.listener import NullListener
-from .aws.deletion.watch import Watch
-from .aws.fetcher import fetch_shared_with
+from .actions import DELETE, DELETE_SNAPSHOT, ORDER, Action
+from .audit import Audit, Subject
+from .aws.changes import CALLS_AT_ONCE, Changer
+from .aws.deleter import WORKERS, Deleter
+from .aws.fetcher import fetch_bin, fetch_shared_with
 from .aws.rate_limits import RateLimits
-from .aws.scan import Scan, Scanner
-from .aws.usage import UsageReading, merge_uses
+from .aws.scan import Scan
+from .aws.snapshots import SnapshotReferences
+from .aws.usage_monitor import Job, Round, Verdict
 from .clock import Clock
 from .config import Config
+from .errors import AmicleanerError, AwsError
 from .interrupts import Interrupts
-from .models import Ami, AmiResult, SnapshotResult, Target, Use
-from .plan import Plan
-from .result import Orphan
+from .models import AmiResult, SnapshotResult, Target
+from .plan import Decision, Plan
+from .planning import Planner, PlanningResult, find_all_orphans
+from .result import InBin, Orphan
 from .view import View
 
-READINGS_AT_ONCE = 24
-"""Readings of one Region of one account each that go on beside the deletion, at most."""
+REGIONS_AT_ONCE = 16
+"""Regions that are read again together, at most."""
 
 
 class Execution:
-    """The deleting half of a run."""
+    """The changing half of a run.  `problems` are what ended it early, or in one target."""
 
     def __init__(
         self,
         config: Config,
-        scanner: Scanner,
+        planner: Planner,
         scans: Sequence[Scan],
         audit: Audit,
         clock: Clock,
         interrupts: Interrupts,
         view: View,
+        warn: Callable[[Target | None, str], None],
     ) -> None:
+        self.problems: list[AmicleanerError] = []
+        self.stopped_by: Exception | None = None
+        """What ended the deletion early, besides an interruption."""
         self._config = config
-        self._scanner = scanner
+        self._planner = planner
         self._scans = scans
         self._audit = audit
         self._clock = clock
         self._interrupts = interrupts
         self._view = view
-        # AWS's buckets don't know about our steps: orphan snapshots and AMIs share what a run may ask for.
-        self._pace = RateLimits(clock)
-        self.stopped_by: Exception | None = None
-        """What ended the deletion early, besides an interruption."""
+        self._warn = warn
+        self._apis = {scan.target: scan.location.api for scan in scans if not scan.location.read_only}
+        # AWS's buckets don't know about our steps: orphaned snapshots and AMIs share what a run may ask for.
+        self._limits = RateLimits(clock)
 
-    def orphans(self, orphans: Sequence[Orphan]) -> dict[tuple[Target, str], SnapshotResult]:
-        """Deletes orphan snapshots; results of what was tried."""
-        deleter = self._deleter(None)
-        results = deleter.remove_snapshots([(orphan.target, orphan.snapshot.id) for orphan in orphans])
-        self.stopped_by = deleter.stopped_by
-        return {(result.target, result.id): result for result in results}
+    def amis(self, plan: Plan, known: PlanningResult | None) -> dict[tuple[Target, str], AmiResult]:
+        """Carries out a plan; the results of what was tried, in the plan's order.
 
-    def amis(self, plan: Plan, *, since: float | None) -> dict[tuple[Target, str], AmiResult]:
-        """Removes what the plan removes; results of what was tried.
-
-        `since` is when AWS was last asked who references these AMIs (`clock.monotonic()`); None: what was read before now
-        counts for nothing (a person may have thought for long), and is read anew first.
+        `known`: the planning on which it rests, where nobody was asked since; None: everything is read again first.
         """
-        pool = ThreadPoolExecutor(READINGS_AT_ONCE, thread_name_prefix="again")
+        inventories = [(scan.target, scan.inventory.amis) for scan in self._scans]
+        deleted = [(decision.target, decision.ami.id) for decision in plan.removals]
+        references = SnapshotReferences(inventories, deleted)
+
+        async def work(deleter: Deleter, changer: Changer) -> None:
+            for action in ORDER:
+                jobs = [self._job(decision, changer) for decision in plan.of(action)]
+                first = self._first_rounds(jobs, known) if known else {}
+                if jobs and not changer.stopping.is_set():
+                    await deleter.run(jobs, self._recheck, first)
+            deleter.settle_left()
+
+        deleter = self._run(work, references, len({target for target, _ in deleted}))
+        order = [(decision.target, decision.ami.id) for decision in plan.changes]
+        return {key: deleter.results[key] for key in order if key in deleter.results}
+
+    def orphans(self, orphans: Sequence[Orphan], *, confirmed: bool) -> dict[tuple[Target, str], SnapshotResult]:
+        """Deletes orphaned snapshots; the results of what was tried.  `confirmed`: a person was asked, so that everything is
+        read again first."""
+
+        async def work(deleter: Deleter, changer: Changer) -> None:
+            jobs = [
+                Job(Subject(orphan.target, orphan.snapshot.id, ami=orphan.ami), DELETE, DELETE_SNAPSHOT, changer.attempts())
+                for orphan in orphans
+            ]
+            first = {} if confirmed else self._first_rounds(jobs, None)
+            await deleter.run(jobs, self._recheck_orphans, first)
+
+        deleter = self._run(work, SnapshotReferences((), ()), len({orphan.target for orphan in orphans}))
+        return deleter.snapshots
+
+    def in_bin(self, targets: Sequence[Target]) -> InBin:
+        """What the Recycle Bin of these targets holds now: (target, AMI id) to the time when it leaves it."""
+        found: InBin = {}
+        for target in targets:
+            try:
+                images, _ = fetch_bin(self._apis[target])
+            except AwsError as error:
+                self._warn(target, f"The Recycle Bin could not be read: {error}")
+            else:
+                found |= {(target, id): until for id, until in images.items() if until is not None}
+        return found
+
+    def _run(
+        self, work: Callable[[Deleter, Changer], Coroutine[Any, Any, None]], references: SnapshotReferences, targets: int
+    ) -> Deleter:
+        threads = min(CALLS_AT_ONCE, WORKERS * max(1, targets))
+        calls = started_pool(threads, "change")
+        rounds = ThreadPoolExecutor(REGIONS_AT_ONCE, thread_name_prefix="recheck")
+
+        async def main() -> Deleter:
+            loop = asyncio.get_running_loop()
+            changer = Changer(
+                self._apis,
+                clock=self._clock,
+                audit=self._audit,
+                limits=self._limits,
+                attempts=self._config.max_attempts,
+                pool=calls,
+            )
+            deleter = Deleter(
+                changer,
+                self._apis,
+                references,
+                clock=self._clock,
+                calls=calls,
+                rounds=rounds,
+                report=self._report,
+                warn=lambda text: self._warn(None, text),
+                quarantine_days=self._config.quarantine or 0,
+                shared=None if self._config.include_shared else self._shared_with,
+            )
+            with self._interrupts.finishing(on_stop=lambda: loop.call_soon_threadsafe(changer.halt)):
+                if self._interrupts.stop.is_set():
+                    changer.halt()
+                await work(deleter, changer)
+            self.stopped_by = changer.stopped_by
+            return deleter
+
         try:
-            watch = self._watch(plan, pool, since)
-            if since is None:
-                watch.invalidate()
-            deleter = self._deleter(watch)
-            removals = [(decision.target, decision.ami) for decision in plan.removals]
-            results = deleter.remove(removals, self._holders())
+            deleter: Deleter = self._clock.run(main())
         finally:
             # Nobody needs the answers that are still on their way.
-            self._scanner.close()
-            pool.shutdown(wait=False, cancel_futures=True)
-        self.stopped_by = deleter.stopped_by
-        return {(result.target, result.id): result for result in results}
+            calls.shutdown(wait=False, cancel_futures=True)
+            rounds.shutdown(wait=False, cancel_futures=True)
+        self.problems += deleter.problems
+        return deleter
 
-    def _deleter(self, watch: Watch | None) -> Deleter:
-        return Deleter(
-            {scan.inventory.target: scan.location.api for scan in self._scans if not scan.location.read_only},
-            clock=self._clock,
-            stop=self._interrupts.stop,
-            watch=watch,
-            audit=self._audit,
-            listener=_Listener(self._view),
-            pace=self._pace,
-            attempts=self._config.max_attempts,
+    def _job(self, decision: Decision, changer: Changer) -> Job:
+        ami = decision.ami
+        subject = Subject(
+            decision.target,
+            ami.id,
+            name=ami.name,
+            tags=ami.tags,
+            groups=decision.groups,
+            reason=decision.reason,
+            snapshots=tuple(snapshot.id for snapshot in ami.snapshots),
         )
+        return Job(subject, decision.action, decision.action.calls[0], changer.attempts(), ami)
 
-    def _holders(self) -> dict[Target, dict[str, frozenset[str]]]:
-        """Snapshot id to the own AMIs that use it, in each target."""
-        holders: dict[Target, dict[str, frozenset[str]]] = {}
+    def _first_rounds(self, jobs: Sequence[Job], known: PlanningResult | None) -> dict[str, Round]:
+        """The planning's own reading, as the first round of each Region."""
+        shared = known.shared_known if known else frozenset()
+        started: dict[str, float] = {}
         for scan in self._scans:
-            of_target = holders.setdefault(scan.inventory.target, {})
-            for ami in scan.inventory.amis:
-                for snapshot in ami.snapshots:
-                    of_target[snapshot.id] = of_target.get(snapshot.id, frozenset()) | {ami.id}
-        return holders
+            started[scan.target.region] = min(scan.started, started.get(scan.target.region, scan.started))
+        finished = known.finished if known else self._clock.monotonic()
+        verdicts = {job.key: Verdict(True, shared_known=job.key in shared) for job in jobs}
+        return {region: Round(began, finished, verdicts) for region, began in started.items()}
 
-    def _watch(self, plan: Plan, pool: ThreadPoolExecutor, since: float | None) -> Watch:
-        regions = {decision.target.region for decision in plan.removals}
-        scans = {scan.inventory.target: scan for scan in self._scans if scan.inventory.target.region in regions}
-        inside = frozenset(scan.inventory.target.account for scan in self._scans)
-        asks = not self._config.ignore_in_use
-        return Watch(
-            self._clock,
-            pool,
-            readers={target: self._reader(scan) for target, scan in scans.items()} if asks else {},
-            readings={target: scan.reading for target, scan in scans.items()} if asks else {},
-            refreshes=lambda target, reading, groups: self._scanner.refreshes(scans[target].location, reading, groups)[0],
-            references=self._references(list(scans.values())) if asks else None,
-            references_since=since,
-            permissions=(lambda target, id: fetch_shared_with(scans[target].location.api, id, inside))
-            if plan.shared_unasked
-            else None,
-        )
+    def _recheck(self, region: str, jobs: Sequence[Job]) -> Round:
+        """Reads a Region again in every account, and decides again about these AMIs as if for the first time."""
+        scans = self._scan_again(region)
+        allowed = {job.key: job.action.name for job in jobs}
+        known = self._planner.decide(scans, allowed)
+        decisions = {(decision.target, decision.ami.id): decision for decision in known.plan.decisions}
+        verdicts = {job.key: _verdict(decisions.get(job.key), job.action) for job in jobs}
+        return self._round(scans, verdicts, [text for _, text in known.warnings])
 
-    def _reader(self, scan: Scan) -> Callable[[], UsageReading]:
-        return partial(self._scanner.read, scan.location)
+    def _recheck_orphans(self, region: str, jobs: Sequence[Job]) -> Round:
+        """The same for orphaned snapshots.  An AMI of any Region may still need one, so all Regions are read."""
+        scans = self._planner.scanner.scan([scan.location for scan in self._scans])
+        orphans, warnings = find_all_orphans(self._planner.scanner, scans, self._clock.now())
+        today = {(orphan.target, orphan.snapshot.id) for orphan in orphans}
+        exist = {(scan.target, snapshot.id) for scan in scans for snapshot in scan.snapshots}
+        kept = Verdict(False, explanation="no longer orphaned")
+        verdicts = {job.key: Verdict(True) if job.key in today else kept for job in jobs}
+        verdicts |= {job.key: Verdict(False, gone=True) for job in jobs if job.key not in exist}
+        return self._round(scans, verdicts, [text for _, text in warnings])
 
-    def _references(self, scans: Sequence[Scan]) -> Callable[[Target, Sequence[str]], Mapping[str, Sequence[Use]]]:
-        """Asked in every account of the run that has this Region."""
+    def _scan_again(self, region: str) -> list[Scan]:
+        return self._planner.scanner.scan([scan.location for scan in self._scans if scan.target.region == region])
 
-        def references(target: Target, ids: Sequence[str]) -> Mapping[str, Sequence[Use]]:
-            return merge_uses(
-                self._scanner.references(scan.location, ids)[0]
-                for scan in scans
-                if scan.inventory.target.region == target.region
-            )
+    def _round(self, scans: Sequence[Scan], verdicts: Mapping[tuple[Target, str], Verdict], warnings: list[str]) -> Round:
+        started = min(scan.started for scan in scans)
+        told = [text for scan in scans for text in scan.warnings]
+        return Round(started, self._clock.monotonic(), verdicts, tuple(dict.fromkeys([*told, *warnings])))
 
-        return references
+    def _shared_with(self, target: Target, id: str) -> Sequence[str]:
+        inside = frozenset(scan.target.account for scan in self._scans)
+        return fetch_shared_with(self._apis[target], id, inside)
+
+    def _report(self, result: AmiResult | SnapshotResult) -> None:
+        if isinstance(result, AmiResult):
+            self._view.ami_done(result)
+        else:
+            self._view.snapshot_done(result)
 
 
-class _Listener(NullListener):
-    """Passes the deleter's news on to the view."""
+def _verdict(decision: Decision | None, action: Action) -> Verdict:
+    if decision is None:
+        return Verdict(False, gone=True)
+    if decision.action is action:
+        return Verdict(True)
+    return Verdict(False, decision.reason, decision.explanation, decision.used_by)
 
-    def __init__(self, view: View) -> None:
-        self._view = view
 
-    def deregistered(self, target: Target, ami: Ami) -> None:
-        self._view.deregistered(target, ami.id)
+def started_pool(threads: int, name: str) -> ThreadPoolExecutor:
+    """A pool whose threads exist: a system without threads left says so (RuntimeError) before anything is changed."""
+    pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+    begin = Event()
+    try:
+        for _ in range(threads):
+            pool.submit(begin.wait)
+    except RuntimeError:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    finally:
+        begin.set()
+    return pool
 
-    def ami_kept(self, result: AmiResult) -> None:
-        self._view.ami_kept(result)
 
-    def ami_failed(self, result: AmiResult) -> None:
-        if result.error:
-            self._view.ami_failed(result.target, result.id, result.error)
-
-    def snapshot_deleted(self, target: Target, snapshot_id: str) -> None:
-        self._view.snapshot_deleted(target, snapshot_id)
-
-    def snapshot_kept(self, target: Target, snapshot_id: str, by: tuple[str, ...]) -> None:
-        self._view.snapshot_kept(target, snapshot_id, by)
-
-    def snapshot_failed(self, result: SnapshotResult) -> None:
-        if result.error:
-            self._view.snapshot_failed(result.target, result.id, result.error)
+def with_results(orphans: Sequence[Orphan], results: Mapping[tuple[Target, str], SnapshotResult]) -> tuple[Orphan, ...]:
+    """The orphaned snapshots with what became of each."""
+    return tuple(replace(orphan, result=results.get((orphan.target, orphan.snapshot.id))) for orphan in orphans)

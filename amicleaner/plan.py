@@ -29,13 +29,13 @@ class Facts:
     """What was read besides the AMIs.  More `usage`, more `shared` or more tags of `snapshots` never delete more.
 
     `snapshots` are those of the AMIs, by target and id, as far as they were looked up.  `bins` are the rules of the Recycle
-    Bin; a target without them was not asked, or did not allow it.
+    Bin, None where they may not be read; a target without them was not asked.
     """
 
     usage: Usage = field(default_factory=dict)
     shared: Shared = field(default_factory=dict)
     snapshots: Mapping[tuple[Target, str], Snapshot] = field(default_factory=dict)
-    bins: Mapping[Target, BinRules] = field(default_factory=dict)
+    bins: Mapping[Target, BinRules | None] = field(default_factory=dict)
 
     def snapshots_of(self, target: Target, ami: Ami) -> tuple[Snapshot, ...]:
         """Those of an AMI's snapshots that were looked up."""
@@ -103,20 +103,25 @@ class Totals:
 class Plan:
     """Decisions sorted by account, Region and id.
 
-    `snapshots` are those that will be deleted with their AMIs; `registered` counts those of them that were not made for these
+    `own_amis` is how many AMIs each target has.  `snapshots` are those that will be deleted with their AMIs; `registered` counts those of them that were not made for these
     AMIs; `missing` are listed ids that do not exist.  `shared_unasked`: whom the AMIs are shared with is read only while they
     are deleted.  `bins_read`: the Recycle Bin's rules were read in every target where something would be deleted.
     """
 
     config: Config
     created: datetime
-    targets: tuple[Target, ...]
+    own_amis: Mapping[Target, int]
     decisions: tuple[Decision, ...]
     snapshots: tuple[tuple[Target, BlockSnapshot], ...]
     missing: tuple[str, ...] = ()
     registered: int = 0
     shared_unasked: bool = False
     bins_read: bool = False
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Where the run may delete, sorted."""
+        return tuple(sorted(self.own_amis))
 
     def of(self, *actions: Action) -> tuple[Decision, ...]:
         """The decisions for one of these actions."""
@@ -203,7 +208,8 @@ def to_resolve(plan: Plan) -> dict[Target, tuple[str, ...]]:
     found: dict[Target, list[str]] = {}
     for decision in plan.decisions:
         in_group = any((decision.target, decision.rule, label) in going for label in decision.groups)
-        if decision.action is not KEEP or in_group:
+        # One that the confirmed plan does not change makes no room for another, whatever refers to it.
+        if decision.action is not KEEP or (in_group and decision.reason != "not-selected"):
             found.setdefault(decision.target, []).append(decision.ami.id)
     return {target: tuple(ids) for target, ids in found.items()}
 
@@ -218,15 +224,15 @@ def _plan(
 ) -> Plan:
     ordered = tuple(sorted(decisions, key=lambda decision: decision.key))
     deleted = {(decision.target, decision.ami.id) for decision in ordered if decision.action is DELETE}
-    targets = tuple(sorted(inventory.target for inventory in inventories))
+    own_amis = {inventory.target: len(inventory.amis) for inventory in inventories}
     snapshots = _snapshots_deleted(inventories, deleted, facts)
     registered = 0
     for target, snapshot in snapshots:
         known = facts.snapshots.get((target, snapshot.id))
         if known is not None:
             registered += (target, made_for(known.description) or "") not in deleted
-    bins_read = all(target in facts.bins for target, _ in deleted)
-    return Plan(config, now, targets, ordered, snapshots, missing, registered, bins_read=bins_read)
+    bins_read = all(facts.bins.get(target) is not None for target, _ in deleted)
+    return Plan(config, now, own_amis, ordered, snapshots, missing, registered, bins_read=bins_read)
 
 
 def _snapshots_deleted(

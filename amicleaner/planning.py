@@ -1,4 +1,4 @@
-"""From scans to decisions: asks what is worth asking, in the order that costs the fewest calls; the pure parts decide."""
+"""From what was read to a plan: reads what costs calls only where something would be deleted; the pure parts decide."""
 
 from __future__ import annotations
 
@@ -7,85 +7,135 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .aws.scan import Scan, Scanner
+from .aws.targets import Location
 from .aws.usage import merge_uses
 from .clock import Clock
 from .config import Config
+from .errors import DeniedError, UnsupportedCallError
 from .models import Target, Use
-from .orphans import find_orphans
-from .plan import Plan, Shared, Usage, make_plan, restrict, to_ask_about
+from .orphans import find_orphans, made_for
+from .plan import Facts, Plan, Usage, make_plan, restrict, to_resolve
+from .recycle_bin import BinRules
 from .result import Orphan
 
 ASK_SHARED_FIRST = 200
-"""Up to so many AMIs, whom each is shared with is asked before the question, a call an AMI; of more, beside the deletion."""
+"""Up to so many AMIs, with whom each is shared is read before the prompt, one call per AMI; of more, while they are deleted."""
 
-Removals = Collection[tuple[Target, str]]
-"""What a saved plan removes."""
+Allowed = Mapping[tuple[Target, str], str]
+"""(Target, AMI id) to the name of the action that a confirmed plan has for it."""
 
 Warnings = tuple[tuple[Target, str], ...]
-"""Each with the location where it holds."""
+"""Each with the target where it holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlanningResult:
-    """A plan; what it could not see; and when AWS was last asked who refers to its AMIs (seconds, monotonic clock)."""
+    """A plan, what it could not see, when its last reading ended (monotonic clock), and for which AMIs it is known with whom
+    they are shared."""
 
     plan: Plan
     warnings: Warnings
-    since: float
+    finished: float
+    shared_known: frozenset[tuple[Target, str]] = frozenset()
 
 
-def decide(
-    config: Config, scanner: Scanner, scans: Sequence[Scan], clock: Clock, allowed: Removals | None
-) -> PlanningResult:
-    """Decides twice: what costs a call a group or an AMI is asked only where something would go.  `allowed`: what a saved
-    plan removes; None without one.  Raises `AwsError` where something can't be read."""
-    inventories = [scan.inventory for scan in scans if not scan.location.read_only]
+@dataclass(slots=True)
+class Planner:
+    """Decides about scans.  `files` are the references in files, AMI id to what names it."""
 
-    def plan_with(usage: Usage, shared: Shared) -> Plan:
-        plan = make_plan(inventories, usage, config, clock.now(), shared)
-        return plan if allowed is None else restrict(plan, inventories, allowed)
+    config: Config
+    scanner: Scanner
+    clock: Clock
+    files: Mapping[str, tuple[Use, ...]]
 
-    readings = [(scan.inventory.target.region, scan.reading.uses) for scan in scans]
-    usage = _usage(readings)
-    plan = plan_with(usage, {})
-    asked: dict[str, list[str]] = {}
-    for target, ids in to_ask_about(plan).items():
-        asked.setdefault(target.region, []).extend(ids)
-    since = clock.monotonic()
-    answers = scanner.late(scans, asked)
-    warnings = tuple((scan.inventory.target, warning) for scan, (_, found) in answers for warning in found)
-    if any(uses for _, (uses, _) in answers):
-        usage = _usage([*readings, *((scan.inventory.target.region, uses) for scan, (uses, _) in answers)])
-        plan = plan_with(usage, {})
-    if config.include_shared or not plan.removals:
-        return PlanningResult(plan, warnings, since)
-    if len(plan.removals) > ASK_SHARED_FIRST:
-        return PlanningResult(replace(plan, shared_unasked=True), warnings, since)
-    inside = frozenset(scan.inventory.target.account for scan in scans)
-    locations = {scan.inventory.target: scan.location for scan in scans}
-    shared = scanner.shared([(locations[decision.target], decision.ami.id) for decision in plan.removals], inside)
-    return PlanningResult(plan_with(usage, shared) if any(shared.values()) else plan, warnings, since)
+    def decide(self, scans: Sequence[Scan], allowed: Allowed | None = None) -> PlanningResult:
+        """The plan for these scans.  `allowed`: nothing else may be changed, as by a saved or a confirmed plan.
+
+        Decides over and over: once it is known that something would be deleted, what refers to it and to the others of its
+        group is read; what is known then may leave room for another.  Raises `AwsError` where something cannot be read.
+        """
+        config = self.config
+        inventories = [scan.inventory for scan in scans if not scan.location.read_only]
+        locations = {scan.target: scan.location for scan in scans}
+        amis = {(inventory.target, ami.id): ami for inventory in inventories for ami in inventory.amis}
+        inside = frozenset(scan.target.account for scan in scans)
+        uses = [(scan.target.region, scan.reading.uses) for scan in scans]
+        uses += [(region, self.files) for region in {scan.target.region for scan in scans}]
+        facts = Facts(usage=_usage(uses))
+        warnings: list[tuple[Target, str]] = []
+        resolved: set[tuple[Target, str]] = set()
+        asked: set[tuple[Target, str]] = set()
+        while True:
+            plan = make_plan(inventories, facts, config, self.clock.now())
+            if allowed is not None:
+                plan = restrict(plan, inventories, facts, allowed)
+            unresolved = {(target, id) for target, ids in to_resolve(plan).items() for id in ids} - resolved
+            if unresolved:
+                resolved |= unresolved
+                by_region: dict[str, list[str]] = {}
+                for target, id in sorted(unresolved):
+                    by_region.setdefault(target.region, []).append(id)
+                for scan, (found, told) in self.scanner.read_on_demand(scans, by_region):
+                    uses.append((scan.target.region, found))
+                    warnings += [(scan.target, text) for text in told]
+                ids = {(key[0], snapshot.id) for key in unresolved for snapshot in amis[key].snapshots}
+                snapshots = self.scanner.snapshots((locations[target], id) for target, id in sorted(ids))
+                facts = replace(facts, usage=_usage(uses), snapshots={**facts.snapshots, **snapshots})
+                continue
+            unread = {decision.target for decision in plan.removals} - facts.bins.keys()
+            if unread and (config.require_recycle_bin is not None or allowed is None):
+                bins, told = self._bins([locations[target] for target in sorted(unread)])
+                warnings += told
+                facts = replace(facts, bins={**facts.bins, **bins})
+                continue
+            candidates = {(decision.target, decision.ami.id) for decision in plan.candidates}
+            if config.include_shared or candidates <= asked:
+                break
+            if allowed is not None or len(candidates) > ASK_SHARED_FIRST:
+                plan = replace(plan, shared_unasked=True)
+                break
+            shared = self.scanner.shared_with(((locations[t], id) for t, id in sorted(candidates - asked)), inside)
+            asked |= candidates
+            facts = replace(facts, shared={**facts.shared, **shared})
+        return PlanningResult(plan, tuple(warnings), self.clock.monotonic(), frozenset(asked))
+
+    def _bins(self, locations: Sequence[Location]) -> tuple[dict[Target, BinRules | None], Warnings]:
+        """The Recycle Bin's rules of each location; without the permission, a warning unless the run requires them."""
+        found: dict[Target, BinRules | None] = {}
+        warnings: list[tuple[Target, str]] = []
+        for location in locations:
+            target = location.api.target
+            try:
+                found |= self.scanner.bin_rules([location])
+            except (DeniedError, UnsupportedCallError) as error:
+                if self.config.require_recycle_bin is not None:
+                    raise
+                found[target] = None
+                text = f"{error.action} failed ({error.code}), so it is not known whether the deletion can be undone."
+                warnings.append((target, text))
+        return found, tuple(warnings)
 
 
 def find_all_orphans(scanner: Scanner, scans: Sequence[Scan], now: datetime) -> tuple[tuple[Orphan, ...], Warnings]:
-    """The orphan snapshots of all targets, and warnings.  Old versions of launch templates, a call a template, are read only
-    where there would be some.  Raises `AwsError`."""
+    """The orphaned snapshots of all targets, and warnings.  Old versions of launch templates, one call per template, are read
+    only where there would be some.  Raises `AwsError`."""
     held = _held(scans)
     orphans = _orphans(scans, held, now)
     regions = {orphan.target.region for orphan in orphans}
-    answers = scanner.template_snapshots([scan for scan in scans if scan.inventory.target.region in regions])
-    for scan, (snapshots, _) in answers:
-        held[scan.inventory.target.region] |= snapshots
-    return _orphans(scans, held, now), tuple((scan.inventory.target, text) for scan, (_, found) in answers for text in found)
+    found = scanner.template_snapshots([scan for scan in scans if scan.target.region in regions])
+    for scan, (snapshots, _) in found:
+        held[scan.target.region] |= snapshots
+    return _orphans(scans, held, now), tuple((scan.target, text) for scan, (_, told) in found for text in told)
 
 
 def _orphans(scans: Sequence[Scan], held: Mapping[str, Collection[str]], now: datetime) -> tuple[Orphan, ...]:
     # An AMI anywhere in the run exists, for a snapshot's copy in another Region keeps its description.
-    existing = frozenset().union(*(scan.recycle_bin.union(ami.id for ami in scan.inventory.amis) for scan in scans))
+    existing = {ami.id for scan in scans for ami in scan.inventory.amis}.union(*(scan.recycle_bin for scan in scans))
     return tuple(
-        Orphan(scan.inventory.target, snapshot)
-        for scan in scans
-        for snapshot in find_orphans(scan.snapshots, existing, held[scan.inventory.target.region], now)
+        Orphan(scan.target, snapshot, made_for(snapshot.description) or "")
+        for scan in sorted(scans, key=lambda scan: scan.target)
+        if not scan.location.read_only
+        for snapshot in find_orphans(scan.snapshots, existing, held[scan.target.region], now)
     )
 
 
@@ -93,21 +143,33 @@ def _held(scans: Sequence[Scan]) -> dict[str, set[str]]:
     """By Region, the snapshots that AMIs, launch templates, launch configurations and fleets of any account name."""
     held: dict[str, set[str]] = {}
     for scan in scans:
-        of_region = held.setdefault(scan.inventory.target.region, set())
-        of_region |= scan.reading.snapshots
+        of_region = held.setdefault(scan.target.region, set())
+        of_region |= set(scan.reading.snapshots)
         of_region.update(snapshot.id for ami in scan.inventory.amis for snapshot in ami.snapshots)
     return held
 
 
-def refusals(plan: Plan, allowed: Removals | None) -> list[str]:
-    """What was asked for, by id or by a saved plan, and will not be done: a sentence each."""
-    kept = {(decision.target, decision.ami.id): decision for decision in plan.decisions if not decision.remove}
+def refusals(plan: Plan, allowed: Allowed | None) -> list[str]:
+    """What was requested, by id or by a saved plan, and will not be done: a sentence each."""
+    decisions = {(decision.target, decision.ami.id): decision for decision in plan.decisions}
     if allowed is not None:
-        wanted, missing = sorted(allowed), []
+        present = [(decisions[key], name) for key, name in sorted(allowed.items()) if key in decisions]
+        refused = [decision for decision, name in present if decision.action.name != name]
+        missing: list[str] = []
     else:
-        wanted = list(kept) if plan.config.from_ids else []
-        missing = [f"{id} does not exist, or is not an AMI of this account." for id in plan.missing]
-    return missing + [f"{key[1]} stays ({kept[key].reason}): {kept[key].explanation}" for key in wanted if key in kept]
+        refused = [d for d in plan.decisions if plan.config.from_ids and not d.candidate]
+        missing = [f"{id} does not exist in {_where(plan)}." for id in plan.missing]
+    return missing + [f"{d.ami.id} kept: {uncapitalized(d.explanation)}" for d in refused]
+
+
+def _where(plan: Plan) -> str:
+    return ", ".join(f"account {target.account or 'unknown'}, Region {target.region}" for target in plan.targets)
+
+
+def uncapitalized(sentence: str) -> str:
+    """A sentence as it follows a colon: `in use by …`.  A word all in capitals, or an option, stays as it is."""
+    first = sentence.split(" ")[0]
+    return sentence if len(first) > 1 and not first[1:].islower() else sentence[:1].lower() + sentence[1:]
 
 
 def _usage(parts: Iterable[tuple[str, Mapping[str, tuple[Use, ...]]]]) -> Usage:

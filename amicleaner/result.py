@@ -10,6 +10,9 @@ from typing import Literal
 from .models import AmiResult, Reference, Snapshot, SnapshotResult, Target
 from .plan import Plan
 
+InBin = dict[tuple[Target, str], datetime]
+"""(Target, AMI id) to the time until which it can be restored from the Recycle Bin."""
+
 Status = Literal["planned", "declined", "done", "failed", "interrupted"]
 
 
@@ -54,7 +57,7 @@ class Result:
     interrupted: int | None = None
     declined: bool = False
     seconds: float = 0.0
-    in_bin: Mapping[tuple[Target, str], datetime] | None = None
+    in_bin: InBin | None = None
     restored: tuple[RestoreResult, ...] = ()
     dangling: tuple[Reference, ...] = ()
 

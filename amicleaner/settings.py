@@ -9,8 +9,8 @@ from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
-from .errors import UsageError
 from .config import BY_NAME, OPTIONS
+from .errors import UsageError
 from .options import Option
 
 PREFIX = "AMICLEANER_"

@@ -44,13 +44,14 @@ class Deleter:
         references: SnapshotReferences,
         *,
         clock: Clock,
-        pool: ThreadPoolExecutor,
+        calls: ThreadPoolExecutor,
+        rounds: ThreadPoolExecutor,
         report: Callable[[AmiResult | SnapshotResult], None],
         warn: Callable[[str], None],
         quarantine_days: int = 0,
         shared: Shared | None = None,
     ) -> None:
-        """`report` is told of each result once it is true, `warn` of what a re-check could not see; an error that either
+        """`calls` and `rounds` are where calls and re-checks run.  `report` is told of each result once it is true, `warn` of what a re-check could not see; an error that either
         raises ends the run.  `shared` asks whom an AMI is shared with; None: that does not matter."""
         self.results: dict[tuple[Target, str], AmiResult] = {}
         self.snapshots: dict[tuple[Target, str], SnapshotResult] = {}
@@ -59,7 +60,8 @@ class Deleter:
         self._apis = apis
         self._references = references
         self._clock = clock
-        self._pool = pool
+        self._calls = calls
+        self._rounds = rounds
         self._report = report
         self._warn = warn
         self._days = quarantine_days
@@ -76,7 +78,7 @@ class Deleter:
             first=first,
             changer=self._changer,
             clock=self._clock,
-            pool=self._pool,
+            pool=self._rounds,
             warn=self._warn,
         )
         watches = [asyncio.create_task(monitor.watch(region)) for region in sorted({job.target.region for job in jobs})]
@@ -237,7 +239,7 @@ class Deleter:
         asked = self._clock.monotonic()
         loop = asyncio.get_running_loop()
         try:
-            with_whom = await loop.run_in_executor(self._pool, self._shared, job.target, job.subject.id)
+            with_whom = await loop.run_in_executor(self._calls, self._shared, job.target, job.subject.id)
         except AwsError as error:
             self._changer.halt(error)
             return None
@@ -252,7 +254,7 @@ class Deleter:
         """The AMI's state now, `GONE` where there is none; None where that cannot be read."""
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._pool, fetch_state, self._apis[job.target], job.subject.id)
+            return await loop.run_in_executor(self._calls, fetch_state, self._apis[job.target], job.subject.id)
         except (AwsError, asyncio.CancelledError):
             return None
 

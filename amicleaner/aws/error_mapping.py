@@ -35,6 +35,7 @@ ELSEWHERE = " No credentials are valid in a Region that is not enabled for the a
 LACKS = "The endpoint does not support this call. Check AWS_ENDPOINT_URL."
 NOT_AWS = "The response is not from AWS. Check the endpoint URL and any proxy."
 UNSUPPORTED = frozenset({"InvalidAction", "UnknownOperationException"})
+CREDENTIALS_HINT = "Check the source of the AWS credentials: variables, the profile's credential_process, or a token file."
 NO_CREDENTIALS = (
     boto.NoCredentialsError,
     boto.PartialCredentialsError,
@@ -76,6 +77,16 @@ def map_error(name: str, exception: Exception, target: Target) -> AwsError:
     )
 
 
+def map_credentials_error(exception: Exception, target: Target) -> AwsError:
+    """The error of looking for credentials, before any call.  Raises what is none."""
+    if isinstance(exception, boto.ClientError | boto.BotoCoreError):
+        return map_error("credentials", exception, target)
+    if isinstance(exception, (*PLAIN, RuntimeError)):
+        text = SECRET.sub(lambda found: f"{found[1] or found[2] or found[3]}***", str(exception))
+        return CredentialsError("credentials", type(exception).__name__, text, region=target.region, hint=CREDENTIALS_HINT)
+    raise exception
+
+
 def about_credentials(exception: Exception) -> bool:
     """Whether botocore met it, unprepared, where it fetches credentials, which is inside whichever call needs them."""
     if isinstance(exception, boto.BotoCoreError):
@@ -109,8 +120,7 @@ def _classify(action: str, exception: Exception) -> _Told:
     if isinstance(exception, NO_CREDENTIALS):
         return CredentialsError, name, text, "Provide AWS credentials: a profile, environment variables or a role.", False
     if isinstance(exception, PLAIN) and about_credentials(exception):
-        hint = "Check the source of the AWS credentials: variables, the profile's credential_process, or a token file."
-        return CredentialsError, name, text, hint, False
+        return CredentialsError, name, text, CREDENTIALS_HINT, False
     if isinstance(exception, RuntimeError) and "expired" in text:
         # botocore's word for credentials that were renewed and count as expired all the same.
         return CredentialsError, "ExpiredToken", text, "Renew your AWS credentials, or check this machine's clock.", False

@@ -1,16 +1,18 @@
 """Reads what an account owns: AMIs, snapshots, the Recycle Bin, and whom an AMI is shared with.
 
-Who uses an AMI is read by `usage/`.  Every function reads all pages, and raises an `AwsError` rather than answer in part.
+References to AMIs are read by `usage/`.  Every function reads all pages, and raises an `AwsError` rather than answer in part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 from ..actions import AMI_GONE
 from ..errors import AwsError, UnsupportedCallError
-from ..models import Ami, Snapshot
+from ..models import Ami, Snapshot, parse_time
+from ..recycle_bin import BinRules, RetentionRule
 from .api import Api
 
 T = TypeVar("T", Ami, Snapshot)
@@ -58,8 +60,25 @@ def fetch_snapshots(api: Api) -> tuple[tuple[Snapshot, ...], tuple[str, ...]]:
         for snapshot in api.pages("DescribeSnapshots", OwnerIds=["self"], Filters=filters):
             _made(api, "DescribeSnapshots", "SnapshotId", Snapshot.from_aws, snapshot, snapshots)
     except UnsupportedCallError as error:
-        return (), (f"{error.action} is not offered by this endpoint: no orphan snapshots are looked for.",)
+        return (), (f"This endpoint doesn't support {error.action}; orphaned snapshots were not looked for.",)
     return tuple(snapshots.values()), ()
+
+
+IDS_AT_ONCE = 200
+"""Values that a filter takes (EC2 guide, "List and filter your resources")."""
+
+
+def fetch_snapshots_by_id(api: Api, ids: Sequence[str]) -> tuple[Snapshot, ...]:
+    """Those of these snapshots that exist; nothing where the endpoint does not support the call."""
+    snapshots: dict[str, Snapshot] = {}
+    try:
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            filters = [{"Name": "snapshot-id", "Values": list(ids[start : start + IDS_AT_ONCE])}]
+            for snapshot in api.pages("DescribeSnapshots", Filters=filters):
+                _made(api, "DescribeSnapshots", "SnapshotId", Snapshot.from_aws, snapshot, snapshots)
+    except UnsupportedCallError:
+        return ()
+    return tuple(snapshots[id] for id in sorted(snapshots.keys() & set(ids)))
 
 
 def _made(
@@ -77,15 +96,45 @@ def _made(
     return made
 
 
-def fetch_recycle_bin(api: Api) -> tuple[frozenset[str], tuple[str, ...]]:
-    """(ids of the AMIs in the Recycle Bin, warnings).  One of them can come back, and then needs its snapshots."""
+def fetch_bin(api: Api) -> tuple[dict[str, datetime | None], tuple[str, ...]]:
+    """(ids of the AMIs in the Recycle Bin with the time when each leaves it, warnings).  One of them can come back, and then
+    needs its snapshots."""
     try:
         images = list(api.pages("ListImagesInRecycleBin"))
     except UnsupportedCallError as error:
-        return frozenset(), (f"{error.action} is not offered by this endpoint: the Recycle Bin is not looked at.",)
+        return {}, (f"This endpoint doesn't support {error.action}; the Recycle Bin was not checked.",)
     if not all(image.get("ImageId") for image in images):
         raise api.error("ListImagesInRecycleBin", "MalformedResponse", "an image has no ImageId")
-    return frozenset(image["ImageId"] for image in images), ()
+    return {image["ImageId"]: parse_time(image.get("RecycleBinExitTime")) for image in images}, ()
+
+
+def fetch_bin_rules(api: Api) -> BinRules:
+    """The retention rules of the Recycle Bin in this Region, those for AMIs and those for snapshots."""
+    return BinRules(_rules(api, "EC2_IMAGE"), _rules(api, "EBS_SNAPSHOT"))
+
+
+def _rules(api: Api, resource_type: str) -> tuple[RetentionRule, ...]:
+    identifiers = [rule.get("Identifier") for rule in api.pages("ListRules", ResourceType=resource_type)]
+    if not all(identifiers):
+        raise api.error("ListRules", "MalformedResponse", "a rule has no Identifier")
+    return tuple(_rule(api, api.call("GetRule", Identifier=identifier)) for identifier in identifiers)
+
+
+def _rule(api: Api, answer: Mapping[str, Any]) -> RetentionRule:
+    """A rule that keeps for another unit than days, or that says nothing of its time, counts as keeping for none."""
+    period = answer.get("RetentionPeriod") or {}
+    days = int(period.get("RetentionPeriodValue") or 0) if period.get("RetentionPeriodUnit") == "DAYS" else 0
+    return RetentionRule(
+        days,
+        answer.get("Status") == "available",
+        _rule_tags(answer.get("ResourceTags")),
+        _rule_tags(answer.get("ExcludeResourceTags")),
+    )
+
+
+def _rule_tags(tags: Any) -> tuple[tuple[str, str | None], ...]:
+    """`[{"ResourceTagKey": …, "ResourceTagValue": …}]` as pairs; without a value every value matches."""
+    return tuple((str(tag.get("ResourceTagKey") or ""), tag.get("ResourceTagValue")) for tag in tags or ())
 
 
 def fetch_shared_with(api: Api, ami: str, inside: Collection[str]) -> tuple[str, ...]:

@@ -35,8 +35,17 @@ OPERATIONS: dict[str, Operation] = {
     "DescribeImageAttribute": Operation("ec2", "describe_image_attribute", many=True),
     "DescribeRegions": Operation("ec2", "describe_regions", "Regions"),
     "ListImagesInRecycleBin": Operation("ec2", "list_images_in_recycle_bin", "Images", 1000),
+    "ListSnapshotsInRecycleBin": Operation("ec2", "list_snapshots_in_recycle_bin", "Snapshots", 1000),
     "DeregisterImage": Operation("ec2", "deregister_image", changes=True),
     "DeleteSnapshot": Operation("ec2", "delete_snapshot", changes=True),
+    "DisableImage": Operation("ec2", "disable_image", changes=True),
+    "EnableImage": Operation("ec2", "enable_image", changes=True),
+    "CreateTags": Operation("ec2", "create_tags", changes=True),
+    "DeleteTags": Operation("ec2", "delete_tags", changes=True),
+    "RestoreImageFromRecycleBin": Operation("ec2", "restore_image_from_recycle_bin", changes=True),
+    "RestoreSnapshotFromRecycleBin": Operation("ec2", "restore_snapshot_from_recycle_bin", changes=True),
+    "ListRules": Operation("rbin", "list_rules", "Rules", 100),
+    "GetRule": Operation("rbin", "get_rule"),
     "DescribeAutoScalingGroups": Operation(
         "autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups", 100, "MaxRecords"
     ),

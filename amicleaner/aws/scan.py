@@ -1,4 +1,4 @@
-"""One look at every account and Region of a run: what is there, and what is in use."""
+"""One reading of accounts and Regions: what is there, and what refers to it."""
 
 from __future__ import annotations
 
@@ -9,158 +9,168 @@ from functools import partial
 from typing import TypeVar
 
 from ..errors import AwsError
-from ..models import Ami, Snapshot, Target, Use
-from ..plan import Inventory
+from ..models import Ami, Inventory, Snapshot, Target, Use
+from ..recycle_bin import BinRules
 from . import usage
 from .concurrency import run_concurrently
-from .fetcher import fetch_amis, fetch_recycle_bin, fetch_shared_with, fetch_snapshots
+from .fetcher import fetch_amis, fetch_bin, fetch_bin_rules, fetch_shared_with, fetch_snapshots, fetch_snapshots_by_id
 from .targets import Location
 from .usage import UsageOptions, UsageReading
 
 T = TypeVar("T")
 
-Answer = tuple[Mapping[str, tuple[Use, ...]], tuple[str, ...]]
-"""AMI id to its users, and warnings."""
+Found = tuple[Mapping[str, tuple[Use, ...]], tuple[str, ...]]
+"""AMI id to the references to it, and warnings."""
 
 CALLS_AT_ONCE = 64
-"""Calls under way at once in the whole run, at most; so many connections, too."""
+"""Calls in flight in the whole run, at most; as many connections."""
 
 LOCATIONS_AT_ONCE = 32
-"""Regions (of all accounts) that are read at once, at most; each holds its clients only while it is read."""
+"""Regions (of all accounts) that are read together, at most; each holds its clients only while it is read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What was read of one location.  `inventory` is empty, and nothing of an orphan is known, where it is only read."""
+    """What was read of one location.  `inventory` holds the AMIs of a target, and of a read-only account only where orphaned
+    snapshots are looked for.  `started` is when the reading began, by the monotonic clock."""
 
     location: Location
     inventory: Inventory
     reading: UsageReading
+    started: float
     snapshots: tuple[Snapshot, ...] = ()
     recycle_bin: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 
+    @property
+    def target(self) -> Target:
+        """Account and Region."""
+        return self.inventory.target
+
 
 class Scanner:
-    """Reads locations side by side.  Every method raises the `AwsError` of the first location, in their order, that has one."""
+    """Reads locations concurrently.  Every method raises the `AwsError` of the first location that has one, in their order."""
 
-    def __init__(self, options: UsageOptions, *, orphans: bool) -> None:
-        """`orphans`: read too what tells orphan snapshots."""
+    def __init__(
+        self, options: UsageOptions, *, orphans: bool, scanned: Callable[[Target, int], None] = lambda target, amis: None
+    ) -> None:
+        """`orphans`: also read what tells orphaned snapshots.  `scanned` is told of each location and how many AMIs it has,
+        from any thread."""
         self._options = options
         self._orphans = orphans
+        self._scanned = scanned
         self._drops = False
         self._calls = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="call")
-        self._places = ThreadPoolExecutor(LOCATIONS_AT_ONCE, thread_name_prefix="location")
+        self._locations = ThreadPoolExecutor(LOCATIONS_AT_ONCE, thread_name_prefix="location")
 
     def close(self) -> None:
         """Lets nothing new begin, and waits for nothing."""
-        self._places.shutdown(wait=False, cancel_futures=True)
+        self._locations.shutdown(wait=False, cancel_futures=True)
         self._calls.shutdown(wait=False, cancel_futures=True)
 
     def scan(self, locations: Sequence[Location]) -> list[Scan]:
-        """A scan of each location.  Where the account was not known, what it owns says who it is."""
-        # What is open at once must not grow with the organization; few locations keep their connections for the deletion.
-        self._drops = len(locations) > LOCATIONS_AT_ONCE
-        return run_concurrently(
-            self._places, [partial(self._leaving, location, partial(self._scan, location)) for location in locations]
-        )
+        """A scan of each location.  Where the account was not known, the AMIs that it owns tell it."""
+        # What is open at once must not grow with the organization.
+        self._drops = self._drops or len(locations) > LOCATIONS_AT_ONCE
+        return self._each(locations, self._scan)
 
-    def read(self, location: Location) -> UsageReading:
-        """What is in use in one location."""
-        reading = usage.read_usage(location.api, self._options, self._calls)
-        return replace(reading, uses=with_account(reading.uses, location.api.target.account))
+    def read_on_demand(self, scans: Sequence[Scan], asked: Mapping[str, Sequence[str]]) -> list[tuple[Scan, Found]]:
+        """The references that are read only for AMIs that would be deleted: `asked` are their ids by Region, whichever account
+        they are in."""
+        concerned = [scan for scan in scans if asked.get(scan.target.region)]
 
-    def references(self, location: Location, ids: Sequence[str]) -> Answer:
-        """What AWS says refers to these AMIs."""
-        uses, warnings = usage.read_references(location.api, ids, self._options, self._calls)
-        return with_account(uses, location.api.target.account), warnings
+        def read(scan: Scan) -> Found:
+            api, ids = scan.location.api, asked[scan.target.region]
+            uses, warnings = usage.read_on_demand(api, scan.reading, ids, self._options, self._calls)
+            return with_account(uses, scan.target.account), warnings
 
-    def refreshes(self, location: Location, reading: UsageReading, groups: Iterable[str]) -> Answer:
-        """What the instance refreshes of these groups are on their way to."""
-        uses, warnings = usage.read_refreshes(location.api, reading, groups, self._options, self._calls)
-        return with_account(uses, location.api.target.account), warnings
+        found = self._each([scan.location for scan in concerned], read, concerned)
+        return list(zip(concerned, found, strict=True))
+
+    def shared_with(
+        self, asked: Iterable[tuple[Location, str]], inside: frozenset[str]
+    ) -> dict[tuple[Target, str], tuple[str, ...]]:
+        """With whom outside the run each of these AMIs is shared."""
+
+        def read(location: Location, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+            calls = [partial(fetch_shared_with, location.api, id, inside) for id in ids]
+            return dict(zip(ids, run_concurrently(self._calls, calls), strict=True))
+
+        return self._by_target(asked, read)
+
+    def snapshots(self, asked: Iterable[tuple[Location, str]]) -> dict[tuple[Target, str], Snapshot]:
+        """These snapshots as they are now, as far as they exist and the endpoint tells."""
+
+        def read(location: Location, ids: Sequence[str]) -> dict[str, Snapshot]:
+            return {snapshot.id: snapshot for snapshot in fetch_snapshots_by_id(location.api, ids)}
+
+        return self._by_target(asked, read)
+
+    def bin_rules(self, locations: Sequence[Location]) -> dict[Target, BinRules]:
+        """The rules of the Recycle Bin of each location."""
+        found = self._each(locations, lambda location: fetch_bin_rules(location.api))
+        return {location.api.target: rules for location, rules in zip(locations, found, strict=True)}
 
     def template_snapshots(self, scans: Sequence[Scan]) -> list[tuple[Scan, tuple[frozenset[str], tuple[str, ...]]]]:
         """The snapshots that any version of a launch template names, and warnings."""
-        reads = [
-            partial(
-                self._leaving,
-                scan.location,
-                partial(usage.read_template_snapshots, scan.location.api, scan.reading, self._options, self._calls),
-            )
-            for scan in scans
-        ]
-        return list(zip(scans, run_concurrently(self._places, reads), strict=True))
 
-    def late(self, scans: Sequence[Scan], asked: Mapping[str, Sequence[str]]) -> list[tuple[Scan, Answer]]:
-        """What is asked only once something would go: `asked` are AMIs by Region, whichever account they are in."""
-        concerned = [scan for scan in scans if asked.get(scan.location.api.target.region)]
-        reads = [partial(self._leaving, scan.location, partial(self._late, scan, asked)) for scan in concerned]
-        answers = run_concurrently(self._places, reads)
-        return list(zip(concerned, answers, strict=True))
+        def read(scan: Scan) -> tuple[frozenset[str], tuple[str, ...]]:
+            return usage.read_template_snapshots(scan.location.api, scan.reading, self._options, self._calls)
 
-    def shared(
-        self, asked: Sequence[tuple[Location, str]], inside: frozenset[str]
-    ) -> dict[tuple[Target, str], tuple[str, ...]]:
-        """To whom outside the run each of these AMIs is shared."""
-        locations: dict[Target, Location] = {}
-        ids: dict[Target, list[str]] = {}
+        return list(zip(scans, self._each([scan.location for scan in scans], read, scans), strict=True))
+
+    def _by_target(
+        self, asked: Iterable[tuple[Location, str]], read: Callable[[Location, Sequence[str]], Mapping[str, T]]
+    ) -> dict[tuple[Target, str], T]:
+        ids: dict[Location, list[str]] = {}
         for location, id in asked:
-            locations[location.api.target] = location
-            ids.setdefault(location.api.target, []).append(id)
-        reads = [
-            partial(self._leaving, location, partial(self._shared, location, ids[t], inside))
-            for t, location in locations.items()
-        ]
-        answers = run_concurrently(self._places, reads)
+            ids.setdefault(location, []).append(id)
+        found = self._each(list(ids), lambda item: read(*item), list(ids.items()))
         return {
-            (target, id): found for target, answer in zip(locations, answers, strict=True) for id, found in answer.items()
+            (location.api.target, id): value
+            for location, values in zip(ids, found, strict=True)
+            for id, value in values.items()
         }
 
-    def _leaving(self, location: Location, read: Callable[[], T]) -> T:
-        """Reads, and drops the location's clients where there are many locations."""
-        try:
-            return read()
-        finally:
-            if self._drops:
-                location.clients.drop()
+    def _each(
+        self, locations: Sequence[Location], read: Callable[..., T], arguments: Sequence[object] | None = None
+    ) -> list[T]:
+        """Calls `read` for each location (with its argument), and drops the location's clients where there are many."""
+
+        def dropping(location: Location, argument: object) -> T:
+            try:
+                return read(argument)
+            finally:
+                if self._drops:
+                    location.clients.drop()
+
+        pairs = zip(locations, locations if arguments is None else arguments, strict=True)
+        return run_concurrently(self._locations, [partial(dropping, *pair) for pair in pairs])
 
     def _scan(self, location: Location) -> Scan:
         api = location.api
-        if location.read_only:
-            reading = self.read(location)
-            return Scan(location, Inventory(api.target, ()), reading, warnings=reading.warnings)
-        amis = self._calls.submit(fetch_amis, api)
-        snapshots = self._calls.submit(fetch_snapshots, api) if self._orphans else None
-        bin = self._calls.submit(fetch_recycle_bin, api) if self._orphans else None
+        started = api.clock.monotonic()
+        owns = not location.read_only
+        amis = self._calls.submit(fetch_amis, api) if owns or self._orphans else None
+        snapshots = self._calls.submit(fetch_snapshots, api) if owns and self._orphans else None
+        bin = self._calls.submit(fetch_bin, api) if self._orphans else None
         try:
-            reading = self.read(location)
-            owned, first = snapshots.result() if snapshots else ((), ())
-            recycled, second = bin.result() if bin else (frozenset(), ())
+            reading = usage.read_usage(api, self._options, self._calls)
+            found, first = snapshots.result() if snapshots else ((), ())
+            recycled, second = bin.result() if bin else ({}, ())
         except AwsError as error:
-            # The AMIs are the first thing that a person expects to be told about: their error comes first.
-            error.account = error.account or _owner(amis.result())
+            # The AMIs are what a person expects to hear of first, so their error comes first.
+            owned = amis.result() if amis else ()
+            error.account = error.account or _owner(owned)
             raise
-        inventory = amis.result()
+        inventory = amis.result() if amis else ()
         if not api.target.account and inventory:
             api.target = Target(_owner(inventory), api.target.region)
-        return Scan(
-            location,
-            Inventory(api.target, inventory),
-            replace(reading, uses=with_account(reading.uses, api.target.account)),
-            owned,
-            recycled,
-            (*reading.warnings, *first, *second),
-        )
-
-    def _shared(self, location: Location, ids: Sequence[str], inside: frozenset[str]) -> dict[str, tuple[str, ...]]:
-        answers = run_concurrently(self._calls, [partial(fetch_shared_with, location.api, id, inside) for id in ids])
-        return dict(zip(ids, answers, strict=True))
-
-    def _late(self, scan: Scan, asked: Mapping[str, Sequence[str]]) -> Answer:
-        refreshes, first = self.refreshes(scan.location, scan.reading, scan.reading.groups)
-        references, second = self.references(scan.location, asked[scan.location.api.target.region])
-        return usage.merge_uses([refreshes, references]), (*first, *second)
+        if owns:
+            self._scanned(api.target, len(inventory))
+        reading = replace(reading, uses=with_account(reading.uses, api.target.account))
+        warnings = (*reading.warnings, *first, *second)
+        return Scan(location, Inventory(api.target, inventory), reading, started, found, frozenset(recycled), warnings)
 
 
 def _owner(amis: Sequence[Ami]) -> str:
@@ -169,5 +179,5 @@ def _owner(amis: Sequence[Ami]) -> str:
 
 
 def with_account(uses: Mapping[str, tuple[Use, ...]], account: str) -> dict[str, tuple[Use, ...]]:
-    """The same uses, with the account's id where it was not known while they were read."""
+    """The same references, with the account's id where it was not known while they were read."""
     return {id: tuple(use if use.account else replace(use, account=account) for use in found) for id, found in uses.items()}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from copy import copy
 from functools import cache
-from threading import RLock
+from threading import RLock, Thread
 from typing import Any
 
 import boto3
@@ -14,6 +15,9 @@ from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.session import Session as BotocoreSession
 from botocore.utils import EVENT_ALIASES
 
+from ..errors import CredentialsError
+from ..models import Target
+from .error_mapping import CREDENTIALS_HINT, map_credentials_error
 from .operations import OPERATIONS
 from .trimmed_models import TrimmedLoader
 from .validate_response import validate_response
@@ -42,6 +46,9 @@ def new_session(*, profile: str | None = None) -> boto3.Session:
     events = HierarchicalEmitter()
     session = BotocoreSession(profile=profile, event_hooks=events)
     session.register_component("event_emitter", EventAliaser(events, _aliases))
+    if region := os.environ.get("AWS_REGION"):
+        # As in the AWS CLI and the other SDKs; botocore knows only AWS_DEFAULT_REGION.
+        session.set_config_variable("region", region)
     session.get_scoped_config()  # botocore looks for a profile, and into the files, only once something of them is needed
     session.register_component("data_loader", _loader)
     events.register("after-call", validate_response)
@@ -49,6 +56,35 @@ def new_session(*, profile: str | None = None) -> boto3.Session:
     # boto3 adds its own folder of models to the loader, for each session anew.
     _loader.search_paths[:] = dict.fromkeys(_loader.search_paths)
     return made
+
+
+def resolve_credentials(session: boto3.Session, target: Target, timeout: float) -> None:
+    """Finds the session's credentials once, before calls in many threads ask for them: botocore's providers may run a process
+    or ask for an MFA code each time that they are asked.  What hangs is given up after `timeout` seconds, unless a person may
+    be typing a code.  Raises CredentialsError; no credentials at all are the first call's error."""
+    failed: list[Exception] = []
+
+    def resolve() -> None:
+        try:
+            credentials = session.get_credentials()
+            if credentials is not None:
+                credentials.get_frozen_credentials()
+        except Exception as error:
+            failed.append(error)
+
+    thread = Thread(target=resolve, name="credentials", daemon=True)
+    thread.start()
+    thread.join(None if _asks_for_code(session) else timeout)
+    if thread.is_alive():
+        message = f"they could not be resolved within {timeout:g} seconds"
+        raise CredentialsError("credentials", "Timeout", message, region=target.region, hint=CREDENTIALS_HINT)
+    if failed:
+        raise map_credentials_error(failed[0], target) from failed[0]
+
+
+def _asks_for_code(session: boto3.Session) -> bool:
+    profiles = session._session.full_config.get("profiles", {})
+    return any("mfa_serial" in profile for profile in profiles.values())
 
 
 def with_credentials(session: boto3.Session, credentials: Credentials) -> boto3.Session:

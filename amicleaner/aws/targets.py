@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
@@ -19,8 +19,8 @@ from ..errors import AmicleanerError, UsageError
 from ..models import Target
 from .api import Api
 from .concurrency import run_concurrently
-from .error_mapping import PLAIN, SENSELESS
-from .session import Clients, new_session, with_credentials
+from .error_mapping import SENSELESS
+from .session import Clients, new_session, resolve_credentials, with_credentials
 
 ACCOUNTS_AT_ONCE = 16
 """Accounts that are asked for their Regions at once, at most."""
@@ -36,14 +36,16 @@ ApiMaker = Callable[[Target, Clients], Api]
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account of the run.  `id` is empty where it is not known; what a `read_only` one uses protects, and no more."""
+    """An account of the run.  `id` is empty where it is not known; a `read_only` one is only read for references.  `regions`
+    are those of its profiles, for a run that names none."""
 
     id: str
     session: boto3.Session
     read_only: bool = False
+    regions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Location:
     """One Region of one account of the run, with its calls."""
 
@@ -58,36 +60,50 @@ def make_session(profile: str | None) -> boto3.Session:
         return new_session(profile=profile)
     except boto.ProfileNotFound as error:
         known = ", ".join(sorted(BotocoreSession().available_profiles)) or "none"
-        kind = UsageError if profile is not None else AmicleanerError
-        raise kind(f"{error}. Profiles that exist: {known}.") from error
+        raise UsageError(f"{error}.", hint=f"Existing profiles: {known}.") from error
     except (boto.BotoCoreError, UnicodeDecodeError, OSError) as error:
-        raise AmicleanerError(f"The AWS configuration can't be read: {error}") from error
+        raise UsageError(f"The AWS configuration cannot be read: {error}") from error
+
+
+def check_sessions(config: Config, sessions: SessionMaker) -> None:
+    """Raises UsageError for what can be found without a call: an unknown profile, a missing Region."""
+    made = [sessions(profile) for profile in config.profile or (None,)]
+    for profile in config.used_by_profile:
+        sessions(profile)
+    if not config.region and config.apply_plan is None and not any(session.region_name for session in made):
+        raise UsageError("No Region is set.", hint="Pass --region, set AWS_REGION, or set a region in the profile.")
 
 
 def find_accounts(config: Config, sessions: SessionMaker, make_api: ApiMaker, *, named: bool = False) -> list[Account]:
     """The accounts of the run, targets first; one that is also only read is a target.
 
-    `named` asks for the account's id even where one account alone takes part (a plan needs it; some networks have no STS, so
-    nothing else asks).
+    `named` asks for the account's id even in a run with one account (a plan needs it; some networks have no STS, so nothing
+    else asks).
     """
     return _Finder(config, sessions, make_api).accounts(named)
 
 
-def find_locations(accounts: Sequence[Account], config: Config, make_api: ApiMaker) -> list[Location]:
-    """Every (account, Region) of the run, targets first, sorted.
+def find_locations(
+    accounts: Sequence[Account], config: Config, make_api: ApiMaker, *, targets: Sequence[Target] | None = None
+) -> list[Location]:
+    """Every (account, Region) of the run, targets first, sorted.  `targets` of a saved plan say where it may delete.
 
-    Where profiles have Regions of their own, the other accounts are read there too: what they use there protects.
+    Where profiles have Regions of their own, the other accounts are read there too: their references protect.
     """
+    owners = [account for account in accounts if not account.read_only]
     with ThreadPoolExecutor(ACCOUNTS_AT_ONCE, thread_name_prefix="account") as pool:
-        targets = [account for account in accounts if not account.read_only]
-        regions = run_concurrently(pool, [partial(_regions, account, config, make_api) for account in targets])
-        cleaned = {account.id: set(found) for account, found in zip(targets, regions, strict=True)}
+        if targets is None:
+            regions = run_concurrently(pool, [partial(_regions, account, config, make_api) for account in owners])
+        else:
+            regions = [sorted(target.region for target in targets if target.account == account.id) for account in owners]
+        cleaned = {account.id: set(found) for account, found in zip(owners, regions, strict=True)}
         wanted = set().union(*regions)
         if not wanted:
-            raise UsageError("No Region is left: --exclude-region leaves out all of them.")
-        # Patterns mean the same in every account: what one of them has left out is not enabled there.
-        more = [account for account in accounts if account.read_only or not (config.region or cleaned[account.id] == wanted)]
-        # What is not enabled in an account can't be asked there, and holds nothing.
+            raise UsageError("--exclude-region leaves no Region.")
+        # Patterns mean the same in every account: what one of them leaves out is not enabled there.
+        same = bool(config.region) and targets is None
+        more = [account for account in accounts if account.read_only or not (same or cleaned[account.id] == wanted)]
+        # A Region that is not enabled in an account cannot be read there, and holds nothing.
         enabled = run_concurrently(pool, [partial(_enabled_regions, account, config, make_api) for account in more])
     read = {account.id: wanted.intersection(found) for account, found in zip(more, enabled, strict=True)}
     locations = []
@@ -107,24 +123,32 @@ class _Finder:
 
     def accounts(self, named: bool) -> list[Account]:
         config = self.config
-        base = self.sessions(config.profile[0] if config.profile else None)
+        base = self._session(config.profile[0] if config.profile else None)
         several = len(config.profile) > 1 or config.used_by_profile or config.used_by_role_arn
         if config.organization_role:
             found = self._organization(base)
         elif config.role_arn:
             found = [Account(_account_of(arn), self._assume(base, arn)) for arn in config.role_arn]
         else:
-            profiles = [base, *(self.sessions(profile) for profile in config.profile[1:])]
+            profiles = [base, *(self._session(profile) for profile in config.profile[1:])]
             found = [Account(self._identity(s)[0] if several or named else "", s) for s in profiles]
         for profile in config.used_by_profile:
-            session = self.sessions(profile)
+            session = self._session(profile)
             found.append(Account(self._identity(session)[0], session, read_only=True))
         for arn in config.used_by_role_arn:
             found.append(Account(_account_of(arn), self._assume(base, arn), read_only=True))
         unique: dict[str, Account] = {}
         for account in found:
-            unique.setdefault(account.id, account)
+            first = unique.setdefault(account.id, account)
+            own = () if account.read_only else (account.session.region_name,)
+            unique[account.id] = replace(first, regions=tuple(filter(None, dict.fromkeys([*first.regions, *own]))))
         return list(unique.values())
+
+    def _session(self, profile: str | None) -> boto3.Session:
+        """A session with its credentials, before calls in many threads ask for them."""
+        session = self.sessions(profile)
+        resolve_credentials(session, Target("", _first_region(session, self.config)), self.config.connect_timeout)
+        return session
 
     def _organization(self, base: boto3.Session) -> list[Account]:
         config = self.config
@@ -135,17 +159,17 @@ class _Finder:
         for account in api.pages("ListAccounts"):
             id, state = account.get("Id") or "", account.get("State") or account.get("Status")
             if not ACCOUNT_ID.fullmatch(id) or not state or states.setdefault(id, state) != state:
-                raise api.error("ListAccounts", "MalformedResponse", f"account {id or 'without an Id'} makes no sense")
+                raise api.error("ListAccounts", "MalformedResponse", f"account {id or 'without an Id'} is malformed")
         unknown = set(config.exclude_account) - states.keys() - {own}
         if unknown:
-            raise AmicleanerError(f"--exclude-account: {', '.join(sorted(unknown))} is no account of this organization.")
+            raise AmicleanerError(f"--exclude-account: {', '.join(sorted(unknown))} is not in this organization.")
         found = []
         for id in sorted(states.keys() | {own}):
             if id not in config.exclude_account and (id == own or states[id] == "ACTIVE"):
                 arn = f"arn:{partition}:iam::{id}:role/{config.organization_role}"
                 found.append(Account(id, base if id == own else self._assume(base, arn)))
         if not found:
-            raise UsageError("No account is left: --exclude-account leaves out all of them.")
+            raise UsageError("--exclude-account leaves no account.")
         return found
 
     def _api(self, session: boto3.Session, account: str = "") -> Api:
@@ -166,14 +190,11 @@ class _Finder:
         extra: dict[str, Any] = {"RoleSessionName": "amicleaner"}
         if self.config.external_id is not None:
             extra["ExternalId"] = self.config.external_id
-        try:
-            source = base.get_credentials()
-        except (boto.BotoCoreError, *PLAIN) as error:
-            raise AmicleanerError(f"There are no AWS credentials to assume {arn} with: {error}") from error
+        source = base.get_credentials()
         if source is None:
             raise AmicleanerError(
-                f"No AWS credentials were found to assume {arn} with.\n"
-                "Give AWS credentials: a profile, environment variables or a role."
+                f"No AWS credentials were found to assume {arn} with.",
+                hint="Provide AWS credentials: a profile, environment variables or a role.",
             )
         fetcher = AssumeRoleCredentialFetcher(
             client_creator=_clients(base, _first_region(base, self.config), self.config).make,
@@ -185,11 +206,11 @@ class _Finder:
 
 
 def _fetch(fetcher: AssumeRoleCredentialFetcher, arn: str) -> Any:
-    """A role's credentials.  An answer that makes no sense is no fault of the call that waits for them."""
+    """A role's credentials.  A malformed answer is not an error of the call that waits for them."""
     try:
         return fetcher.fetch_credentials()
     except (*SENSELESS, RuntimeError) as error:
-        told = f"AssumeRole's answer makes no sense: {(str(error).splitlines() or [''])[0] or type(error).__name__}"
+        told = f"AssumeRole's answer is malformed: {(str(error).splitlines() or [''])[0] or type(error).__name__}"
         raise boto.CredentialRetrievalError(provider=arn, error_msg=told) from error
 
 
@@ -200,7 +221,7 @@ def _account_of(arn: str) -> str:
 
 
 def _first_region(session: boto3.Session, config: Config) -> str:
-    """Where to ask what is not a Region's own matter.  A mistyped Region is nobody's host: it is not asked there."""
+    """Where to ask what does not belong to one Region.  A mistyped Region has no host, so it is not asked there."""
     literals = [name for name in config.region if not _is_pattern(name)]
     for name in literals:
         if name in session.get_available_regions("ec2", _partition_of(session, name)):
@@ -226,12 +247,12 @@ def _clients(session: boto3.Session, region: str, config: Config) -> Clients:
 
 def _regions(account: Account, config: Config, make_api: ApiMaker) -> list[str]:
     """The Regions of one target account."""
-    own = account.session.region_name
+    own = account.regions
     if not config.region and not own:
-        raise AmicleanerError("No Region: give --region, set AWS_DEFAULT_REGION, or set a region in the profile.")
+        raise UsageError("No Region is set.", hint="Pass --region, set AWS_REGION, or set a region in the profile.")
     if not config.region and not config.exclude_region:
-        return [own]
-    return select_regions(config.region or (own,), config.exclude_region, _enabled_regions(account, config, make_api))
+        return list(own)
+    return select_regions(config.region or own, config.exclude_region, _enabled_regions(account, config, make_api))
 
 
 def _enabled_regions(account: Account, config: Config, make_api: ApiMaker) -> list[str]:
@@ -251,7 +272,7 @@ def select_regions(wanted: Sequence[str], excluded: Sequence[str], enabled: Sequ
     or a pattern that matches none."""
     for name in (*wanted, *excluded):
         if not any(fnmatchcase(region, name) for region in enabled):
-            raise AmicleanerError(f"Region {name!r} is none of the account's enabled Regions: {', '.join(enabled)}.")
+            raise AmicleanerError(f"Region {name!r} is not enabled for this account. Enabled: {', '.join(enabled)}.")
     return [
         region
         for region in enabled

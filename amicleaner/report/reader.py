@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, get_args
 
-from ..errors import UsageError
-from ..models import Reason
-from ..models import Outcome, UseKind
 from ..config import BY_NAME
+from ..errors import UsageError
+from ..models import Outcome, Reason, UseKind
 from .document import PLAN_OPTIONS, VERSION, digest
 from .sanitize import cut
 

@@ -1,0 +1,25 @@
+"""The limits beyond which a run deletes nothing.  Pure."""
+
+from __future__ import annotations
+
+from .plan import Plan
+
+
+def limits_exceeded(plan: Plan, orphans: int = 0) -> list[str]:
+    """The limits that a plan and so many orphaned snapshots are beyond: a sentence each.  AMIs to be quarantined count like
+    those to be deleted."""
+    config = plan.config
+    exceeded = []
+    if config.max_deletions is not None:
+        for count, things in ((len(plan.candidates), "AMIs"), (orphans, "orphaned snapshots")):
+            if count > config.max_deletions:
+                allowed = f"more than --max-deletions {config.max_deletions} allows"
+                exceeded.append(f"The plan would delete {count} {things}, {allowed}.")
+    if config.max_percent is not None:
+        for target, total in sorted(plan.own_amis.items()):
+            count = sum(decision.target == target for decision in plan.candidates)
+            if count * 100 > config.max_percent * total:
+                where = " ".join(filter(None, (target.account, target.region)))
+                allowed = f"more than --max-percent {config.max_percent:g} allows"
+                exceeded.append(f"The plan would delete {count} of {total} AMIs in {where}, {allowed}.")
+    return exceeded
