@@ -30,8 +30,8 @@ class Change:
     """One kind of call that changes something.
 
     `call` is the EC2 API call, `id_member` the parameter that takes the id, `parameters` what else is sent each time.
-    `already` are the codes that mean that it is so already.  `bucket` tokens, refilled with `rate` a second, are AWS's limit;
-    `permissions` the IAM actions that it needs, on `resources`.
+    `already` are the codes that mean that it is so already.  `bucket` tokens, refilled with `rate` a second, are AWS's
+    limit; `permissions` the IAM actions that it needs, on `resources`.
     """
 
     call: str
@@ -78,8 +78,8 @@ CHANGES = (DEREGISTER, DELETE_SNAPSHOT, DISABLE, ENABLE, TAG, UNTAG, RESTORE_IMA
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What a plan does with an AMI.  `name` is its word in the documents, `verb` in the plan's sentence, `prompt_verb` in the
-    prompt, `done` in the line about one AMI, `outcome` what a result says; `calls` are the changes it is made of."""
+    """What a plan does with an AMI.  `name` is its word in the documents, `verb` in the plan's sentence, `prompt_verb` in
+    the prompt, `done` in the line about one AMI, `outcome` what a result says; `calls` are the changes it is made of."""
 
     name: Literal["remove", "keep", "quarantine", "release"]
     verb: str

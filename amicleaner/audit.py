@@ -1,7 +1,7 @@
 """The audit log: a JSON line before and after each call that changes something, on disk before the call is made.
 
-After a kill the log and a fresh look at the account tell what happened: only the end of a `before` without its `after` is not
-known.
+After a kill the log and a fresh look at the account tell what happened: only the end of a `before` without its `after` is
+not known.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class Subject:
 
 
 class Audit:
-    """Where changes are written down; this one keeps nothing.  Called from several threads; both methods raise AuditError."""
+    """Where changes are written down; this one keeps nothing.  Called from several threads; both methods raise
+    AuditError."""
 
     def before(self, action: str, subject: Subject) -> str:
         """Says that a call (`ec2:DeleteSnapshot`) is about to be made; returns the id of the attempt."""
@@ -80,8 +81,8 @@ class AuditLog(Audit):
     """JSON lines appended to a file or a pipe, each on disk before its call is made.  Several runs may share a file."""
 
     def __init__(self, path: str | os.PathLike[str], *, clock: Clock = SYSTEM_CLOCK) -> None:
-        """Opens the file, for its owner alone (0600) where it is new; `-` is standard output.  Raises UsageError: make it before
-        AWS is called."""
+        """Opens the file, for its owner alone (0600) where it is new; `-` is standard output.  Raises UsageError: make it
+        before AWS is called."""
         self._path = os.fspath(path)
         self._clock = clock
         self._lock = Lock()

@@ -14,8 +14,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """`now` gives aware UTC for ages, `monotonic` seconds for intervals, `sleep` takes seconds.  `run` runs a coroutine to its
-    end, in which `asyncio` waits by this clock."""
+    """`now` gives aware UTC for ages, `monotonic` seconds for intervals, `sleep` takes seconds.  `run` runs a coroutine to
+    its end, in which `asyncio` waits by this clock."""
 
     now: Callable[[], datetime]
     monotonic: Callable[[], float]

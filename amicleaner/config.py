@@ -216,7 +216,8 @@ class Config:
 
     @property
     def newest_kept(self) -> int:
-        """How many AMIs of each group are kept for being the newest: none where only days, weeks, months or years are kept."""
+        """How many AMIs of each group are kept for being the newest: none where only days, weeks, months or years are
+        kept."""
         if self.keep_previous is not None:
             return self.keep_previous
         return 0 if any((self.keep_daily, self.keep_weekly, self.keep_monthly, self.keep_yearly)) else KEEP_PREVIOUS

@@ -100,8 +100,8 @@ class BlockSnapshot:
 @dataclass(frozen=True, slots=True)
 class Ami:
     """An AMI as `DescribeImages` tells it.  `created` is None where AWS's `CreationDate` is missing or unreadable;
-    `last_launched` is None where it was never launched, and `UNREADABLE` where AWS says when, but unreadably.  `source` is the
-    AMI that it was copied from and the Region of that one, both empty where it is no copy."""
+    `last_launched` is None where it was never launched, and `UNREADABLE` where AWS says when, but unreadably.  `source` is
+    the AMI that it was copied from and the Region of that one, both empty where it is no copy."""
 
     id: str
     name: str
@@ -154,8 +154,8 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An EBS snapshot as `DescribeSnapshots` tells it.  `size_gib` is its volume's size, `full_bytes` the blocks written (0: not
-    known), `archived` says that it is in the archive tier."""
+    """An EBS snapshot as `DescribeSnapshots` tells it.  `size_gib` is its volume's size, `full_bytes` the blocks written
+    (0: not known), `archived` says that it is in the archive tier."""
 
     id: str
     description: str
@@ -232,8 +232,8 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotResult:
-    """What became of one snapshot: `removed` (deleted now, or gone already), `kept` (the AMIs `used_by` use it, as far as they
-    are known, or for the reason in `explanation`), `failed`."""
+    """What became of one snapshot: `removed` (deleted now, or gone already), `kept` (the AMIs `used_by` use it, as far as
+    they are known, or for the reason in `explanation`), `failed`."""
 
     target: Target
     id: str

@@ -91,7 +91,8 @@ class GroupSummary:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What is deleted: AMIs, snapshots, and an upper bound in GiB of what these store, in the standard and the archive tier."""
+    """What is deleted: AMIs, snapshots, and an upper bound in GiB of what these store, in the standard and the archive
+    tier."""
 
     amis: int
     snapshots: int
@@ -103,9 +104,10 @@ class Totals:
 class Plan:
     """Decisions sorted by account, Region and id.
 
-    `own_amis` is how many AMIs each target has.  `snapshots` are those that will be deleted with their AMIs; `registered` counts those of them that were not made for these
-    AMIs; `missing` are listed ids that do not exist.  `shared_unasked`: whom the AMIs are shared with is read only while they
-    are deleted.  `bins_read`: the Recycle Bin's rules were read in every target where something would be deleted.
+    `own_amis` is how many AMIs each target has.  `snapshots` are those that will be deleted with their AMIs; `registered`
+    counts those of them that were not made for these AMIs; `missing` are listed ids that do not exist.  `shared_unasked`:
+    whom the AMIs are shared with is read only while they are deleted.  `bins_read`: the Recycle Bin's rules were read in
+    every target where something would be deleted.
     """
 
     config: Config
@@ -162,8 +164,8 @@ class Plan:
 
     @property
     def groups(self) -> tuple[GroupSummary, ...]:
-        """Groups out of which something would be deleted or quarantined, and the untagged AMIs: by target, then by label, the
-        untagged last.  An AMI of two groups is in both."""
+        """Groups out of which something would be deleted or quarantined, and the untagged AMIs: by target, then by label,
+        the untagged last.  An AMI of two groups is in both."""
         members: dict[tuple[Target, str, str], list[Decision]] = {}
         for decision in self.decisions:
             for label in decision.groups:

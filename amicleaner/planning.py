@@ -19,7 +19,8 @@ from .recycle_bin import BinRules
 from .result import Orphan
 
 ASK_SHARED_FIRST = 200
-"""Up to so many AMIs, with whom each is shared is read before the prompt, one call per AMI; of more, while they are deleted."""
+"""Up to so many AMIs, with whom each is shared is read before the prompt, one call per AMI; of more, while they are
+deleted."""
 
 Allowed = Mapping[tuple[Target, str], str]
 """(Target, AMI id) to the name of the action that a confirmed plan has for it."""
@@ -117,8 +118,8 @@ class Planner:
 
 
 def find_all_orphans(scanner: Scanner, scans: Sequence[Scan], now: datetime) -> tuple[tuple[Orphan, ...], Warnings]:
-    """The orphaned snapshots of all targets, and warnings.  Old versions of launch templates, one call per template, are read
-    only where there would be some.  Raises `AwsError`."""
+    """The orphaned snapshots of all targets, and warnings.  Old versions of launch templates, one call per template, are
+    read only where there would be some.  Raises `AwsError`."""
     held = _held(scans)
     orphans = _orphans(scans, held, now)
     regions = {orphan.target.region for orphan in orphans}

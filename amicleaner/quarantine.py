@@ -19,9 +19,9 @@ DISABLED = "disabled"
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """`none`: the AMI has nothing to do with quarantine.  `enabled`: it has the tag and is not disabled, so a person enabled
-    it.  `restart`: its time is unreadable or in the future.  `waiting` and `over`: it is disabled since `since`, and the days
-    end at `until`."""
+    """`none`: the AMI has nothing to do with quarantine.  `enabled`: it has the tag and is not disabled, so a person
+    enabled it.  `restart`: its time is unreadable or in the future.  `waiting` and `over`: it is disabled since `since`,
+    and the days end at `until`."""
 
     stage: Literal["none", "enabled", "restart", "waiting", "over"]
     since: datetime | None = None

@@ -17,8 +17,8 @@ Tags = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class RetentionRule:
-    """A rule as `rbin:GetRule` tells it.  `tags`: one of them is enough (none: every resource of the Region, unless it has one
-    of `excluded`).  A tag without a value (None) matches by its key."""
+    """A rule as `rbin:GetRule` tells it.  `tags`: one of them is enough (none: every resource of the Region, unless it has
+    one of `excluded`).  A tag without a value (None) matches by its key."""
 
     days: int
     available: bool

@@ -29,8 +29,8 @@ class Orphan:
 
 @dataclass(frozen=True, slots=True)
 class RestoreResult:
-    """What became of one AMI or snapshot that was to be brought back.  `already`: it was there.  `reason` says why it was not
-    brought back."""
+    """What became of one AMI or snapshot that was to be brought back.  `already`: it was there.  `reason` says why it was
+    not brought back."""
 
     target: Target
     id: str

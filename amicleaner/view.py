@@ -60,7 +60,8 @@ class View(Protocol):
         """The plan is about to be carried out."""
 
     def ami_done(self, result: AmiResult) -> None:
-        """What became of an AMI, once it is true: deregistered, quarantined, released, kept or failed.  Its snapshots follow."""
+        """What became of an AMI, once it is true: deregistered, quarantined, released, kept or failed.  Its snapshots
+        follow."""
 
     def snapshot_done(self, result: SnapshotResult) -> None:
         """What became of a snapshot, once it is true: deleted, kept or failed."""

@@ -51,8 +51,9 @@ class Deleter:
         quarantine_days: int = 0,
         shared: Shared | None = None,
     ) -> None:
-        """`calls` and `rounds` are where calls and re-checks run.  `report` is told of each result once it is true, `warn` of what a re-check could not see; an error that either
-        raises ends the run.  `shared` asks whom an AMI is shared with; None: that does not matter."""
+        """`calls` and `rounds` are where calls and re-checks run.  `report` is told of each result once it is true, `warn`
+        of what a re-check could not see; an error that either raises ends the run.  `shared` asks whom an AMI is shared
+        with; None: that does not matter."""
         self.results: dict[tuple[Target, str], AmiResult] = {}
         self.snapshots: dict[tuple[Target, str], SnapshotResult] = {}
         self.problems: list[AmicleanerError] = []

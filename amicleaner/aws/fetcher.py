@@ -1,6 +1,7 @@
 """Reads what an account owns: AMIs, snapshots, the Recycle Bin, and whom an AMI is shared with.
 
-References to AMIs are read by `usage/`.  Every function reads all pages, and raises an `AwsError` rather than answer in part.
+References to AMIs are read by `usage/`.  Every function reads all pages, and raises an `AwsError` rather than answer in
+part.
 """
 
 from __future__ import annotations

@@ -49,7 +49,8 @@ class Scan:
 
 
 class Scanner:
-    """Reads locations concurrently.  Every method raises the `AwsError` of the first location that has one, in their order."""
+    """Reads locations concurrently.  Every method raises the `AwsError` of the first location that has one, in their
+    order."""
 
     def __init__(
         self, options: UsageOptions, *, orphans: bool, scanned: Callable[[Target, int], None] = lambda target, amis: None
@@ -75,8 +76,8 @@ class Scanner:
         return self._each(locations, self._scan)
 
     def read_on_demand(self, scans: Sequence[Scan], asked: Mapping[str, Sequence[str]]) -> list[tuple[Scan, Found]]:
-        """The references that are read only for AMIs that would be deleted: `asked` are their ids by Region, whichever account
-        they are in."""
+        """The references that are read only for AMIs that would be deleted: `asked` are their ids by Region, whichever
+        account they are in."""
         concerned = [scan for scan in scans if asked.get(scan.target.region)]
 
         def read(scan: Scan) -> Found:

@@ -3,8 +3,8 @@
 `read_usage` reads everything that can be read as a whole.  Instance refreshes (one group a call) and AWS's own references
 (10 AMIs a call) cost calls that grow with the account, so they are asked only about what it comes down to.
 
-A further source is one module with its `SOURCE`, a line in the registry, and its test; `--iam-policy`, `--skip-check` and the
-documentation follow from the registry.
+A further source is one module with its `SOURCE`, a line in the registry, and its test; `--iam-policy`, `--skip-check` and
+the documentation follow from the registry.
 """
 
 from __future__ import annotations
@@ -205,7 +205,8 @@ def _ask(
 def _follow(
     api: Api, found: UsageReport, versions: Sequence[TemplateVersion], options: UsageOptions, pool: Executor
 ) -> UsageReport:
-    """The references of `found` with those behind pins and ssm_parameters.  Both belong to the check of the launch templates."""
+    """The references of `found` with those behind pins and ssm_parameters.  Both belong to the check of the launch
+    templates."""
     if TEMPLATES.check in options.skip:
         return UsageReport(
             references=[reference for reference in found.references if not ssm_parameters.is_parameter(reference)]

@@ -34,7 +34,8 @@ def is_parameter(reference: ImageReference) -> bool:
 
 
 def resolve(api: Api, references: Iterable[ImageReference], pool: Executor) -> UsageReport:
-    """SSM parameters (`is_parameter`) with each parameter's AMI in source of the parameter, and with the parameter in the label."""
+    """SSM parameters (`is_parameter`) with each parameter's AMI in source of the parameter, and with the parameter in the
+    label."""
     found = UsageReport()
     users: dict[str, list[Referrer]] = defaultdict(list)
     for reference in references:
