@@ -1,7 +1,7 @@
 """The family of an AMI: its name without trailing dates, times, versions, build numbers and hashes.  Pure.
 
-A name alone decides about its family, never the other names of the account.  In doubt a part belongs to the name: more families
-keep more AMIs.  `tests/test_family.py` has a table of naming schemes.
+A name alone decides about its family, never the other names of the account.  In doubt a part belongs to the name: more
+families keep more AMIs.  `tests/test_family.py` has a table of naming schemes.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _PART = re.compile(
     "|".join(
         [
             rf"v?(?:{_DATE}(?:[T_ -]{_TIME})?|{_COMPACT_DATE}(?:[T_ -]?{_TIME})?)(?:\.[0-9]{{1,4}})?",
-            rf"v?[0-9]+(?:\.[0-9]+){{2,}}{_PRE_RELEASE}",
+            rf"v?[0-9]+(?:\.[0-9]+){{2,}}{_PRE_RELEASE}(?:[-+_][0-9]{{1,6}})?",
             r"(?=[a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{7,40}",
             r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
             r"(?![0-9]{12}$)[0-9]{5,}",
         ]
     )
 )
-"""What never belongs to a name: a date with or without a time, a version of three or more numbers, a hash, a UUID, a long number
-(but not one of twelve digits, which may be an account)."""
+"""What never belongs to a name: a date with or without a time, a version of three or more numbers, a hash, a UUID, a long
+number (but not one of twelve digits, which may be an account)."""
 
 _LAST_PART = re.compile(rf"v?[0-9]+\.[0-9]+{_PRE_RELEASE}|[0-9]+")
 """What does not belong to a name at its very end.  Before another part it may be the version of an operating system or of

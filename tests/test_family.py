@@ -19,7 +19,7 @@ SCHEMES = {
     "Packer formatted isotime": ("web-20260914104342", "web-20260915000000", "web"),
     "Packer {{uuid}}": ("web-68c69e5e-7a1b-9c1d-2e3f-0123456789ab", "web-0f8fad5b-d9cb-469f-a165-70867728950e", "web"),
     "Image Builder {{imagebuilder:buildDate}}": ("web 2026-09-14T10-43-42.000Z", "web 2026-09-15T08-01-02.123Z", "web"),
-    "Image Builder version and build": ("web-1.0.0-1-2026-09-14T10-43-42.000Z", "web-1.0.0-1-2026-09-15T10-43-42.000Z", "web-1.0.0-1"),
+    "Image Builder version and build": ("web-1.0.0-1-2026-09-14T10-43-42.000Z", "web-1.0.1-12-2026-09-15T10-43-42.000Z", "web"),
     "compact ISO time": ("web_20260914T104342Z", "web_20260915T104342Z", "web"),
     "date and time": ("web_20260914_104342", "web_20260915_0043", "web"),
     "dashed date and time": ("web-2026-09-14-10-43", "web-2026-09-15-10-43-42", "web"),
@@ -139,7 +139,17 @@ TAILS = (
     "20260914", "2026-09-14", "2026.09.14", "20260914T104342Z", "2026-09-14T10-43-42.000Z", "v20260914", "1.2.3", "v1.2.3", "1.2.3.4",
     "ab12cd3", "0123456789abcdef0123456789abcdef01234567", "68c69e5e-7a1b-9c1d-2e3f-0123456789ab", "1757846622", "104711",
 )  # fmt: skip
-STEMS = ("web", "Web", "al2023", "ubuntu-22.04", "rhel-9", "team/web", "x86_64", "k8s-1.29-worker", "backup-i-0123456789abcdef0")
+STEMS = (
+    "web",
+    "Web",
+    "al2023",
+    "ubuntu-22.04",
+    "rhel-9",
+    "team/web",
+    "x86_64",
+    "k8s-1.29-worker",
+    "backup-i-0123456789abcdef0",
+)
 tails = st.lists(st.tuples(st.sampled_from("-_ /"), st.sampled_from(TAILS)), min_size=1, max_size=4)
 names = st.one_of(
     st.text(alphabet="abvix0129.-_ /()", max_size=24),
@@ -177,6 +187,8 @@ def test_a_family_does_not_depend_on_other_names(some: list[str], random: st.Dat
     assert {name: family_of(name) for name in some} == alone
 
 
-@pytest.mark.parametrize("name", ["2026-09-14-" * 300 + "x", "1." * 2000 + "x", "ami-" * 500 + "0123456789", "a" * 4000 + "-", "-" * 4000])
+@pytest.mark.parametrize(
+    "name", ["2026-09-14-" * 300 + "x", "1." * 2000 + "x", "ami-" * 500 + "0123456789", "a" * 4000 + "-", "-" * 4000]
+)
 def test_a_hostile_name_takes_no_time(name: str) -> None:
     assert name.startswith(family_of(name))
