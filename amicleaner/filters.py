@@ -1,26 +1,32 @@
-"""Filter: why an AMI must stay for itself, before its group is counted.  Pure.
+"""Filter: why an AMI is kept for itself, before its group is counted.  Pure.
 
 Each rule answers with one sentence for people, or None.  The order of `RULES` is the order of the reasons: the first that
-holds is the one that is told.
+holds is the one that is told.  More uses, tags of snapshots or options of keeping never delete more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 
-from .actions import QUARANTINE_TAG
+from .actions import KEEP_UNTIL_TAG, QUARANTINE_TAG
 from .config import Config
 from .mapper import UNTAGGED, Group
 from .models import FAILED_STATES, UNREADABLE, Ami, Reason, Snapshot, Use
+from .orphans import manager_of
 from .quarantine import DISABLED, quarantine_of
+
+BACKUP_VAULT = "aws-backup-vault"
+"""`ImageOwnerAlias` of an AMI in a vault of AWS Backup (EC2's `Image`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleContext:
-    """All that the rules may look at: one AMI, what uses it, its groups, and whom it is shared with as far as was asked."""
+    """All that the rules may look at: one AMI, its references, its groups, whom it is shared with as far as was asked, and
+    its snapshots as far as they were looked up."""
 
     ami: Ami
     config: Config
@@ -30,138 +36,151 @@ class RuleContext:
     shared_with: Sequence[str] = ()
     snapshots: Sequence[Snapshot] = ()
 
-    @property
-    def all_tags(self) -> Sequence[tuple[str, str]]:
-        """Its tags, and those of its snapshots as far as they were looked up."""
-        return (*self.ami.tags, *(tag for snapshot in self.snapshots for tag in snapshot.tags))
-
 
 def in_use(ctx: RuleContext) -> str | None:
-    """Something names ctx."""
+    """Something refers to it."""
     if not ctx.uses:
         return None
-    more = f" and {len(ctx.uses) - 1} more" if len(ctx.uses) > 1 else ""
-    return f"It is used by {ctx.uses[0].label}{more}."
+    others = len(ctx.uses) - 1
+    more = f" and {others} other{'s' if others > 1 else ''}" if others else ""
+    return f"In use by {ctx.uses[0].label}{more}."
 
 
 def state(ctx: RuleContext) -> str | None:
-    """Neither available nor failed: pending, disabled, or a state that this tool does not know."""
-    if ctx.ami.state == DISABLED and quarantine_of(ctx.ami, 0, ctx.now).stage != "none":
+    """Neither available nor failed nor in quarantine: pending, disabled by somebody else, or a state that is not known."""
+    current = ctx.ami.state
+    if current in FAILED_STATES:
+        return None if ctx.config.quarantine is None else f"Creation failed (state {current}), so it cannot be quarantined."
+    if current == "available" or (current == DISABLED and _in_quarantine(ctx)):
         return None
-    if ctx.ami.state in FAILED_STATES and ctx.config.quarantine is not None:
-        return f"Its creation failed (state {ctx.ami.state}), so it cannot be quarantined."
-    if ctx.ami.state != "available" and ctx.ami.state not in FAILED_STATES:
-        return f"Its state is {ctx.ami.state or 'unknown'}."
-    return None
+    return f"In state {current}." if current else "In an unknown state."
+
+
+def undated(ctx: RuleContext) -> str | None:
+    """Without a creation date nobody can say what is old."""
+    return "Creation date missing or unreadable, so its age is unknown." if ctx.ami.created is None else None
 
 
 def quarantined(ctx: RuleContext) -> str | None:
     """In quarantine, and this run has no --quarantine, so it leaves it alone."""
-    found = quarantine_of(ctx.ami, 0, ctx.now)
-    if ctx.config.quarantine is not None or found.stage in ("none", "enabled"):
+    if ctx.config.quarantine is not None or not _in_quarantine(ctx):
         return None
-    since = f" since {found.since:%Y-%m-%d}" if found.since else ""
-    return f"In quarantine{since}; a run with --quarantine releases or deletes it."
+    since = quarantine_of(ctx.ami, 0, ctx.now).since
+    return (
+        f"In quarantine{f' since {since:%Y-%m-%d}' if since else ''}; only a run with --quarantine deletes or releases it."
+    )
 
 
 def released(ctx: RuleContext) -> str | None:
     """It has the tag of a quarantine and is not disabled: a person enabled it, and that counts until the tag is removed."""
     if quarantine_of(ctx.ami, 0, ctx.now).stage != "enabled":
         return None
-    return f"It was enabled during its quarantine; remove the tag {QUARANTINE_TAG} to let it be deleted."
-
-
-def undated(ctx: RuleContext) -> str | None:
-    """Without a creation date nobody can say what is old."""
-    return "Its creation date is missing or unreadable, so its age is unknown." if ctx.ami.created is None else None
+    return f"Enabled during its quarantine. Remove the tag {QUARANTINE_TAG} to let it be deleted."
 
 
 def protected(ctx: RuleContext) -> str | None:
-    """`DeregistrationProtection` is a free text (EC2's `Image`): absent or `disabled` means none, all else protects."""
+    """`DeregistrationProtection` is a free string (EC2's `Image`): absent or `disabled` means none, all else protects."""
     if ctx.ami.protection in ("", "disabled"):
         return None
-    return f"It has deregistration protection ({ctx.ami.protection})."
+    return f"Protected against deregistration ({ctx.ami.protection})."
 
 
 def managed(ctx: RuleContext) -> str | None:
-    """AWS Backup and Data Lifecycle Manager remove their AMIs themselves; their tags say so."""
-    for key, _ in ctx.ami.tags:
-        if key.startswith("aws:backup:"):
-            return "AWS Backup manages ctx."
-        if key.startswith("aws:dlm:") or key == "dlm:managed":
-            return "Data Lifecycle Manager manages ctx."
-    return "AWS Backup manages ctx." if ctx.ami.name.startswith("AwsBackup_") else None
+    """AWS Backup and Data Lifecycle Manager delete their AMIs and snapshots themselves."""
+    for snapshot, tags in _tagged(ctx):
+        manager = manager_of(tags)
+        if manager is not None:
+            return f"Its snapshot {snapshot} is managed by {manager}." if snapshot else f"Managed by {manager}."
+    if ctx.ami.name.startswith("AwsBackup_") or ctx.ami.owner_alias == BACKUP_VAULT:
+        return "Managed by AWS Backup."
+    return None
 
 
 def public(ctx: RuleContext) -> str | None:
-    """Everybody may launch ctx."""
-    return "It is public." if ctx.ami.public and not ctx.config.include_shared else None
+    """Everybody may launch it."""
+    return "Public: every AWS account can launch it." if ctx.ami.public and not ctx.config.include_shared else None
 
 
 def shared(ctx: RuleContext) -> str | None:
-    """Somebody outside the run may launch ctx."""
+    """Somebody outside the run may launch it."""
     if not ctx.shared_with or ctx.config.include_shared:
         return None
-    return f"It is shared with {', '.join(ctx.shared_with)}."
+    return f"Shared with {', '.join(ctx.shared_with)}."
 
 
 def keep_tag(ctx: RuleContext) -> str | None:
     """`KEY` or `KEY=VALUE`: a key may hold a `=` of its own, so both readings count."""
+    for snapshot, tags in _tagged(ctx):
+        for key, value in tags:
+            for wanted in ctx.config.keep_tag:
+                if wanted in (key, f"{key}={value}"):
+                    subject = f"Its snapshot {snapshot} is tagged" if snapshot else "Tagged"
+                    return f"{subject} {wanted} (--keep-tag)."
+    return None
+
+
+def keep_until(ctx: RuleContext) -> str | None:
+    """An owner's date, which counts until its day (UTC) is over; what is not a date counts for ever."""
     for key, value in ctx.ami.tags:
-        for wanted in ctx.config.keep_tag:
-            if wanted in (key, f"{key}={value}"):
-                return f"It has the tag {wanted} of --keep-tag."
+        if key != KEEP_UNTIL_TAG:
+            continue
+        until = _date(value)
+        if until is None:
+            return f"Tagged {KEEP_UNTIL_TAG}={value}, which is not a date (YYYY-MM-DD)."
+        if until >= ctx.now.astimezone(UTC).date():
+            return f"Tagged {KEEP_UNTIL_TAG}={value}."
     return None
 
 
 def excluded(ctx: RuleContext) -> str | None:
-    """One of the excluded values is part of a grouped tag's value, or by name of the name."""
-    if ctx.config.mapping_key == "name":
-        texts = [ctx.ami.name]
-    else:
-        values = sorted(value for group in ctx.groups for _, value in group)
-        texts = [*values, ".".join(values)]
+    """One of the excluded values is part of a grouped value, or, where tags do not group, of the name."""
+    values = [[value for _, value in group] for group in ctx.groups]
+    strings = [string for group in values for string in (*group, ".".join(group), ".".join(sorted(group)))]
+    if ctx.config.mapping_key != "tags":
+        strings.append(ctx.ami.name)
     for wanted in ctx.config.excluded_mapping_values:
-        if any(wanted in text for text in texts):
-            return f"--excluded-mapping-values excludes {wanted}."
+        if any(wanted in string for string in strings):
+            return f"Excluded by --excluded-mapping-values {wanted}."
     return None
 
 
 def recently_launched(ctx: RuleContext) -> str | None:
     """`LastLaunchedTime` may be a day late (EC2's guide on AMIs), never early."""
     days, launched = ctx.config.unused_days, ctx.ami.last_launched
-    if days is None or launched is None or _days(ctx.now, launched) > days:
+    if days is None or launched is None or (ctx.now - launched).total_seconds() / 86_400 > days:
         return None
     if launched == UNREADABLE:
-        return "It was launched, and AWS's date of that is unreadable."
-    return f"It was launched on {launched:%Y-%m-%d}, within {days} days."
+        return "Launched, but AWS's date of the last launch is unreadable."
+    return f"Launched on {launched:%Y-%m-%d}, within the last {_number_of_days(days)}."
 
 
 def is_selected(ami: Ami, config: Config) -> bool:
     """Whether an AMI has all the tags of `only_tag`, and one of the names of `only_name`."""
-    pairs = {f"{key}={value}" for key, value in ami.tags}
-    if not pairs.issuperset(config.only_tag):
-        return False
-    return not config.only_name or any(fnmatchcase(ami.name, glob) for glob in config.only_name)
+    return _has_tags(ami, config) and _has_name(ami, config)
 
 
 def not_selected(ctx: RuleContext) -> str | None:
     """Outside `--only-tag` or `--only-name`."""
-    return None if is_selected(ctx.ami, ctx.config) else "It does not match --only-tag or --only-name."
+    if not _has_tags(ctx.ami, ctx.config):
+        return "Does not have the tags of --only-tag."
+    return None if _has_name(ctx.ami, ctx.config) else "Name does not match --only-name."
 
 
 def no_tags(ctx: RuleContext) -> str | None:
     """By tags, without a value for any of the keys."""
     if ctx.config.mapping_key == "tags" and UNTAGGED in ctx.groups and not ctx.config.include_untagged:
-        return f"It has none of the tags {', '.join(ctx.config.mapping_values)}."
+        return f"Has none of the tags {', '.join(ctx.config.mapping_values)}."
     return None
 
 
 def no_match(ctx: RuleContext) -> str | None:
-    """By name, in no group."""
+    """By name, pattern or family, in no group."""
     if ctx.groups:
         return None
-    return f"Its name contains none of {', '.join(ctx.config.mapping_values)}."
+    if ctx.config.mapping_key == "family":
+        return "Has no name."
+    relation = "matches" if ctx.config.mapping_key == "pattern" else "contains"
+    return f"Name {relation} none of {', '.join(ctx.config.mapping_values)}."
 
 
 def too_young(ctx: RuleContext) -> str | None:
@@ -169,11 +188,7 @@ def too_young(ctx: RuleContext) -> str | None:
     days, created = ctx.config.ami_min_days, ctx.ami.created
     if days < 0 or created is None or (ctx.now - created).days >= days:
         return None
-    return f"It was created on {created:%Y-%m-%d}, less than {days} whole days ago."
-
-
-def _days(now: datetime, then: datetime) -> float:
-    return (now - then).total_seconds() / 86_400
+    return f"Created on {created:%Y-%m-%d}, less than {_number_of_days(days)} ago."
 
 
 Rule = Callable[[RuleContext], str | None]
@@ -188,27 +203,65 @@ NAMED_RULES: tuple[tuple[Reason, Rule], ...] = (
     ("public", public),
     ("shared", shared),
     ("keep-tag", keep_tag),
+    ("keep-until", keep_until),
 )
-"""What protects also an AMI that a person names by its id."""
+"""What keeps also an AMI that a person listed by its id."""
 
-RULES: tuple[tuple[Reason, Rule], ...] = (
+OWN_RULES: tuple[tuple[Reason, Rule], ...] = (
     *NAMED_RULES[:2],
     ("state", undated),
     *NAMED_RULES[2:],
     ("excluded", excluded),
     ("recently-launched", recently_launched),
+)
+"""What keeps also an AMI that nothing selects: it is the reason that is told of it."""
+
+RULES: tuple[tuple[Reason, Rule], ...] = (
+    *OWN_RULES,
     ("not-selected", not_selected),
     ("no-tags", no_tags),
     ("no-match", no_match),
     ("too-young", too_young),
 )
-"""What protects an AMI when groups are cleaned, in the order of the reasons."""
+"""What keeps an AMI when groups are cleaned, in the order of the reasons."""
 
 
 def keep_reason(ctx: RuleContext, rules: Sequence[tuple[Reason, Rule]] = RULES) -> tuple[Reason, str] | None:
-    """The first reason that holds with its sentence, or None where the AMI may go."""
+    """The first reason that holds with its sentence, or None where the AMI may be deleted."""
     for reason, rule in rules:
         sentence = rule(ctx)
         if sentence is not None:
             return reason, sentence
     return None
+
+
+def _in_quarantine(ctx: RuleContext) -> bool:
+    return quarantine_of(ctx.ami, 0, ctx.now).stage not in ("none", "enabled")
+
+
+def _tagged(ctx: RuleContext) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+    """Its tags (with an empty id), then those of each snapshot that was looked up."""
+    yield "", ctx.ami.tags
+    for snapshot in ctx.snapshots:
+        yield snapshot.id, snapshot.tags
+
+
+def _date(text: str) -> date | None:
+    if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        return None  # fromisoformat reads more
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _has_tags(ami: Ami, config: Config) -> bool:
+    return {f"{key}={value}" for key, value in ami.tags}.issuperset(config.only_tag)
+
+
+def _has_name(ami: Ami, config: Config) -> bool:
+    return not config.only_name or any(fnmatchcase(ami.name, glob) for glob in config.only_name)
+
+
+def _number_of_days(days: int) -> str:
+    return f"{days} day{'' if days == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Orphan snapshots: those that making an AMI left behind after the AMI was gone.  Pure."""
+"""Orphaned snapshots: those that were made for an AMI that no longer exists.  Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _MADE_FOR = re.compile(
 )
 
 MIN_AGE = timedelta(days=1)
-"""A younger snapshot may belong to an AMI that is still in the making."""
+"""A younger snapshot may belong to an AMI that is still being created."""
+
+COPIED_VOLUME = "vol-ffffffff"
+"""The volume id that EC2 shows for every snapshot that is a copy."""
 
 
 def made_for(description: str) -> str | None:
@@ -24,9 +27,23 @@ def made_for(description: str) -> str | None:
     return (match[1] or match[2]) if match else None
 
 
-def is_managed(snapshot: Snapshot) -> bool:
-    """Whether AWS Backup or Data Lifecycle Manager looks after it."""
-    return any(key.startswith(("aws:backup:", "aws:dlm:")) or key == "dlm:managed" for key, _ in snapshot.tags)
+def origin_of(snapshot: Snapshot) -> str | None:
+    """The id of the AMI for which CreateImage or CopyImage made this snapshot; None: not known.
+
+    A copied snapshot may repeat the description of the one that CreateImage made, and one without a volume id may be a copy.
+    """
+    copied = snapshot.volume in ("", COPIED_VOLUME)
+    return None if copied and snapshot.description.startswith("Created by") else made_for(snapshot.description)
+
+
+def manager_of(tags: Iterable[tuple[str, str]]) -> str | None:
+    """The AWS service that created what has these tags, and that deletes it itself; None: none."""
+    for key, _ in tags:
+        if key.startswith("aws:backup:"):
+            return "AWS Backup"
+        if key.startswith("aws:dlm:") or key == "dlm:managed":
+            return "Data Lifecycle Manager"
+    return None
 
 
 def find_orphans(
@@ -34,12 +51,13 @@ def find_orphans(
 ) -> list[Snapshot]:
     """The orphans of one account's Region, sorted by id.
 
-    `existing` are the ids of all AMIs that are there (disabled ones and those in the Recycle Bin included), `used` the
-    snapshots that AMIs, launch templates and launch configurations name.  More in either never finds more.
+    `existing` are the ids of the AMIs of every account and Region of the run (read-only accounts, disabled AMIs and those
+    in the Recycle Bin included), `used` the snapshots that AMIs, launch templates, launch configurations and fleets
+    name.  More in either never finds more.
     """
     orphans = []
     for snapshot in snapshots:
-        ami = made_for(snapshot.description)
+        ami = origin_of(snapshot)
         if (
             ami is not None
             and ami not in existing
@@ -47,7 +65,7 @@ def find_orphans(
             and snapshot.state == "completed"
             and snapshot.started is not None
             and now - snapshot.started > MIN_AGE
-            and not is_managed(snapshot)
+            and manager_of(snapshot.tags) is None
         ):
             orphans.append(snapshot)
     return sorted(orphans, key=lambda snapshot: snapshot.id)

@@ -4,75 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from .actions import DELETE, KEEP, QUARANTINE, RELEASE, Action
 from .config import Config
-from .filters import NAMED_RULES, RULES, RuleContext, is_selected, keep_reason
-from .mapper import UNTAGGED_LABEL, Group, groups_of, labels_of
-from .models import FAILED_STATES, Ami, BlockSnapshot, Inventory, Reason, Snapshot, Target, Use
-from .orphans import made_for
-from .quarantine import quarantine_of
-from .recycle_bin import BinRules, restorable_until
-from .reducer import newest_first, retained
+from .deciding import decide_by_id, decide_by_rules
+from .decision import Decision, Facts, Shared, Usage
+from .mapper import UNTAGGED_LABEL
+from .models import BlockSnapshot, Inventory, Reason, Snapshot, Target
+from .orphans import origin_of
+from .recycle_bin import restorable_until
 
-Usage = Mapping[tuple[str, str], tuple[Use, ...]]
-"""(Region, AMI id) to the references to it, in whichever account of the run."""
+__all__ = [
+    "Allowed", "Decision", "Facts", "GroupSummary", "Plan", "Shared", "Totals", "Usage", "make_plan",
+    "measured", "restrict", "rules_without_amis", "to_resolve",
+]  # fmt: skip
 
-Shared = Mapping[tuple[Target, str], tuple[str, ...]]
-"""(Target, AMI id) to whom outside the run it is shared with, as far as that was read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What was read besides the AMIs.  More `usage`, more `shared` or more tags of `snapshots` never delete more.
-
-    `snapshots` are those of the AMIs, by target and id, as far as they were looked up.  `bins` are the rules of the Recycle
-    Bin, None where they may not be read; a target without them was not asked.
-    """
-
-    usage: Usage = field(default_factory=dict)
-    shared: Shared = field(default_factory=dict)
-    snapshots: Mapping[tuple[Target, str], Snapshot] = field(default_factory=dict)
-    bins: Mapping[Target, BinRules | None] = field(default_factory=dict)
-
-    def snapshots_of(self, target: Target, ami: Ami) -> tuple[Snapshot, ...]:
-        """Those of an AMI's snapshots that were looked up."""
-        found = (self.snapshots.get((target, snapshot.id)) for snapshot in ami.snapshots)
-        return tuple(snapshot for snapshot in found if snapshot is not None)
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What happens to one AMI and why.  `explanation` is one sentence, `rule` the name of the configuration file's rule that
-    decided, `groups` are labels, sorted.  `until` is the end of its quarantine, `restorable_until` until when a deletion
-    could be undone, as far as the Recycle Bin's rules tell."""
-
-    target: Target
-    ami: Ami
-    action: Action
-    reason: Reason
-    explanation: str
-    rule: str = ""
-    groups: tuple[str, ...] = ()
-    used_by: tuple[Use, ...] = ()
-    until: datetime | None = None
-    restorable_until: datetime | None = None
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """Account, Region, id: the order of everything that is printed."""
-        return (self.target.account, self.target.region, self.ami.id)
-
-    @property
-    def candidate(self) -> bool:
-        """Whether it is on its way out: to be deleted, or quarantined first."""
-        return self.action in (DELETE, QUARANTINE)
-
-    def keep(self, reason: Reason, explanation: str) -> Decision:
-        """The same AMI, kept."""
-        return replace(self, action=KEEP, reason=reason, explanation=explanation, restorable_until=None)
+Allowed = Mapping[tuple[Target, str], str]
+"""(Target, AMI id) to the name of the action that a confirmed or saved plan has for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +54,10 @@ class Totals:
 class Plan:
     """Decisions sorted by account, Region and id.
 
-    `own_amis` is how many AMIs each target has.  `snapshots` are those that will be deleted with their AMIs; `registered`
-    counts those of them that were not made for these AMIs; `missing` are listed ids that do not exist.  `shared_unasked`:
-    whom the AMIs are shared with is read only while they are deleted.  `bins_read`: the Recycle Bin's rules were read in
-    every target where something would be deleted.
+    `own_amis` is how many AMIs each target has.  `snapshots` are those that will be deleted with their AMIs; `registered` counts those of them that were not made for
+    these AMIs; `missing` are listed ids that do not exist.  `shared_unasked`: whom the AMIs are shared with is read only
+    while they are deleted.  `bins_read`: the Recycle Bin's rules were read in every target where something would be deleted
+    (with --require-recycle-bin: or quarantined); without that such a plan may not be carried out.
     """
 
     config: Config
@@ -180,40 +130,55 @@ class Plan:
         return tuple(sorted(found, key=lambda g: (g.target, g.excluded, g.label == UNTAGGED_LABEL, g.label, g.rule)))
 
 
-def make_plan(inventories: Sequence[Inventory], facts: Facts, config: Config, now: datetime) -> Plan:
-    """Map, filter, reduce; then what the Recycle Bin and the limit leave of it.  Groups and N count in each target alone."""
-    decide = _listed_by_id if config.from_ids else _by_rules
+def make_plan(
+    inventories: Sequence[Inventory], facts: Facts, config: Config, now: datetime, allowed: Allowed | None = None
+) -> Plan:
+    """Map, filter, reduce; then what the Recycle Bin and the limit leave.  Groups and N count in each target alone.
+
+    With `allowed` nothing else is changed, as by `restrict`, and the limit counts only what is allowed.
+    """
+    decide = decide_by_id if config.from_ids else decide_by_rules
     decisions = [decision for inventory in inventories for decision in decide(inventory, facts, config, now)]
     decisions = [_covered(decision, facts, config, now) for decision in decisions]
+    if allowed is not None:
+        decisions = _restricted(decisions, allowed)
     decisions = _limited(decisions, config.limit)
     found = {ami.id for inventory in inventories for ami in inventory.amis}
     missing = tuple(id for id in config.from_ids if id not in found)
     return _plan(config, now, inventories, decisions, facts, missing)
 
 
-def restrict(plan: Plan, inventories: Sequence[Inventory], facts: Facts, allowed: Mapping[tuple[Target, str], str]) -> Plan:
+def restrict(plan: Plan, inventories: Sequence[Inventory], facts: Facts, allowed: Allowed) -> Plan:
     """The same plan, in which nothing is changed but the `allowed` AMIs, each by the action of that name."""
-    decisions = [
-        decision
-        if decision.action is KEEP or allowed.get((decision.target, decision.ami.id)) == decision.action.name
-        else decision.keep("not-selected", "The confirmed plan does not change it.")
-        for decision in plan.decisions
-    ]
+    decisions = _restricted(plan.decisions, allowed)
     restricted = _plan(plan.config, plan.created, inventories, decisions, facts, plan.missing)
     return replace(restricted, shared_unasked=plan.shared_unasked)
 
 
 def to_resolve(plan: Plan) -> dict[Target, tuple[str, ...]]:
-    """The AMIs about which it pays to read what costs calls: all of every group out of which something would be deleted, the
-    kept ones too (one of them in use makes room for another); by id the listed ones that would be deleted."""
-    going = {(decision.target, decision.rule, label) for decision in plan.changes for label in decision.groups}
+    """The AMIs about which it pays to read what costs calls: those that would be changed, or that would be but for the
+    limit, the Recycle Bin or their quarantine, and all of their groups, kept ones too (one of them in use makes room for
+    another)."""
+    waiting: set[Reason] = {"over-limit", "no-recycle-bin"}
+    if plan.config.quarantine is not None:
+        waiting.add("quarantined")
+    asked = [decision for decision in plan.decisions if decision.action is not KEEP or decision.reason in waiting]
+    ids = {decision.key for decision in asked}
+    groups = {(decision.target, decision.rule, label) for decision in asked for label in decision.groups}
     found: dict[Target, list[str]] = {}
     for decision in plan.decisions:
-        in_group = any((decision.target, decision.rule, label) in going for label in decision.groups)
-        # One that the confirmed plan does not change makes no room for another, whatever refers to it.
-        if decision.action is not KEEP or (in_group and decision.reason != "not-selected"):
+        in_group = any((decision.target, decision.rule, label) in groups for label in decision.groups)
+        # One that the confirmed plan leaves out makes no room for another, whatever refers to it.
+        if decision.key in ids or (in_group and decision.reason != "not-selected"):
             found.setdefault(decision.target, []).append(decision.ami.id)
     return {target: tuple(ids) for target, ids in found.items()}
+
+
+def rules_without_amis(plan: Plan) -> tuple[str, ...]:
+    """The rules of this run that decide about no AMI of any target, in the file's order: each is probably a mistake."""
+    deciding = {decision.rule for decision in plan.decisions}
+    run = [rule.name for rule in plan.config.rules if not plan.config.rule or rule.name in plan.config.rule]
+    return tuple(name for name in run if name not in deciding)
 
 
 def _plan(
@@ -228,12 +193,12 @@ def _plan(
     deleted = {(decision.target, decision.ami.id) for decision in ordered if decision.action is DELETE}
     own_amis = {inventory.target: len(inventory.amis) for inventory in inventories}
     snapshots = _snapshots_deleted(inventories, deleted, facts)
-    registered = 0
-    for target, snapshot in snapshots:
-        known = facts.snapshots.get((target, snapshot.id))
-        if known is not None:
-            registered += (target, made_for(known.description) or "") not in deleted
-    bins_read = all(facts.bins.get(target) is not None for target, _ in deleted)
+    known = [(target, facts.snapshots.get((target, snapshot.id))) for target, snapshot in snapshots]
+    registered = sum(found is not None and (target, origin_of(found)) not in deleted for target, found in known)
+    asked = {decision.target for decision in ordered if decision.action is DELETE}
+    if config.require_recycle_bin is not None:
+        asked |= {decision.target for decision in ordered if decision.candidate}
+    bins_read = all(facts.bins.get(target) is not None for target in asked)
     return Plan(config, now, own_amis, ordered, snapshots, missing, registered, bins_read=bins_read)
 
 
@@ -266,159 +231,35 @@ def measured(block: BlockSnapshot, known: Snapshot | None) -> BlockSnapshot:
     return BlockSnapshot(block.id, min(block.size_gib, full) if full else block.size_gib, known.archived)
 
 
-def _by_rules(inventory: Inventory, facts: Facts, config: Config, now: datetime) -> list[Decision]:
-    """Decisions of one target: by the configuration file's rules, the first that selects an AMI, or without rules as one."""
-    if not config.rules:
-        return _grouped(inventory.target, inventory.amis, "", facts, config, now)
-    decisions: list[Decision] = []
-    remaining = list(inventory.amis)
-    for rule in config.rules:
-        own = config.for_rule(rule)
-        selected = [ami for ami in remaining if is_selected(ami, own)]
-        ids = {ami.id for ami in selected}
-        remaining = [ami for ami in remaining if ami.id not in ids]
-        if not config.rule or rule.name in config.rule:
-            decisions += _grouped(inventory.target, selected, rule.name, facts, own, now)
-        else:
-            why = f"Rule {rule.name} decides for it, and this run leaves that rule out."
-            decisions += _all_kept(inventory.target, selected, rule.name, "not-selected", why, facts, config, now)
-    why = "No rule of the configuration file selects it."
-    return decisions + _all_kept(inventory.target, remaining, "", "no-rule", why, facts, config, now)
-
-
-def _all_kept(
-    target: Target, amis: Iterable[Ami], rule: str, reason: Reason, why: str, facts: Facts, config: Config, now: datetime
-) -> list[Decision]:
-    """Decisions about AMIs that nothing selects: kept, for a reason of their own where they have one."""
-    before = RULES[: [name for name, _ in RULES].index("not-selected")]
-    decisions = []
-    for ami in amis:
-        uses = facts.usage.get((target.region, ami.id), ())
-        ctx = RuleContext(ami, config, now, uses, snapshots=facts.snapshots_of(target, ami))
-        own_reason, explanation = keep_reason(ctx, before) or (reason, why)
-        decisions.append(Decision(target, ami, KEEP, own_reason, explanation, rule, used_by=uses))
-    return decisions
-
-
-def _grouped(target: Target, amis: Iterable[Ami], rule: str, facts: Facts, config: Config, now: datetime) -> list[Decision]:
-    """Decisions about the AMIs of one target and rule: map, filter, reduce."""
-    amis = list(amis)
-    known: dict[tuple[Group, ...], tuple[Group, ...]] = {}  # thousands of AMIs share a few groups: each is kept once
-    groups: dict[str, tuple[Group, ...]] = {}
-    kept: dict[str, tuple[Reason, str]] = {}
-    members: dict[Group, list[Ami]] = {}
-    for ami in amis:
-        found = groups_of(ami, config)
-        groups[ami.id] = known.setdefault(found, found)
-        uses = facts.usage.get((target.region, ami.id), ())
-        reason = keep_reason(RuleContext(ami, config, now, uses, found, (), facts.snapshots_of(target, ami)))
-        if reason is None:
-            for group in found:
-                members.setdefault(group, []).append(ami)
-            continue
-        kept[ami.id] = reason
-        if reason[0] == "not-selected":
-            groups[ami.id] = ()
-    labels = labels_of({group for found in groups.values() for group in found})
-    for group in sorted(members):  # one group that keeps an AMI is enough, and the first one is told
-        counted = [ami for ami in members[group] if quarantine_of(ami, 0, now).stage == "none"]
-        for id, reason in retained(counted, config, labels[group]).items():
-            kept.setdefault(id, reason)
-        if len(counted) < len(members[group]):
-            # A quarantined AMI takes no place; it is kept where, newer than another, it would have one.
-            for id, reason in retained(members[group], config, labels[group]).items():
-                if id not in {ami.id for ami in counted}:
-                    kept.setdefault(id, reason)
-    shown = {found: tuple(sorted(labels[group] for group in found)) for found in set(groups.values())}
-    decisions = []
-    for ami in amis:
-        uses = facts.usage.get((target.region, ami.id), ())
-        reason = kept.get(ami.id) or _shared_reason(target, ami, facts, config, now)
-        decision = Decision(target, ami, DELETE, "old", _why_old(ami, config), rule, shown[groups[ami.id]], uses)
-        decisions.append(_quarantined(decision.keep(*reason) if reason else decision, config, now))
-    return decisions
-
-
-def _why_old(ami: Ami, config: Config) -> str:
-    if ami.state in FAILED_STATES:
-        return f"Its creation failed (state {ami.state})."
-    if not config.newest_kept:
-        return "Unused, and not among those that are kept."
-    return f"Unused, and older than the {config.newest_kept} newest in its group."
-
-
-LEFT_IN_QUARANTINE: frozenset[Reason] = frozenset(
-    {"quarantined", "not-selected", "no-rule", "no-match", "no-tags", "over-limit", "no-recycle-bin"}
-)
-"""Reasons to keep an AMI that say nothing about whether somebody needs it: they do not end its quarantine."""
-
-
-def _quarantined(decision: Decision, config: Config, now: datetime) -> Decision:
-    """With --quarantine a deletion becomes a quarantine first, and a quarantine ends in a deletion or a release."""
-    days = config.quarantine
-    if days is None:
-        return decision
-    state = quarantine_of(decision.ami, days, now)
-    if state.stage in ("none", "enabled"):
-        if decision.action is not DELETE:
-            return decision
-        return replace(decision, action=QUARANTINE)
-    if decision.action is KEEP:
-        released = decision.reason not in LEFT_IN_QUARANTINE
-        return replace(decision, action=RELEASE if released else KEEP, until=state.until)
-    if state.stage == "restart":
-        why = "The time of its quarantine is unreadable or in the future, so the wait begins again."
-        return replace(decision, action=QUARANTINE, explanation=why)
-    if state.stage == "waiting":
-        why = f"In quarantine until {state.until:%Y-%m-%d}."
-        return replace(decision.keep("quarantined", why), until=state.until)
-    return replace(decision, until=state.until)
-
-
-def _listed_by_id(inventory: Inventory, facts: Facts, config: Config, now: datetime) -> list[Decision]:
-    """Decisions of one target about the AMIs that a person listed."""
-    target = inventory.target
-    rules = [rule for rule in NAMED_RULES if not (config.ignore_in_use and rule[0] == "in-use")]
-    listed = set(config.from_ids)
-    decisions = []
-    for ami in inventory.amis:
-        if ami.id not in listed:
-            continue
-        uses = facts.usage.get((target.region, ami.id), ())
-        shared = facts.shared.get((target, ami.id), ())
-        reason = keep_reason(RuleContext(ami, config, now, uses, (), shared, facts.snapshots_of(target, ami)), rules)
-        decision = Decision(target, ami, DELETE, "named", "Listed by id.", used_by=uses)
-        decisions.append(_quarantined(decision.keep(*reason) if reason else decision, config, now))
-    return decisions
-
-
-def _shared_reason(target: Target, ami: Ami, facts: Facts, config: Config, now: datetime) -> tuple[Reason, str] | None:
-    """Read only for what everything else would delete, so that it does not change who is among the N."""
-    shared = facts.shared.get((target, ami.id), ())
-    ctx = RuleContext(ami, config, now, shared_with=shared)
-    return keep_reason(ctx, [rule for rule in NAMED_RULES if rule[0] == "shared"])
-
-
 def _covered(decision: Decision, facts: Facts, config: Config, now: datetime) -> Decision:
-    """A deletion with the time until which it can be undone; kept where --require-recycle-bin asks for more."""
-    if decision.action is not DELETE:
-        return decision
+    """A deletion with the time until which it can be undone.  Where --require-recycle-bin asks for more the AMI is kept, and
+    not quarantined either: no later run would delete it."""
     rules = facts.bins.get(decision.target)
-    snapshots = facts.snapshots_of(decision.target, decision.ami)
-    until = restorable_until(decision.ami, snapshots, rules, now) if rules else None
+    if rules is None or not decision.candidate:
+        return decision
+    until = restorable_until(decision.ami, facts.snapshots_of(decision.target, decision.ami), rules, now)
     days = config.require_recycle_bin
-    if days is not None and rules is not None and (until is None or (until - now).days < days):
-        return decision.keep("no-recycle-bin", f"No Recycle Bin rule holds it for {days} days.")
-    return replace(decision, restorable_until=until)
+    if days is not None and (until is None or until - now < timedelta(days=days)):
+        return decision.keep("no-recycle-bin", f"Not retained in the Recycle Bin for {days} day{'' if days == 1 else 's'}.")
+    return replace(decision, restorable_until=until) if decision.action is DELETE else decision
+
+
+def _restricted(decisions: Iterable[Decision], allowed: Allowed) -> list[Decision]:
+    return [
+        decision
+        if decision.action is KEEP or allowed.get((decision.target, decision.ami.id)) == decision.action.name
+        else decision.keep("not-selected", "The confirmed plan does not change it.")
+        for decision in decisions
+    ]
 
 
 def _limited(decisions: list[Decision], limit: int | None) -> list[Decision]:
     """Of what would be deleted or quarantined, in all targets together, the oldest."""
-    candidates = [decision for decision in decisions if decision.candidate]
-    if limit is None or len(candidates) <= limit:
+    if limit is None:
         return decisions
-    order = {ami.id: place for place, ami in enumerate(reversed(newest_first(d.ami for d in candidates)))}
-    oldest = sorted(candidates, key=lambda decision: (order[decision.ami.id], decision.key))[:limit]
-    spared = {decision.key for decision in candidates} - {decision.key for decision in oldest}
-    why = f"--limit {limit} leaves it for the next run."
+    never = datetime.min.replace(tzinfo=UTC)
+    candidates = [decision for decision in decisions if decision.candidate]
+    candidates.sort(key=lambda decision: (decision.ami.created or never, decision.key))
+    spared = {decision.key for decision in candidates[limit:]}
+    why = f"Left for the next run (--limit {limit})."
     return [decision.keep("over-limit", why) if decision.key in spared else decision for decision in decisions]

@@ -14,16 +14,13 @@ from .config import Config
 from .errors import DeniedError, UnsupportedCallError
 from .models import Target, Use
 from .orphans import find_orphans, made_for
-from .plan import Facts, Plan, Usage, make_plan, restrict, to_resolve
+from .plan import Allowed, Facts, Plan, Usage, make_plan, to_resolve
 from .recycle_bin import BinRules
 from .result import Orphan
 
 ASK_SHARED_FIRST = 200
 """Up to so many AMIs, with whom each is shared is read before the prompt, one call per AMI; of more, while they are
 deleted."""
-
-Allowed = Mapping[tuple[Target, str], str]
-"""(Target, AMI id) to the name of the action that a confirmed plan has for it."""
 
 Warnings = tuple[tuple[Target, str], ...]
 """Each with the target where it holds."""
@@ -67,9 +64,7 @@ class Planner:
         resolved: set[tuple[Target, str]] = set()
         asked: set[tuple[Target, str]] = set()
         while True:
-            plan = make_plan(inventories, facts, config, self.clock.now())
-            if allowed is not None:
-                plan = restrict(plan, inventories, facts, allowed)
+            plan = make_plan(inventories, facts, config, self.clock.now(), allowed)
             unresolved = {(target, id) for target, ids in to_resolve(plan).items() for id in ids} - resolved
             if unresolved:
                 resolved |= unresolved
@@ -83,8 +78,9 @@ class Planner:
                 snapshots = self.scanner.snapshots((locations[target], id) for target, id in sorted(ids))
                 facts = replace(facts, usage=_usage(uses), snapshots={**facts.snapshots, **snapshots})
                 continue
-            unread = {decision.target for decision in plan.removals} - facts.bins.keys()
-            if unread and (config.require_recycle_bin is not None or allowed is None):
+            required = config.require_recycle_bin is not None
+            unread = {d.target for d in (plan.candidates if required else plan.removals)} - facts.bins.keys()
+            if unread and (required or allowed is None):
                 bins, told = self._bins([locations[target] for target in sorted(unread)])
                 warnings += told
                 facts = replace(facts, bins={**facts.bins, **bins})

@@ -20,8 +20,8 @@ DISABLED = "disabled"
 @dataclass(frozen=True, slots=True)
 class Quarantine:
     """`none`: the AMI has nothing to do with quarantine.  `enabled`: it has the tag and is not disabled, so a person
-    enabled it.  `restart`: its time is unreadable or in the future.  `waiting` and `over`: it is disabled since `since`,
-    and the days end at `until`."""
+    enabled it.  `restart`: its time is unreadable or in the future.  `waiting` and `over`: it has been disabled since
+    `since`, and the days end at `until`."""
 
     stage: Literal["none", "enabled", "restart", "waiting", "over"]
     since: datetime | None = None
@@ -29,25 +29,34 @@ class Quarantine:
 
 
 def quarantine_of(ami: Ami, days: int, now: datetime) -> Quarantine:
-    """The quarantine of an AMI at the time `now`; `days` are full 24 hours."""
-    text = dict(ami.tags).get(QUARANTINE_TAG)
-    if text is None:
+    """The quarantine of an AMI at the time `now` (aware); `days` are full 24 hours."""
+    values = [value for key, value in ami.tags if key == QUARANTINE_TAG]
+    if not values:
         return Quarantine("none")
     if ami.state != DISABLED:
         return Quarantine("enabled")
-    since = parse_since(text)
+    since = parse_since(values[-1])
     if since is None or since > now:
         return Quarantine("restart")
-    until = since + timedelta(days=days)
+    until = quarantine_end(since, days)
     return Quarantine("over" if now >= until else "waiting", since, until)
+
+
+def quarantine_end(since: datetime, days: int) -> datetime:
+    """When a quarantine that began at `since` ends, in UTC: the last moment that there is, if it would be later."""
+    try:
+        return since.astimezone(UTC) + timedelta(days=days)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def parse_since(text: str) -> datetime | None:
     """The time in the tag, or None where it is not one that this tool writes."""
     try:
-        return datetime.strptime(text, FORMAT).replace(tzinfo=UTC)
+        since = datetime.strptime(text, FORMAT).replace(tzinfo=UTC)
     except ValueError:
         return None
+    return since if format_since(since) == text else None
 
 
 def format_since(now: datetime) -> str:

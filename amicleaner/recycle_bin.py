@@ -17,8 +17,12 @@ Tags = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class RetentionRule:
-    """A rule as `rbin:GetRule` tells it.  `tags`: one of them is enough (none: every resource of the Region, unless it has
-    one of `excluded`).  A tag without a value (None) matches by its key."""
+    """A rule as `rbin:GetRule` tells it; `days` is its `RetentionPeriod`, `available` its `Status`.
+
+    With `tags` it retains resources that have one of them; without, all of the Region's but those that have one of
+    `excluded`. AWS documents pairs, but `ResourceTagValue` may be missing (None).  Both readings of such a tag are
+    possible, so it counts as the one that retains less: in `tags` it is the empty value, in `excluded` it is every value.
+    """
 
     days: int
     available: bool
@@ -27,10 +31,12 @@ class RetentionRule:
 
     def matches(self, tags: Iterable[tuple[str, str]]) -> bool:
         """Whether it retains a resource with these tags."""
-        own = list(tags)
-        if not self.available or _any(own, self.excluded):
+        if not self.available:
             return False
-        return not self.tags or _any(own, self.tags)
+        own = set(tags)
+        if any((key, value) in own or (value is None and key in dict(own)) for key, value in self.excluded):
+            return False
+        return not self.tags or any((key, value or "") in own for key, value in self.tags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +50,14 @@ class BinRules:
 def restorable_until(ami: Ami, snapshots: Sequence[Snapshot], rules: BinRules, now: datetime) -> datetime | None:
     """Until when an AMI deleted `now` could be restored with all its snapshots; None: not at all, or not known.
 
-    Without EBS snapshots (instance store) nothing is retained.  A snapshot that was not looked up counts as not retained.
+    An AMI without EBS snapshots (instance store) is not retained.  A snapshot that was not looked up counts as not retained.
     """
-    if not ami.snapshots or {snapshot.id for snapshot in ami.snapshots} - {snapshot.id for snapshot in snapshots}:
+    known = {snapshot.id: snapshot.tags for snapshot in snapshots}
+    if not ami.snapshots or any(block.id not in known for block in ami.snapshots):
         return None
-    days = [_days(rules.amis, ami.tags), *(_days(rules.snapshots, snapshot.tags) for snapshot in snapshots)]
-    return now + timedelta(days=min(days)) if min(days) > 0 else None
+    days = min(_days(rules.amis, ami.tags), *(_days(rules.snapshots, known[block.id]) for block in ami.snapshots))
+    return now + timedelta(days=days) if days > 0 else None
 
 
 def _days(rules: Iterable[RetentionRule], tags: Tags) -> int:
     return max((rule.days for rule in rules if rule.matches(tags)), default=0)
-
-
-def _any(tags: Sequence[tuple[str, str]], wanted: Iterable[tuple[str, str | None]]) -> bool:
-    return any(key == own and value in (None, held) for key, value in wanted for own, held in tags)

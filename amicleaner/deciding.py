@@ -1,0 +1,177 @@
+"""Decides about each AMI of one target: map, filter, reduce, and where it stands in its quarantine.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import get_args
+
+from .actions import DELETE, KEEP, QUARANTINE, RELEASE
+from .config import Config
+from .decision import Decision, Facts
+from .filters import NAMED_RULES, OWN_RULES, RuleContext, is_selected, keep_reason, shared
+from .mapper import Group, groups_of, labels_of
+from .models import FAILED_STATES, Ami, Inventory, Reason, Target
+from .quarantine import quarantine_end, quarantine_of
+from .reducer import retained
+
+LEFT_IN_QUARANTINE: frozenset[Reason] = frozenset(
+    {"quarantined", "not-selected", "no-rule", "no-match", "no-tags", "over-limit", "no-recycle-bin"}
+)
+"""Reasons to keep an AMI that say nothing about whether somebody needs it: they do not end its quarantine."""
+
+_ORDER = {reason: place for place, reason in enumerate(get_args(Reason))}
+
+
+def decide_by_rules(inventory: Inventory, facts: Facts, config: Config, now: datetime) -> list[Decision]:
+    """Decisions of one target: by the configuration file's rules, the first that selects an AMI, or without rules as one."""
+    target = inventory.target
+    if not config.rules:
+        return _grouped(target, inventory.amis, "", facts, config, now)
+    decisions: list[Decision] = []
+    remaining = list(inventory.amis)
+    for rule in config.rules:
+        own = config.for_rule(rule)
+        selected = [ami for ami in remaining if is_selected(ami, own)]
+        remaining = [ami for ami in remaining if not is_selected(ami, own)]
+        if not config.rule or rule.name in config.rule:
+            decisions += _grouped(target, selected, rule.name, facts, own, now)
+        else:
+            why = f"Belongs to rule {rule.name}, which --rule leaves out."
+            decisions += _all_kept(target, selected, rule.name, ("not-selected", why), facts, own, now)
+    why = "No rule of the configuration file selects it."
+    return decisions + _all_kept(target, remaining, "", ("no-rule", why), facts, config, now)
+
+
+def decide_by_id(inventory: Inventory, facts: Facts, config: Config, now: datetime) -> list[Decision]:
+    """Decisions of one target about the AMIs that a person listed."""
+    rules = [rule for rule in NAMED_RULES if not (config.ignore_in_use and rule[0] == "in-use")]
+    listed = set(config.from_ids)
+    decisions = []
+    for ami in inventory.amis:
+        if ami.id in listed:
+            ctx = _context(inventory.target, ami, facts, config, now)
+            ctx = replace(ctx, shared_with=facts.shared.get((inventory.target, ami.id), ()))
+            decision = Decision(inventory.target, ami, DELETE, "named", "Listed by id.", used_by=tuple(ctx.uses))
+            reason = keep_reason(ctx, rules)
+            decisions.append(_through_quarantine(decision.keep(*reason) if reason else decision, config, now))
+    return decisions
+
+
+def _context(
+    target: Target, ami: Ami, facts: Facts, config: Config, now: datetime, groups: tuple[Group, ...] = ()
+) -> RuleContext:
+    uses = facts.usage.get((target.region, ami.id), ())
+    return RuleContext(ami, config, now, uses, groups, snapshots=facts.snapshots_of(target, ami))
+
+
+def _all_kept(
+    target: Target,
+    amis: Iterable[Ami],
+    rule: str,
+    reason: tuple[Reason, str],
+    facts: Facts,
+    config: Config,
+    now: datetime,
+) -> list[Decision]:
+    """Decisions about AMIs that nothing selects: kept, for a reason of their own where they have one."""
+    decisions = []
+    for ami in amis:
+        ctx = _context(target, ami, facts, config, now)
+        own = keep_reason(ctx, OWN_RULES) or reason
+        decision = Decision(target, ami, KEEP, *own, rule, used_by=tuple(ctx.uses))
+        decisions.append(_through_quarantine(decision, config, now))
+    return decisions
+
+
+def _grouped(target: Target, amis: Iterable[Ami], rule: str, facts: Facts, config: Config, now: datetime) -> list[Decision]:
+    """Decisions about the AMIs of one target and rule."""
+    contexts: list[RuleContext] = []
+    kept: dict[str, tuple[Reason, str]] = {}
+    members: dict[Group, list[Ami]] = {}
+    known: dict[tuple[Group, ...], tuple[Group, ...]] = {}  # thousands of AMIs share a few groups: each is kept once
+    for ami in amis:
+        groups = groups_of(ami, config)
+        ctx = _context(target, ami, facts, config, now, known.setdefault(groups, groups))
+        reason = keep_reason(ctx)
+        if reason is None:
+            for group in groups:
+                members.setdefault(group, []).append(ami)
+        else:
+            kept[ami.id] = reason
+            if reason[0] == "not-selected":
+                ctx = replace(ctx, groups=())
+        contexts.append(ctx)
+    labels = labels_of({group for ctx in contexts for group in ctx.groups})
+    for group in sorted(members, key=lambda group: labels[group]):
+        for id, reason in _kept_in_group(members[group], config, labels[group], now).items():
+            # One group that keeps an AMI is enough; of several reasons the first by their order is told, then by label.
+            if id not in kept or _ORDER[reason[0]] < _ORDER[kept[id][0]]:
+                kept[id] = reason
+    shown = {groups: tuple(sorted(labels[group] for group in groups)) for groups in {ctx.groups for ctx in contexts}}
+    why = _why_old(config)
+    decisions = []
+    for ctx in contexts:
+        explanation = f"Creation failed (state {ctx.ami.state})." if ctx.ami.state in FAILED_STATES else why
+        decision = Decision(target, ctx.ami, DELETE, "old", explanation, rule, shown[ctx.groups], tuple(ctx.uses))
+        # Whom an AMI is shared with is read only of what everything else would delete: it must not change who is among the
+        # N.
+        shared_with = facts.shared.get((target, ctx.ami.id), ())
+        reason = kept.get(ctx.ami.id) or keep_reason(replace(ctx, shared_with=shared_with), [("shared", shared)])
+        decisions.append(_through_quarantine(decision.keep(*reason) if reason else decision, config, now))
+    return decisions
+
+
+def _kept_in_group(amis: Iterable[Ami], config: Config, label: str, now: datetime) -> dict[str, tuple[Reason, str]]:
+    """What a group keeps.  An AMI in quarantine takes no place, but it is kept where it would have one if it were
+    enabled."""
+    amis = list(amis)
+    counted = [ami for ami in amis if quarantine_of(ami, 0, now).stage == "none"]
+    kept = retained(counted, config, label)
+    if len(counted) < len(amis):
+        ids = {ami.id for ami in counted}
+        kept |= {id: reason for id, reason in retained(amis, config, label).items() if id not in ids}
+    return kept
+
+
+def _why_old(config: Config) -> str:
+    numbers = [
+        f"{number} {word}"
+        for number, word in (
+            (config.newest_kept, "newest"),
+            (config.keep_daily, "daily"),
+            (config.keep_weekly, "weekly"),
+            (config.keep_monthly, "monthly"),
+            (config.keep_yearly, "yearly"),
+        )
+        if number
+    ]
+    if not numbers:
+        return "Unused, and its group keeps no AMIs (--keep-previous 0)."
+    if len(numbers) == 1 and config.newest_kept:
+        return f"Unused, and older than the {config.newest_kept} newest in its group."
+    return f"Unused, and not among the AMIs that its group keeps ({', '.join(numbers)})."
+
+
+def _through_quarantine(decision: Decision, config: Config, now: datetime) -> Decision:
+    """With --quarantine a deletion becomes a quarantine first, and a quarantine ends in a deletion or a release."""
+    days = config.quarantine
+    if days is None:
+        return decision
+    found = quarantine_of(decision.ami, days, now)
+    if found.stage in ("none", "enabled"):
+        return _to_quarantine(decision, days, now) if decision.action is DELETE else decision
+    if decision.action is KEEP:
+        action = KEEP if decision.reason in LEFT_IN_QUARANTINE else RELEASE
+        return replace(decision, action=action, until=found.until)
+    if found.stage == "restart":
+        why = "The time of its quarantine is unreadable or in the future, so the wait begins again."
+        return replace(_to_quarantine(decision, days, now), explanation=why)
+    if found.stage == "waiting":
+        return replace(decision.keep("quarantined", f"In quarantine until {found.until:%Y-%m-%d}."), until=found.until)
+    return replace(decision, until=found.until)
+
+
+def _to_quarantine(decision: Decision, days: int, now: datetime) -> Decision:
+    return replace(decision, action=QUARANTINE, until=quarantine_end(now, days))
