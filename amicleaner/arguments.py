@@ -1,0 +1,88 @@
+"""The words of a command line: which are options, which are their values, and which are mistakes.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .config import AMI_ID, BY_FLAG
+from .errors import UsageError
+from .options import OWN, Option, nearest
+
+BARE = "\0"
+"""The value of an option that was given without one; no argument of a process can contain it."""
+
+_SEE_HELP = "Run 'amicleaner --help' for all options."
+
+
+def one_value_per_flag(words: Sequence[str]) -> Iterator[str]:
+    """The words with a flag for each value, `--region A B` as `--region=A --region=B`, for parsers that know one form only.
+
+    A word that starts with a dash is never a value, a negative number aside: a swallowed --dry-run would delete AMIs.
+    Raises UsageError for a word that is no option and no value."""
+    rest = list(words)
+    before: str | None = None
+    while rest:
+        word = rest.pop(0)
+        flag, equals, value = word.partition("=")
+        option = BY_FLAG.get(flag) if word.startswith("--") else BY_FLAG.get(word)
+        if word == "--" and not rest:
+            return
+        if not word.startswith("-") or word in ("-", "--"):
+            raise _unexpected(rest[0] if word == "--" else word, before)
+        if not word.startswith("--"):
+            _check_short(word)
+            yield word
+        elif option is None and flag not in OWN:
+            raise UsageError(f"Unknown option {flag!r}.", hint=_meant(flag))
+        elif option is None or option.kind == "flag":
+            if equals:
+                raise UsageError(f"{flag} takes no value.")
+            yield word
+        elif equals:
+            yield f"{flag}={value}"
+        else:
+            yield from (f"{flag}={value}" for value in _take_values(option, flag, rest))
+        before = flag
+
+
+def _take_values(option: Option, flag: str, rest: list[str]) -> list[str]:
+    """The values of an option, taken off the front of the remaining words."""
+    values: list[str] = []
+    while rest and _is_value(option, rest[0]) and not (values and option.kind != "strings"):
+        values.append(rest.pop(0))
+    if values:
+        return values
+    if option.bare is not None:
+        return [BARE]
+    hint = (
+        f"Write a value that starts with a dash as {flag}={rest[0]}" if rest and option.kind in ("string", "strings") else ""
+    )
+    raise UsageError(f"{flag} requires a {'number' if option.kind in ('integer', 'number') else 'value'}.", hint=hint)
+
+
+def _is_value(option: Option, word: str) -> bool:
+    if option.kind in ("integer", "number") and word[1:2].isdigit():
+        return True
+    return not word.startswith("-") or (word == "-" and option.dash)
+
+
+def _check_short(word: str) -> None:
+    """Short options may be joined: `-fq`."""
+    if any(f"-{letter}" not in BY_FLAG and f"-{letter}" not in OWN for letter in word[1:]):
+        raise UsageError(f"Unknown option {word!r}.", hint=_meant(f"-{word}"))
+
+
+def _unexpected(word: str, before: str | None) -> UsageError:
+    """A word that is neither an option nor the value of one; `before` is the last option before it."""
+    if AMI_ID.fullmatch(word):
+        return UsageError(f"Unexpected argument {word!r}.", hint=f"To see everything known about this AMI: --explain {word}")
+    if before is None and not word.startswith("-"):
+        return UsageError(f"amicleaner has no subcommands: {word!r}.", hint=_meant(f"--{word}"))
+    option = BY_FLAG.get(before or "")
+    takes = "takes no value" if option is None or option.kind == "flag" else "takes one value"
+    return UsageError(f"Unexpected argument {word!r}.", hint=f"{before} {takes}." if before else _SEE_HELP)
+
+
+def _meant(flag: str) -> str:
+    near = nearest(flag, [flag for flag in (*BY_FLAG, *OWN) if flag.startswith("--")])
+    return f"Did you mean {near}?" if near else _SEE_HELP
