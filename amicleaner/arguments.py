@@ -24,16 +24,14 @@ def one_value_per_flag(words: Sequence[str]) -> Iterator[str]:
     while rest:
         word = rest.pop(0)
         flag, equals, value = word.partition("=")
-        option = BY_FLAG.get(flag) if word.startswith("--") else BY_FLAG.get(word)
+        option = BY_FLAG.get(flag)
         if word == "--" and not rest:
             return
         if not word.startswith("-") or word in ("-", "--"):
             raise _unexpected(rest[0] if word == "--" else word, before)
-        if not word.startswith("--"):
-            _check_short(word)
+        if option is None and flag not in OWN:
+            _check_joined(word)
             yield word
-        elif option is None and flag not in OWN:
-            raise UsageError(f"Unknown option {flag!r}.", hint=_meant(flag))
         elif option is None or option.kind == "flag":
             if equals:
                 raise UsageError(f"{flag} takes no value.")
@@ -54,10 +52,10 @@ def _take_values(option: Option, flag: str, rest: list[str]) -> list[str]:
         return values
     if option.bare is not None:
         return [BARE]
-    hint = (
-        f"Write a value that starts with a dash as {flag}={rest[0]}" if rest and option.kind in ("string", "strings") else ""
-    )
-    raise UsageError(f"{flag} requires a {'number' if option.kind in ('integer', 'number') else 'value'}.", hint=hint)
+    if option.kind in ("integer", "number"):
+        raise UsageError(f"{flag} requires a number.")
+    hint = f"If the value starts with a dash, write {flag}={rest[0]}" if rest else ""
+    raise UsageError(f"{flag} requires a value.", hint=hint)
 
 
 def _is_value(option: Option, word: str) -> bool:
@@ -66,10 +64,15 @@ def _is_value(option: Option, word: str) -> bool:
     return not word.startswith("-") or (word == "-" and option.dash)
 
 
-def _check_short(word: str) -> None:
-    """Short options may be joined: `-fq`."""
-    if any(f"-{letter}" not in BY_FLAG and f"-{letter}" not in OWN for letter in word[1:]):
-        raise UsageError(f"Unknown option {word!r}.", hint=_meant(f"-{word}"))
+def _check_joined(word: str) -> None:
+    """Short flags may be joined, `-fq`; anything else is a mistake."""
+    if word.startswith("--"):
+        flag = word.partition("=")[0]
+        raise UsageError(f"Unknown option {flag!r}.", hint=_meant(flag))
+    for letter in word[1:]:
+        option = BY_FLAG.get(f"-{letter}")
+        if f"-{letter}" not in OWN and (option is None or option.kind != "flag"):
+            raise UsageError(f"Unknown option {word!r}.", hint=_meant(f"-{word}"))
 
 
 def _unexpected(word: str, before: str | None) -> UsageError:
@@ -77,12 +80,13 @@ def _unexpected(word: str, before: str | None) -> UsageError:
     if AMI_ID.fullmatch(word):
         return UsageError(f"Unexpected argument {word!r}.", hint=f"To see everything known about this AMI: --explain {word}")
     if before is None and not word.startswith("-"):
-        return UsageError(f"amicleaner has no subcommands: {word!r}.", hint=_meant(f"--{word}"))
+        hint = _meant(f"--{word}", otherwise="To see what would be deleted: amicleaner --dry-run")
+        return UsageError(f"amicleaner has no subcommands: {word!r}.", hint=hint)
     option = BY_FLAG.get(before or "")
     takes = "takes no value" if option is None or option.kind == "flag" else "takes one value"
     return UsageError(f"Unexpected argument {word!r}.", hint=f"{before} {takes}." if before else _SEE_HELP)
 
 
-def _meant(flag: str) -> str:
+def _meant(flag: str, otherwise: str = _SEE_HELP) -> str:
     near = nearest(flag, [flag for flag in (*BY_FLAG, *OWN) if flag.startswith("--")])
-    return f"Did you mean {near}?" if near else _SEE_HELP
+    return f"Did you mean {near}?" if near else otherwise

@@ -65,7 +65,7 @@ class Config:
     # fmt: off
     mapping_key: str = option(
         "tags", GROUPING,
-        "Group AMIs by tags, by substrings of their names (name), by their names without versions, dates and hashes (family), "
+        "Group AMIs by tags, by substrings of their names (name), by their names without dates, versions and hashes (family) "
         "or by regular expressions (pattern). Also requires --mapping-values, except for family.",
         shown="tags", choices=("name", "tags", "family", "pattern"), **_CHOICE)
     mapping_values: tuple[str, ...] = option(
@@ -130,8 +130,8 @@ class Config:
         None, PREVIEW, "Apply a saved plan. AMIs that have come into use since are kept.", metavar="FILE", file=True,
         with_apply_plan=True, **_DANGEROUS)
     demo: str | None = option(
-        None, PREVIEW, "Use a simulated account instead of AWS. --demo tour shows a larger one.", choices=("article", "tour"),
-        bare="article", **_ACCESS)
+        None, PREVIEW, "Use a simulated account instead of AWS. --demo tour shows a larger one.",
+        choices=("article", "tour"), bare="article", **_ACCESS)
 
     force_delete: bool = option(
         False, DELETION, "Don't prompt for confirmation.", aliases=("-f", "-y", "--yes"), with_apply_plan=True, **_DANGEROUS)
@@ -143,7 +143,8 @@ class Config:
     check_orphans: bool = option(
         False, DELETION, "First find orphaned snapshots, show them, prompt, and delete them.")
     limit: int | None = option(
-        None, DELETION, "Delete at most the N oldest AMIs; keep the rest for the next run.", metavar="N", minimum=0, **_LIMIT)
+        None, DELETION, "Delete at most the N oldest AMIs; keep the rest for the next run.", metavar="N", minimum=0,
+        **_LIMIT)
     max_deletions: int | None = option(
         None, DELETION, "Abort if the plan would delete more than N AMIs (or N orphaned snapshots).", metavar="N", minimum=0,
         **_LIMIT)
@@ -160,8 +161,8 @@ class Config:
         None, UNDO, "Disable AMIs first; delete them in a later run once this many days have passed.", metavar="DAYS",
         minimum=1, in_plan=True)
     require_recycle_bin: int | None = option(
-        None, UNDO, "Keep AMIs that the Recycle Bin would not retain for at least this many days.", metavar="DAYS", minimum=1,
-        maximum=365, in_plan=True)
+        None, UNDO, "Keep AMIs that the Recycle Bin would not retain for at least this many days.", metavar="DAYS",
+        minimum=1, maximum=365, in_plan=True)
     restore: tuple[str, ...] = option(
         (), UNDO, "Restore these AMIs, or everything in an audit log, and exit.", metavar="AMI|FILE", file=True,
         with_restore=True, **_DANGEROUS)
@@ -218,16 +219,16 @@ class Config:
     """The `[[rule]]` tables of the configuration file, in their order."""
 
     def __post_init__(self) -> None:
-        for option in OPTIONS:
-            value = getattr(self, option.name)
-            if option.kind == "strings" and value is not None:
+        for known in OPTIONS:
+            value = getattr(self, known.name)
+            if known.kind == "strings" and value is not None:
                 # A value given twice is one value; the order is the user's.
                 value = tuple(dict.fromkeys([value] if isinstance(value, str) else value))
-                object.__setattr__(self, option.name, value)
-            option.check(value)
+                object.__setattr__(self, known.name, value)
+            known.check(value)
         _check_mapping(self)
         _check_rules(self)
-        changed = {option.name for option in OPTIONS if getattr(self, option.name) != option.default}
+        changed = {known.name for known in OPTIONS if getattr(self, known.name) != known.default}
         check_combination(self, changed)
 
     @property
@@ -237,7 +238,7 @@ class Config:
 
     @property
     def newest_kept(self) -> int:
-        """How many AMIs of each group are kept for being the newest: none where only days, weeks, months or years are kept."""
+        """How many AMIs of each group are kept as the newest: none if --keep-daily to --keep-yearly decide alone."""
         if self.keep_previous is not None:
             return self.keep_previous
         return 0 if any((self.keep_daily, self.keep_weekly, self.keep_monthly, self.keep_yearly)) else KEEP_PREVIOUS

@@ -90,8 +90,8 @@ _LIMITS = {
 def describe(error: BaseException) -> str:
     """What happened and, on a line of its own, how to fix it.
 
-    What the system ran out of (files, memory, threads) is named, whatever it made fail; an OSError that nobody expected is the
-    output's; any other exception that is not expected is a bug of this program."""
+    A limit of the system (files, memory, threads) is named, whatever failed because of it.  Any other OSError comes from
+    writing the output; any other unexpected exception is a bug of this program."""
     limit = _limit(error)
     if limit is not None:
         message, hint = limit
@@ -106,7 +106,7 @@ def describe(error: BaseException) -> str:
 
 
 def _limit(error: BaseException | None) -> tuple[str, str] | None:
-    """The entry of `_LIMITS` for an error, or for one that led to it: a connection fails, too, where no file can be opened."""
+    """The entry of `_LIMITS` for an error or what caused it: without a free file no connection can be made."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
