@@ -80,13 +80,14 @@ def _unexpected(word: str, before: str | None) -> UsageError:
     if AMI_ID.fullmatch(word):
         return UsageError(f"Unexpected argument {word!r}.", hint=f"To see everything known about this AMI: --explain {word}")
     if before is None and not word.startswith("-"):
-        hint = _meant(f"--{word}", otherwise="To see what would be deleted: amicleaner --dry-run")
+        flags = [flag for flag in (*BY_FLAG, *OWN) if flag.startswith(f"--{word}")]
+        hint = f"Did you mean {flags[0]}?" if flags and word else "To see what would be deleted: amicleaner --dry-run"
         return UsageError(f"amicleaner has no subcommands: {word!r}.", hint=hint)
     option = BY_FLAG.get(before or "")
     takes = "takes no value" if option is None or option.kind == "flag" else "takes one value"
     return UsageError(f"Unexpected argument {word!r}.", hint=f"{before} {takes}." if before else _SEE_HELP)
 
 
-def _meant(flag: str, otherwise: str = _SEE_HELP) -> str:
+def _meant(flag: str) -> str:
     near = nearest(flag, [flag for flag in (*BY_FLAG, *OWN) if flag.startswith("--")])
-    return f"Did you mean {near}?" if near else otherwise
+    return f"Did you mean {near}?" if near else _SEE_HELP

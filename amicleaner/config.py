@@ -65,7 +65,7 @@ class Config:
     # fmt: off
     mapping_key: str = option(
         "tags", GROUPING,
-        "Group AMIs by tags, by substrings of their names (name), by their names without dates, versions and hashes (family) "
+        "Group AMIs by tags, by substrings of their names (name), by their names without dates, versions, hashes (family) "
         "or by regular expressions (pattern). Also requires --mapping-values, except for family.",
         shown="tags", choices=("name", "tags", "family", "pattern"), **_CHOICE)
     mapping_values: tuple[str, ...] = option(
