@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, fields, replace
 from typing import Any
@@ -227,9 +228,9 @@ class Config:
                 object.__setattr__(self, known.name, value)
             known.check(value)
         _check_mapping(self)
-        _check_rules(self)
         changed = {known.name for known in OPTIONS if getattr(self, known.name) != known.default}
         check_combination(self, changed)
+        _check_rules(self)
 
     @property
     def deletes(self) -> bool:
@@ -324,7 +325,8 @@ def _check_mapping(config: Config) -> None:
         raise UsageError("--mapping-values requires at least one value.")
     for pattern in config.mapping_values if config.mapping_key == "pattern" else ():
         try:
-            re.compile(pattern)
+            with warnings.catch_warnings(action="ignore", category=FutureWarning):
+                re.compile(pattern)
         except (re.error, RecursionError, OverflowError) as error:
             raise UsageError(f"--mapping-values: {pattern!r} is not a regular expression: {error}.") from error
 
