@@ -1,6 +1,6 @@
 """What a shell may offer after the words that were typed so far.  Knows no click: `cli.py` hands it to click's completion.
 
-What an option takes is known by the word that stands for it in the help: `FILE`, `R` (a Region), `P` (a profile).
+The placeholder of an option in the help tells what it takes: `R` is a Region, `P` a profile.
 """
 
 from __future__ import annotations
@@ -11,17 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from .config import OPTIONS
-from .options import Option
-
-_VERSION, _HELP = "Print the version and exit.", "Show this message and exit."
-
-OWN = {"-v": _VERSION, "--version": _VERSION, "-h": _HELP, "--help": _HELP}
-"""Options that are click's own, with their help; they stand in no table."""
+from .options import OWN, Option
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A word to go on with; `file` is for the shell to look up itself, and `text` what stands there already."""
+    """A word to offer.  For `file` the shell looks up files itself, and `text` is what was typed."""
 
     text: str
     help: str = ""
@@ -29,27 +24,27 @@ class Suggestion:
 
 
 def suggest(words: Sequence[str], incomplete: str) -> list[Suggestion]:
-    """What may stand in the place of `incomplete`, of which a beginning or nothing was typed, behind `words`."""
+    """What `incomplete`, the beginning of a word or an empty string, may become after `words`."""
     said = _joined(words)
     if "--" in said:
         return []
     flag, equals, value = incomplete.partition("=")
     last = said[-1] if said else ""
     if incomplete == "=" or (last.startswith("--") and last.endswith("=")):
-        # bash took the word apart, and puts back what stands before the `=` itself.
+        # bash splits the word at the `=`, and keeps what is before it.
         return _values(_FLAGS.get(last.rstrip("=")), (), value if incomplete == "=" else incomplete)
     if equals and flag in _FLAGS:
         found = _values(_FLAGS[flag], (), value)
         return [replace(suggestion, text=f"{flag}={suggestion.text}") for suggestion in found]
     option, taken = _open(said)
-    if option is not None and not taken:
+    if option is not None and option.bare is None and not taken:
         return [] if incomplete.startswith("-") else _values(option, (), incomplete)
     further = [] if incomplete.startswith("-") else _values(option, taken, incomplete)
     return further or _flags(said, incomplete)
 
 
 def _joined(words: Iterable[str]) -> list[str]:
-    """bash takes `--output=json` for three words."""
+    """The words as they were typed: bash splits `--output=json` into three."""
     said: list[str] = []
     for word in words:
         if said and said[-1].startswith("--") and (word == "=" or said[-1].endswith("=")):
@@ -60,7 +55,7 @@ def _joined(words: Iterable[str]) -> list[str]:
 
 
 def _open(said: Sequence[str]) -> tuple[Option | None, tuple[str, ...]]:
-    """The option that takes the next word, and the values that it has already."""
+    """The option that may take the next word, and the values that it has already."""
     option: Option | None = None
     taken: tuple[str, ...] = ()
     for word in said:
@@ -68,7 +63,7 @@ def _open(said: Sequence[str]) -> tuple[Option | None, tuple[str, ...]]:
             option, taken = _FLAGS.get(word), ()
         else:
             taken = (*taken, word)
-        # A word later, all but lists are full; a flag is so at once.
+        # A flag takes no value, any other option but a list takes one.
         if option is not None and (option.kind == "flag" or (taken and option.kind != "strings")):
             option, taken = None, ()
     return option, taken
@@ -81,14 +76,14 @@ def _values(option: Option | None, taken: Sequence[str], incomplete: str) -> lis
         return [Suggestion(incomplete, kind="file")]
     values: Iterable[str] = option.choices
     if option.metavar in _FOUND:
-        # Whatever is wrong with the AWS configuration is told by a run, not between two keys.
+        # A run reports what is wrong with the AWS configuration; completion must not.
         with suppress(Exception):
             values = _FOUND[option.metavar]()
     return [Suggestion(value) for value in values if value.startswith(incomplete) and value not in taken]
 
 
 def _flags(said: Sequence[str], incomplete: str) -> list[Suggestion]:
-    """Options that were not said, and those that may be said again."""
+    """Options that are not on the line yet, and those that may be repeated."""
     shown = [option for option in OPTIONS if option.kind == "strings" or not {*option.flags} & {*said}]
     flags = {flag: option.help for option in shown for flag in option.flags} | OWN
     return [

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, fields, replace
 from typing import Any
@@ -21,6 +21,7 @@ from .options import (
     RETENTION,
     SETTINGS,
     UNDO,
+    Form,
     Option,
     kind_of,
     option,
@@ -33,9 +34,18 @@ ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::([0-9]{12}):role/\S+")
 KEEP_PREVIOUS = 4
 """AMIs kept in each group where no option says anything else."""
 
-_GROUP = {"selects": True, "in_rule": True, "in_plan": True}
-_LIMIT = {"in_plan": True, "with_apply_plan": True}
-_ACCESS = {"with_apply_plan": True, "with_restore": True}
+_IDS = Form(AMI_ID, "an AMI id", "ami-0123456789abcdef0")
+_ACCOUNT = Form(ACCOUNT_ID, "an account id, which has twelve digits", "123456789012")
+_ROLE = Form(ROLE_ARN, "the ARN of a role", "arn:aws:iam::123456789012:role/cleaner")
+_ROLE_NAME = Form(re.compile(r"[^:]+"), "the name of a role", "cleaner, which has the same name in every account")
+_REGION = Form(re.compile(r"[^,]+"), "a Region or a pattern", "eu-west-1, or 'eu-*'")
+_TAG = Form(re.compile(r".+=.*", re.DOTALL), "a tag with its value", "environment=dev")
+
+_CHOICE: Mapping[str, Any] = {"selects": True, "in_rule": True, "in_plan": True}
+_LIMIT: Mapping[str, Any] = {"in_plan": True, "with_apply_plan": True}
+_ACCESS: Mapping[str, Any] = {"with_apply_plan": True, "with_restore": True}
+_DANGEROUS: Mapping[str, Any] = {"command_line_only": True, "in_file": False, "in_environment": False}
+_EXITS: Mapping[str, Any] = {"in_file": False, "in_environment": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,81 +65,87 @@ class Config:
 
     # fmt: off
     mapping_key: str = option(
-        "tags", GROUPING, "How AMIs are grouped. Also requires --mapping-values, except for family.",
-        shown="tags", choices=("name", "tags", "family", "pattern"), **_GROUP)
+        "tags", GROUPING,
+        "Group AMIs by tags, by substrings of their names (name), by their names without dates, versions, hashes (family) "
+        "or by regular expressions (pattern). Also requires --mapping-values, except for family.",
+        shown="tags", choices=("name", "tags", "family", "pattern"), **_CHOICE)
     mapping_values: tuple[str, ...] = option(
-        ("environment", "role"), GROUPING, "Tag keys, substrings of names, or regular expressions for pattern.",
-        shown="environment role", metavar="V", **_GROUP)
+        ("environment", "role"), GROUPING, "Tag keys; substrings of names; regular expressions for pattern.",
+        shown="environment role", metavar="V", **_CHOICE)
     excluded_mapping_values: tuple[str, ...] = option(
-        (), GROUPING, "Keep AMIs whose grouped tag values (or whose name) contain one of these.", metavar="V", **_GROUP)
+        (), GROUPING, "Keep AMIs whose grouped tag values (or, by name, whose name) contain one of these.", metavar="V",
+        **_CHOICE)
     include_untagged: bool = option(
-        False, GROUPING, "Clean up AMIs that have none of the grouping tags, as one group.", **_GROUP)
+        False, GROUPING, "Clean up AMIs that have none of the grouping tags, as one group.", **_CHOICE)
 
     only_tag: tuple[str, ...] = option(
-        (), FILTERS, "Only consider AMIs that have all of these tags.", metavar="KEY=VALUE", **_GROUP)
+        (), FILTERS, "Only consider AMIs that have all of these tags.", metavar="KEY=VALUE", form=_TAG, **_CHOICE)
     only_name: tuple[str, ...] = option(
-        (), FILTERS, "Only consider AMIs whose name matches one of these patterns.", metavar="GLOB", **_GROUP)
+        (), FILTERS, "Only consider AMIs whose name matches one of these patterns.", metavar="GLOB", **_CHOICE)
     rule: tuple[str, ...] = option(
-        (), FILTERS, "Run only these rules of the configuration file.", metavar="NAME", selects=True, in_plan=True)
+        (), FILTERS, "Run only these rules of the configuration file.", metavar="NAME", in_file=False, selects=True,
+        in_plan=True)
 
     keep_previous: int | None = option(
-        None, RETENTION, "Keep the N newest unused AMIs in each group.", shown=str(KEEP_PREVIOUS), metavar="N", minimum=0,
-        **_GROUP)
+        None, RETENTION, "Keep the N newest unused AMIs in each group.",
+        shown=f"{KEEP_PREVIOUS}; 0 with --keep-daily to --keep-yearly", metavar="N", minimum=0, **_CHOICE)
     keep_daily: int = option(
-        0, RETENTION, "Keep the newest AMI of each of the last N days that have one.", metavar="N", minimum=0, **_GROUP)
+        0, RETENTION, "Keep the newest AMI of each of the last N days that have one.", metavar="N", minimum=0, **_CHOICE)
     keep_weekly: int = option(
-        0, RETENTION, "Keep the newest AMI of each of the last N weeks that have one.", metavar="N", minimum=0, **_GROUP)
+        0, RETENTION, "Keep the newest AMI of each of the last N weeks that have one.", metavar="N", minimum=0, **_CHOICE)
     keep_monthly: int = option(
-        0, RETENTION, "Keep the newest AMI of each of the last N months that have one.", metavar="N", minimum=0, **_GROUP)
+        0, RETENTION, "Keep the newest AMI of each of the last N months that have one.", metavar="N", minimum=0, **_CHOICE)
     keep_yearly: int = option(
-        0, RETENTION, "Keep the newest AMI of each of the last N years that have one.", metavar="N", minimum=0, **_GROUP)
+        0, RETENTION, "Keep the newest AMI of each of the last N years that have one.", metavar="N", minimum=0, **_CHOICE)
     ami_min_days: int = option(
-        -1, RETENTION, "Keep AMIs created within the last N days.", metavar="N", minimum=-1, **_GROUP)
-    keep_tag: tuple[str, ...] = option(
-        (), RETENTION, "Keep AMIs that have one of these tags (or a snapshot that has).", metavar="KEY[=VALUE]",
-        in_rule=True, in_plan=True)
+        -1, RETENTION, "Keep AMIs created within the last N days.", metavar="N", minimum=-1, **_CHOICE)
     unused_days: int | None = option(
-        None, RETENTION, "Keep AMIs launched within the last N days.", metavar="N", minimum=0, **_GROUP)
+        None, RETENTION, "Keep AMIs launched within the last N days.", metavar="N", minimum=0, **_CHOICE)
+    keep_tag: tuple[str, ...] = option(
+        (), RETENTION, "Keep AMIs that have one of these tags, on the AMI or on one of its snapshots.",
+        metavar="KEY[=VALUE]", in_rule=True, in_plan=True)
 
     all_launch_template_versions: bool = option(
-        False, IN_USE, "Check every version of every launch template, not only default, latest and pinned ones.",
+        False, IN_USE, "Check every version of every launch template, not only the default, latest and pinned ones.",
         in_plan=True)
     also_check: tuple[str, ...] = option(
         (), IN_USE, f"Also check these for references: {', '.join(FURTHER_CHECKS)}.", metavar="NAME",
         choices=FURTHER_CHECKS, in_plan=True)
     used_by_files: tuple[str, ...] = option(
-        (), IN_USE, "Keep AMIs whose ids are written in these files and folders (- is standard input).", metavar="PATH",
-        file=True, in_plan=True)
+        (), IN_USE, "Keep AMIs whose ids appear in these files and folders (- is standard input).", metavar="PATH",
+        file=True, dash=True, in_plan=True)
     include_shared: bool = option(
-        False, IN_USE, "Also delete public AMIs and AMIs shared with other accounts.", command_line_only=True, in_plan=True)
+        False, IN_USE, "Also delete public AMIs and AMIs shared with other accounts.", in_plan=True, **_DANGEROUS)
     skip_check: tuple[str, ...] = option(
         (), IN_USE, f"Skip these in-use checks (dangerous): {', '.join(CHECKS)}.", metavar="NAME", choices=CHECKS,
-        command_line_only=True, in_plan=True)
+        in_plan=True, **_DANGEROUS)
 
     dry_run: bool = option(False, PREVIEW, "Show the plan and exit; delete nothing.", **_ACCESS)
-    exit_code: bool = option(False, PREVIEW, "With --dry-run: exit with status 3 if something would be deleted.")
+    exit_code: bool = option(False, PREVIEW, "With --dry-run: exit with status 3 if anything would be deleted.")
     explain: tuple[str, ...] | None = option(
-        None, PREVIEW, "Show every AMI with its decision and the reason; with ids, everything known about these.",
-        metavar="AMI", bare=(), with_apply_plan=True)
-    save_plan: str | None = option(None, PREVIEW, "Write the plan to a file and exit; delete nothing.", metavar="FILE", file=True)
+        None, PREVIEW, "Show every AMI with the decision and the reason; with ids, everything known about those AMIs.",
+        metavar="AMI", form=_IDS, bare=(), with_apply_plan=True)
+    save_plan: str | None = option(
+        None, PREVIEW, "Write the plan to a file and exit; delete nothing.", metavar="FILE", file=True)
     apply_plan: str | None = option(
         None, PREVIEW, "Apply a saved plan. AMIs that have come into use since are kept.", metavar="FILE", file=True,
-        command_line_only=True, with_apply_plan=True)
-    suggest_config: bool = option(False, PREVIEW, "Print a commented configuration file for this account and exit.")
-    iam_policy: bool = option(
-        False, PREVIEW, "Print the least-privilege IAM policy for these options and exit.", with_restore=True)
+        with_apply_plan=True, **_DANGEROUS)
+    demo: str | None = option(
+        None, PREVIEW, "Use a simulated account instead of AWS. --demo tour shows a larger one.",
+        choices=("article", "tour"), bare="article", **_ACCESS)
 
     force_delete: bool = option(
-        False, DELETION, "Don't prompt for confirmation.", aliases=("-f", "-y", "--yes"), command_line_only=True,
-        with_apply_plan=True)
+        False, DELETION, "Don't prompt for confirmation.", aliases=("-f", "-y", "--yes"), with_apply_plan=True, **_DANGEROUS)
     from_ids: tuple[str, ...] = option(
-        (), DELETION, "Delete these AMIs and their snapshots, without a prompt.", metavar="ID", command_line_only=True,
-        in_plan=True)
+        (), DELETION, "Delete these AMIs and their snapshots, without a prompt.", metavar="ID", form=_IDS, in_plan=True,
+        **_DANGEROUS)
     ignore_in_use: bool = option(
-        False, DELETION, "With --from-ids: delete them even if they are in use.", command_line_only=True, in_plan=True)
-    check_orphans: bool = option(False, DELETION, "First find orphaned snapshots, show them, prompt, and delete them.")
+        False, DELETION, "With --from-ids: delete the AMIs even if they are in use.", in_plan=True, **_DANGEROUS)
+    check_orphans: bool = option(
+        False, DELETION, "First find orphaned snapshots, show them, prompt, and delete them.")
     limit: int | None = option(
-        None, DELETION, "Delete at most the N oldest AMIs and leave the rest for the next run.", metavar="N", minimum=0, **_LIMIT)
+        None, DELETION, "Delete at most the N oldest AMIs; keep the rest for the next run.", metavar="N", minimum=0,
+        **_LIMIT)
     max_deletions: int | None = option(
         None, DELETION, "Abort if the plan would delete more than N AMIs (or N orphaned snapshots).", metavar="N", minimum=0,
         **_LIMIT)
@@ -137,50 +153,59 @@ class Config:
         None, DELETION, "Abort if the plan would delete more than P percent of a target's AMIs.", metavar="P", minimum=0,
         maximum=100, **_LIMIT)
     expect_account: tuple[str, ...] = option(
-        (), DELETION, "Abort unless every target is in one of these accounts.", metavar="ID", with_apply_plan=True)
+        (), DELETION, "Abort unless every target is in one of these accounts.", metavar="ID", form=_ACCOUNT, **_ACCESS)
     audit_log: str | None = option(
         None, DELETION, "Append a JSON line before and after each call that changes something.", metavar="FILE", file=True,
-        **_ACCESS)
+        dash=True, **_ACCESS)
 
     quarantine: int | None = option(
-        None, UNDO, "Disable AMIs first; delete them in a later run once N days have passed.", metavar="DAYS", minimum=1,
-        in_plan=True)
+        None, UNDO, "Disable AMIs first; delete them in a later run once this many days have passed.", metavar="DAYS",
+        minimum=1, in_plan=True)
     require_recycle_bin: int | None = option(
-        None, UNDO, "Keep AMIs that a Recycle Bin rule would not hold for at least N days.", metavar="DAYS", minimum=1,
-        maximum=365, in_plan=True)
+        None, UNDO, "Keep AMIs that the Recycle Bin would not retain for at least this many days.", metavar="DAYS",
+        minimum=1, maximum=365, in_plan=True)
     restore: tuple[str, ...] = option(
-        (), UNDO, "Bring back these AMIs, or everything in an audit log, and exit.", metavar="AMI|FILE",
-        command_line_only=True, with_restore=True)
+        (), UNDO, "Restore these AMIs, or everything in an audit log, and exit.", metavar="AMI|FILE", file=True,
+        with_restore=True, **_DANGEROUS)
 
     region: tuple[str, ...] = option(
-        (), ACCOUNTS, "Regions, or patterns among the enabled ones.", shown="AWS_REGION, or the profile's", metavar="R",
-        in_plan=True, with_restore=True)
+        (), ACCOUNTS, "Regions, or patterns that match enabled Regions.",
+        shown="AWS_REGION, AWS_DEFAULT_REGION, or the profile's", metavar="R", form=_REGION, in_plan=True, with_restore=True)
     exclude_region: tuple[str, ...] = option(
-        (), ACCOUNTS, "Regions, or patterns, to leave out.", metavar="R", in_plan=True, with_restore=True)
-    profile: tuple[str, ...] = option((), ACCOUNTS, "AWS profiles to use.", metavar="P", **_ACCESS)
-    role_arn: tuple[str, ...] = option((), ACCOUNTS, "Roles to assume, one account each.", metavar="ARN", **_ACCESS)
+        (), ACCOUNTS, "Regions, or patterns, to leave out.", metavar="R", form=_REGION, in_plan=True, with_restore=True)
+    profile: tuple[str, ...] = option((), ACCOUNTS, "AWS profiles, one per account.", metavar="P", **_ACCESS)
+    role_arn: tuple[str, ...] = option(
+        (), ACCOUNTS, "Roles to assume, one per account.", metavar="ARN", form=_ROLE, **_ACCESS)
     organization_role: str | None = option(
-        None, ACCOUNTS, "Assume this role in every account of the organization.", metavar="NAME", **_ACCESS)
+        None, ACCOUNTS, "Assume this role in every account of the organization.", metavar="NAME", form=_ROLE_NAME, **_ACCESS)
     exclude_account: tuple[str, ...] = option(
-        (), ACCOUNTS, "Accounts of the organization to leave out.", metavar="ID", in_plan=True, with_restore=True)
+        (), ACCOUNTS, "Accounts of the organization to leave out.", metavar="ID", form=_ACCOUNT, in_plan=True,
+        with_restore=True)
     external_id: str | None = option(None, ACCOUNTS, "The external id that the roles require.", metavar="ID", **_ACCESS)
     used_by_profile: tuple[str, ...] = option(
-        (), ACCOUNTS, "Profiles of accounts to check for references only; nothing is deleted there.", metavar="P", in_plan=True)
+        (), ACCOUNTS, "Profiles of accounts to check for references only; nothing is deleted there.", metavar="P",
+        in_plan=True)
     used_by_role_arn: tuple[str, ...] = option(
-        (), ACCOUNTS, "Roles of accounts to check for references only; nothing is deleted there.", metavar="ARN", in_plan=True)
+        (), ACCOUNTS, "Roles in accounts to check for references only; nothing is deleted there.", metavar="ARN", form=_ROLE,
+        in_plan=True)
 
-    full_report: bool = option(False, OUTPUT, "List the AMIs of each group before the summary.")
+    full_report: bool = option(False, OUTPUT, "Before the summary, list the AMIs to be deleted in each group.")
     output: str = option(
         "table", OUTPUT, "Output format. With json, csv and markdown, messages go to standard error.", shown="table",
         choices=("table", "json", "csv", "markdown"), **_ACCESS)
     quiet: bool = option(
-        False, OUTPUT, "Print warnings, errors and the final sentence only.", aliases=("-q",), **_ACCESS)
+        False, OUTPUT, "Print only warnings, errors and the final sentence.", aliases=("-q",), **_ACCESS)
     price_per_gib: float = option(
         0.05, OUTPUT, "Snapshot price per GiB-month (USD) for the savings estimate.", shown="0.05", metavar="USD", minimum=0,
         in_plan=True)
     debug: bool = option(False, OUTPUT, "Print each AWS call with its duration, and full error messages.", **_ACCESS)
 
-    config: str | None = option(None, SETTINGS, "A TOML file with options by their long names.", metavar="FILE", file=True)
+    config: str | None = option(
+        None, SETTINGS, "Read options from a TOML file.", metavar="FILE", file=True, in_file=False)
+    suggest_config: bool = option(
+        False, SETTINGS, "Print a commented configuration file for this account and exit.", **_EXITS)
+    iam_policy: bool = option(
+        False, SETTINGS, "Print the least-privilege IAM policy for these options and exit.", with_restore=True, **_EXITS)
     connect_timeout: float = option(
         10.0, SETTINGS, "Seconds to wait for a connection.", shown="10", metavar="SECONDS", minimum=0.1, maximum=86_400,
         **_ACCESS)
@@ -189,25 +214,23 @@ class Config:
         **_ACCESS)
     max_attempts: int = option(
         8, SETTINGS, "Maximum attempts per API call.", shown="8", metavar="N", minimum=1, **_ACCESS)
-    demo: str | None = option(
-        None, SETTINGS, "Use a simulated account instead of AWS; tour is a larger one.", choices=("article", "tour"),
-        bare="article", **_ACCESS)
     # fmt: on
 
     rules: tuple[Rule, ...] = ()
     """The `[[rule]]` tables of the configuration file, in their order."""
 
     def __post_init__(self) -> None:
-        for option in OPTIONS:
-            value = getattr(self, option.name)
-            if option.kind == "strings" and value is not None:
+        for known in OPTIONS:
+            value = getattr(self, known.name)
+            if known.kind == "strings" and value is not None:
                 # A value given twice is one value; the order is the user's.
                 value = tuple(dict.fromkeys([value] if isinstance(value, str) else value))
-                object.__setattr__(self, option.name, value)
-            check_value(option, value)
-        _check_strings(self)
-        changed = {option.name for option in OPTIONS if getattr(self, option.name) != option.default}
+                object.__setattr__(self, known.name, value)
+            known.check(value)
+        _check_mapping(self)
+        changed = {known.name for known in OPTIONS if getattr(self, known.name) != known.default}
         check_combination(self, changed)
+        _check_rules(self)
 
     @property
     def deletes(self) -> bool:
@@ -216,8 +239,7 @@ class Config:
 
     @property
     def newest_kept(self) -> int:
-        """How many AMIs of each group are kept for being the newest: none where only days, weeks, months or years are
-        kept."""
+        """How many AMIs of each group are kept as the newest: none if --keep-daily to --keep-yearly decide alone."""
         if self.keep_previous is not None:
             return self.keep_previous
         return 0 if any((self.keep_daily, self.keep_weekly, self.keep_monthly, self.keep_yearly)) else KEEP_PREVIOUS
@@ -240,45 +262,50 @@ BY_FLAG: Mapping[str, Option] = {flag: option for option in OPTIONS for flag in 
 
 
 def check_combination(config: Config, given: Iterable[str]) -> None:
-    """Raises UsageError for options that cannot be combined.  `given` are the names of the options that were set, those set
-    to their default value included."""
+    """Raises UsageError for options that cannot be combined.  `given` are the names of the options that were set, including
+    those that were set to their default value."""
     given = set(given)
     if config.from_ids:
-        _refuse(
-            [name for name in given if BY_NAME[name].selects],
-            "--from-ids, which deletes the listed AMIs regardless of group",
-        )
+        unfit = (name for name in given if BY_NAME[name].selects)
+        _refuse(unfit, "--from-ids, which deletes the listed AMIs regardless of group")
     if config.apply_plan is not None:
-        _refuse([name for name in given if not BY_NAME[name].with_apply_plan], "--apply-plan, which brings its own options")
+        unfit = (name for name in given if not BY_NAME[name].with_apply_plan)
+        _refuse(unfit, "--apply-plan, which takes these options from the plan")
     if config.restore:
-        _refuse([name for name in given if not BY_NAME[name].with_restore], "--restore")
+        unfit = (name for name in given if not BY_NAME[name].with_restore)
+        _refuse(unfit, "--restore, which deletes nothing")
+    if config.suggest_config:
+        _refuse(given & {"from_ids", "save_plan", "check_orphans"}, "--suggest-config, which deletes nothing")
     if config.ignore_in_use and not config.from_ids:
-        raise UsageError("--ignore-in-use requires --from-ids: it applies only to AMIs listed by id.")
+        raise UsageError("--ignore-in-use requires --from-ids.")
     if config.quarantine is not None and config.include_shared:
         raise UsageError(
-            "--quarantine cannot be combined with --include-shared: disabling an AMI drops its launch permissions for good."
+            "--quarantine cannot be combined with --include-shared: disabling an AMI removes its launch permissions, and "
+            "nothing restores them."
         )
     if config.audit_log is not None and config.audit_log in (config.apply_plan, config.save_plan, config.config):
-        raise UsageError("--audit-log requires a file of its own.")
+        raise UsageError(f"--audit-log: {config.audit_log} is the file of another option.")
     if config.save_plan is not None and config.check_orphans:
-        raise UsageError("--save-plan cannot be combined with --check-orphans: a plan holds AMIs only.")
+        raise UsageError("--save-plan cannot be combined with --check-orphans: a plan contains AMIs only.")
     if config.exit_code and not (config.dry_run or config.save_plan):
         raise UsageError("--exit-code requires --dry-run.")
-    if "-" in config.used_by_files and config.deletes and not (config.force_delete or config.from_ids):
-        raise UsageError("--used-by-files - reads standard input, so the prompt can't. Add --force-delete or --dry-run.")
-    if config.rule and not config.rules and config.apply_plan is None:
-        raise UsageError("--rule requires [[rule]] tables in the configuration file (--config).")
-    unknown = [name for name in config.rule if name not in {rule.name for rule in config.rules}]
-    if unknown and config.rules:
-        names = ", ".join(rule.name for rule in config.rules)
-        raise UsageError(f"--rule: there is no rule {', '.join(map(repr, unknown))}. Rules: {names}.")
+    if "-" in config.used_by_files and config.deletes and not _is_unattended(config):
+        raise UsageError(
+            "--used-by-files: - reads standard input, which then cannot answer the prompt.",
+            hint="Add --force-delete or --dry-run.",
+        )
     _check_accounts(config)
+
+
+def _is_unattended(config: Config) -> bool:
+    """Whether the run shows no prompt.  Listing ids confirms the AMIs, not the orphaned snapshots."""
+    return config.force_delete or (bool(config.from_ids) and not config.check_orphans)
 
 
 def _check_accounts(config: Config) -> None:
     roles = bool(config.role_arn or config.organization_role)
     if roles and len(config.profile) > 1:
-        raise UsageError("Roles are assumed from one profile: pass one --profile.")
+        raise UsageError("Roles are assumed from one profile: pass only one --profile.")
     if config.role_arn and config.organization_role:
         raise UsageError("--role-arn cannot be combined with --organization-role.")
     if config.exclude_account and not config.organization_role:
@@ -293,62 +320,35 @@ def _refuse(names: Iterable[str], other: str) -> None:
         raise UsageError(f"{flags} cannot be combined with {other}.")
 
 
-def check_value(option: Option, value: Any) -> None:
-    """Raises UsageError for a value that this option does not take."""
-    if value is None and option.default is None:
-        return
-    if option.kind == "flag" and not isinstance(value, bool):
-        raise UsageError(f"{option.flag}: {value!r} is neither True nor False.")
-    if option.kind in ("integer", "number"):
-        if isinstance(value, bool) or not isinstance(value, int if option.kind == "integer" else int | float):
-            raise UsageError(f"{option.flag}: {value!r} is not a {'whole ' if option.kind == 'integer' else ''}number.")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise UsageError(f"{option.flag}: {value} is not a finite number.")
-        if option.minimum is not None and value < option.minimum:
-            raise UsageError(f"{option.flag}: {value} is too small; the minimum is {option.minimum:g}.")
-        if option.maximum is not None and value > option.maximum:
-            raise UsageError(f"{option.flag}: {value} is too large; the maximum is {option.maximum:.0f}.")
-    for string in value if option.kind == "strings" else (value,) if option.kind == "string" else ():
-        if not isinstance(string, str) or not string:
-            raise UsageError(f"{option.flag}: empty value; omit the option or set a value.")
-        if not option.file and _is_undecodable(string):
-            # No tag or name can hold it, so it would select, or keep, nothing.
-            raise UsageError(f"{option.flag}: {string!r} contains bytes that are invalid in this locale.")
-        if option.choices and string not in option.choices:
-            raise UsageError(f"{option.flag}: {string!r} is not one of {', '.join(option.choices)}.")
-
-
-def _is_undecodable(string: str) -> bool:
-    """Python keeps bytes of the command line and the environment that it can't decode as halves of surrogate pairs."""
-    return any("\ud800" <= char <= "\udfff" for char in string)
-
-
-def _check_strings(config: Config) -> None:
+def _check_mapping(config: Config) -> None:
     if not config.mapping_values:
         raise UsageError("--mapping-values requires at least one value.")
-    if config.mapping_key == "pattern":
-        for pattern in config.mapping_values:
-            try:
+    for pattern in config.mapping_values if config.mapping_key == "pattern" else ():
+        try:
+            with warnings.catch_warnings(action="ignore", category=FutureWarning):
                 re.compile(pattern)
-            except re.error as error:
-                raise UsageError(f"--mapping-values: {pattern!r} is not a regular expression: {error}.") from error
-    for id in (*config.from_ids, *(config.explain or ())):
-        if not AMI_ID.fullmatch(id):
-            flag = "--from-ids" if id in config.from_ids else "--explain"
-            raise UsageError(f"{flag}: {id!r} is not an AMI id. Example: ami-0123456789abcdef0.")
-    for flag, accounts in (("--exclude-account", config.exclude_account), ("--expect-account", config.expect_account)):
-        for account in accounts:
-            if not ACCOUNT_ID.fullmatch(account):
-                raise UsageError(f"{flag}: {account!r} is not an account id, which has twelve digits.")
-    for flag, arns in (("--role-arn", config.role_arn), ("--used-by-role-arn", config.used_by_role_arn)):
-        for arn in arns:
-            if not ROLE_ARN.fullmatch(arn):
-                raise UsageError(f"{flag}: {arn!r} is not the ARN of a role. Example: arn:aws:iam::123456789012:role/name.")
-    if config.organization_role is not None and ":" in config.organization_role:
-        raise UsageError("--organization-role takes the name of the role, which is the same in every account, not an ARN.")
-    for region in (*config.region, *config.exclude_region):
-        if "," in region:
-            raise UsageError(f"--region: separate Regions by spaces: {' '.join(filter(None, region.split(',')))}.")
-    for tag in config.only_tag:
-        if "=" not in tag[1:]:
-            raise UsageError(f"--only-tag: {tag!r} requires a key and a value: KEY=VALUE.")
+        except (re.error, RecursionError, OverflowError) as error:
+            raise UsageError(f"--mapping-values: {pattern!r} is not a regular expression: {error}.") from error
+
+
+def _check_rules(config: Config) -> None:
+    """Each rule has a name of its own, and what it says is valid together with the options outside of it."""
+    names = [rule.name for rule in config.rules]
+    for rule in config.rules:
+        if not rule.name:
+            raise UsageError("Every [[rule]] requires a name.")
+        if names.count(rule.name) > 1:
+            raise UsageError(f"rule {rule.name!r}: another rule has the same name.")
+        for name, value in rule.options:
+            if name not in BY_NAME or not BY_NAME[name].in_rule:
+                raise UsageError(f"rule {rule.name!r}: {name} cannot be set in a rule.")
+            BY_NAME[name].check(value, f"rule {rule.name!r}: {name}")
+        try:
+            config.for_rule(rule)
+        except UsageError as error:
+            raise UsageError(f"rule {rule.name!r}: {error}", hint=error.hint) from error
+    if config.rule and not config.rules and config.apply_plan is None:
+        raise UsageError("--rule requires a configuration file with [[rule]] tables.", hint="Pass it with --config.")
+    for name in config.rule if config.rules else ():
+        if name not in names:
+            raise UsageError(f"--rule: the configuration file has no rule {name!r}.", hint=f"Its rules: {', '.join(names)}.")

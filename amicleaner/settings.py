@@ -1,112 +1,168 @@
-"""Options from a TOML file and from the environment.  Pure but for reading the file: what is wrong is told with the nearest
-right name, and what deletes or weakens a check is taken from the command line alone."""
+"""Options from a TOML file and from the environment, and how they combine with the command line.  Pure but for reading the
+file.  What deletes or weakens a check is taken from the command line alone."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from difflib import get_close_matches
 from typing import Any
 
-from .config import BY_NAME, OPTIONS
+from .config import BY_NAME, OPTIONS, Config, Rule, check_combination
 from .errors import UsageError
-from .options import Option
+from .options import FLAG_WORDS, KIND_WORDS, Option, nearest
 
 PREFIX = "AMICLEANER_"
 
-FILE_KEYS = frozenset(option.name for option in OPTIONS if not option.command_line_only) - {"config", "iam_policy"}
-"""What a configuration file may say."""
+FILE_KEYS = frozenset(option.name for option in OPTIONS if option.in_file)
+"""What a configuration file may set, besides `[[rule]]` tables."""
 
-_TRUE, _FALSE = "1", "0"
+RULE_KEYS = frozenset(option.name for option in OPTIONS if option.in_rule)
+"""What a `[[rule]]` table may set, besides its name."""
 
-_LONGEST = 1 << 20
-"""Letters: far beyond what anybody configures, and short of a device without an end."""
+_MAX_CHARACTERS = 1 << 20
+"""Far more than anybody configures, and enough to stop at a device without an end."""
 
 
-def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    """The options in `AMICLEANER_…` variables, as values of their kind: lists are separated by white space, flags are `1`
-    or `0`, an empty variable says nothing.  Raises UsageError for a name or a value that is none."""
+def from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """The options in `AMICLEANER_…` variables, as values of their kinds, and warnings about variables that are no option.
+
+    Values of a list are separated by white space; an empty variable sets nothing.  Raises UsageError for an option that the
+    environment may not set, and for a value that is wrong."""
     values: dict[str, Any] = {}
+    warnings: list[str] = []
+    known = [option.name for option in OPTIONS if option.in_environment]
     for variable in sorted(environ):
         text = environ[variable]
         if not variable.startswith(PREFIX) or not text.strip():
             continue
         name = variable.removeprefix(PREFIX).lower()
         option = BY_NAME.get(name)
-        if option is None or option.variable != variable or name == "iam_policy":
-            raise UsageError(f"The environment variable {variable} is no option.{_nearest(variable.upper(), _variables())}")
-        if option.command_line_only:
-            raise UsageError(f"The environment variable {variable} is not obeyed: {_only_there(option)}")
-        values[name] = _from_text(option, text, f"The environment variable {variable}")
-    return values
+        if option is None or option.variable != variable:
+            near = nearest(name, known)
+            meant = f" Did you mean {BY_NAME[near].variable}?" if near else ""
+            warnings.append(f"Unknown environment variable {variable}.{meant}")
+            continue
+        if not option.in_environment:
+            raise UsageError(_not_allowed(variable, option))
+        value: Any
+        if option.bare is not None and text.strip().lower() in FLAG_WORDS:
+            value = option.bare if FLAG_WORDS[text.strip().lower()] else option.default
+        elif option.kind == "strings":
+            value = tuple(text.split())
+        else:
+            value = option.parse(text, variable)
+        option.check(value, variable)
+        values[option.name] = value
+    return values, warnings
 
 
 def from_file(path: str) -> dict[str, Any]:
-    """The options in a TOML file, keys by their long names.  Raises UsageError for a file that can't be read, a key or a
-    value that is none."""
+    """The options in a TOML file; see `from_mapping`.  Raises UsageError, also for a file that can't be read."""
     try:
         with open(path, encoding="utf-8") as file:
-            text = file.read(_LONGEST + 1)
-        if len(text) > _LONGEST:
-            raise UsageError(f"The configuration file {path} is too large for one.")
-        # Windows's editors put a mark before the text, which changes nothing in it.
+            text = file.read(_MAX_CHARACTERS + 1)
+        if len(text) > _MAX_CHARACTERS:
+            raise UsageError(f"The configuration file {path} is too large.")
+        # Editors on Windows put a byte order mark before the text.
         document = tomllib.loads(text.removeprefix("\ufeff"))
     except OSError as error:
-        raise UsageError(f"The configuration file {path} can't be read: {error.strerror or error}.") from error
+        raise UsageError(f"Can't read the configuration file {path}: {error.strerror or error}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise UsageError(f"The configuration file {path} is not TOML: {error}.") from error
+    return from_mapping(document, path)
+
+
+def from_mapping(document: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The options in a configuration, by their long names, as values of their kinds; the `[[rule]]` tables as `rules`.
+
+    Raises UsageError, which names `where`, for a key or a value that is wrong."""
     values: dict[str, Any] = {}
     for key, value in document.items():
         option = BY_NAME.get(key)
-        if option is not None and option.command_line_only:
-            raise UsageError(f"{path}: {key} is not obeyed: {_only_there(option)}")
-        if option is None or key not in FILE_KEYS:
-            raise UsageError(f"{path}: {key!r} is no option.{_nearest(key.replace('-', '_'), sorted(FILE_KEYS))}")
-        values[key] = _from_toml(option, value, f"{path}: {key}")
+        if key == "rule":
+            continue
+        if option is not None and not option.in_file:
+            raise UsageError(_not_allowed(f"{where}: {key}", option))
+        if option is None:
+            raise UsageError(_unknown_key(key, where, FILE_KEYS | {"rule"}))
+        values[key] = _from_toml(option, value, f"{where}: {key}")
+    if "rule" in document:
+        values["rules"] = _rules(document["rule"], where, has_values="mapping_values" in values)
     return values
 
 
-def _only_there(option: Option) -> str:
-    return f"what deletes or weakens a check is taken from the command line alone ({option.flag})."
+def combine(line: Mapping[str, Any], environment: Mapping[str, Any], file: Mapping[str, Any]) -> Config:
+    """The configuration of a run: the command line, then the environment, then the file.  A list is taken whole from the
+    first that has it.
+
+    Options that --from-ids, --apply-plan or --restore exclude are an error on the command line; from the environment and the
+    file they are ignored.  Raises UsageError for options that cannot be combined."""
+    ignored = _ignored(line)
+    environment, file = (
+        {name: value for name, value in source.items() if name not in ignored} for source in (environment, file)
+    )
+    _check_mapping_key(line, environment, file)
+    if "rules" in file:
+        flags = [option.flag for option in OPTIONS if option.in_rule and option.name in line]
+        variables = [option.variable for option in OPTIONS if option.in_rule and option.name in environment]
+        if flags or variables:
+            raise UsageError(
+                f"{', '.join(flags + variables)} cannot be combined with the [[rule]] tables of the configuration file.",
+                hint="Set this in the configuration file: in a rule, or for all rules before the first one.",
+            )
+    further = {**file, **environment}
+    if "mapping_key" in environment and "mapping_values" not in environment:
+        # The file's values were meant for another key.
+        further.pop("mapping_values", None)
+    config = Config(**{**further, **line})
+    check_combination(config, line)
+    return config
 
 
-def _variables() -> list[str]:
-    return sorted(option.variable for option in OPTIONS if option.name in FILE_KEYS or option.name == "config")
+def _ignored(line: Mapping[str, Any]) -> set[str]:
+    """What is ignored in the environment and the file."""
+    ids, plan, restore = line.get("from_ids"), line.get("apply_plan") is not None, line.get("restore")
+    names = {"rules"} if ids or plan or restore else set()
+    for option in OPTIONS:
+        excluded = (ids and option.selects, plan and not option.with_apply_plan, restore and not option.with_restore)
+        if any(excluded):
+            names.add(option.name)
+    return names
 
 
-def _nearest(name: str, names: list[str]) -> str:
-    close = get_close_matches(name, names, n=1, cutoff=0.0)
-    return f" Did you mean {close[0]}?" if close else ""
+def _check_mapping_key(*sources: Mapping[str, Any]) -> None:
+    """Tag keys are no substrings of names: a key requires values from the same source, or from one that overrides it."""
+    for position, source in enumerate(sources, 1):
+        if "mapping_key" in source:
+            if source["mapping_key"] != "family" and not any("mapping_values" in found for found in sources[:position]):
+                raise UsageError("--mapping-key also requires --mapping-values (tag keys, or substrings of names).")
+            return
 
 
-def _from_text(option: Option, text: str, where: str) -> Any:
-    if option.kind == "flag":
-        if text.strip() not in (_TRUE, _FALSE):
-            raise UsageError(f"{where} is {text!r}: a flag is {_TRUE} or {_FALSE}.")
-        return text.strip() == _TRUE
-    if option.kind == "strings":
-        return tuple(text.split())
-    if option.kind == "string":
-        return text
-    try:
-        return int(text) if option.kind == "integer" else float(text)
-    except ValueError:
-        raise UsageError(f"{where} is {text!r}: that is not a {_WORDS[option.kind]}.") from None
+def _not_allowed(what: str, option: Option) -> str:
+    if option.command_line_only:
+        return f"{what} is not allowed: for safety, {option.flag} must be passed on the command line."
+    return f"{what} is not allowed: pass {option.flag} on the command line."
 
 
-_WORDS = {
-    "flag": "true or false",
-    "integer": "whole number",
-    "number": "number",
-    "string": "string",
-    "strings": "list of strings",
-}
+def _unknown_key(key: str, where: str, known: Iterable[str]) -> str:
+    names = sorted(known, key=list(BY_NAME).index)
+    near = nearest(key.replace("-", "_"), names)
+    return f"{where}: unknown key {key!r}.{f' Did you mean {near}?' if near else ''}"
 
 
 def _from_toml(option: Option, value: Any, where: str) -> Any:
+    converted = _converted(option, value, where)
+    option.check(converted, where)
+    return converted
+
+
+def _converted(option: Option, value: Any, where: str) -> Any:
+    if option.bare is not None and isinstance(value, bool):
+        return option.bare if value else option.default
     if option.kind == "strings":
-        if isinstance(value, list) and all(isinstance(text, str) for text in value):
+        if isinstance(value, list) and all(isinstance(string, str) for string in value):
             return tuple(value)
     elif option.kind == "number":
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -114,4 +170,54 @@ def _from_toml(option: Option, value: Any, where: str) -> Any:
                 return float(value)
     elif type(value) is {"flag": bool, "integer": int, "string": str}[option.kind]:
         return value
-    raise UsageError(f"{where} is {value!r}: it takes a {_WORDS[option.kind]}.")
+    raise UsageError(f"{where} must be {KIND_WORDS[option.kind]}, not {_shown(value)}.")
+
+
+def _shown(value: Any) -> str:
+    """A value as TOML writes it, for the kinds that people mix up."""
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def _rules(tables: Any, where: str, *, has_values: bool) -> tuple[Rule, ...]:
+    """The `[[rule]]` tables.  `has_values`: mapping_values are set outside of the rules."""
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise UsageError(f"{where}: rule must be a list of tables, each under a line [[rule]].")
+    rules: list[Rule] = []
+    for number, table in enumerate(tables, 1):
+        name = table.get("name")
+        if not isinstance(name, str) or not name.strip():
+            raise UsageError(f"{where}: [[rule]] number {number} requires a name.")
+        rules.append(Rule(name, _rule_options(table, f"{where}: rule {name!r}", has_values)))
+    return tuple(rules)
+
+
+def _rule_options(table: Mapping[str, Any], where: str, has_values: bool) -> tuple[tuple[str, Any], ...]:
+    options: dict[str, Any] = {}
+    for key, value in table.items():
+        if key == "name":
+            continue
+        if key not in RULE_KEYS:
+            raise UsageError(_unknown_in_rule(key, where))
+        options[key] = _from_toml(BY_NAME[key], value, f"{where}: {key}")
+    if options.get("mapping_key", "family") != "family" and not (has_values or "mapping_values" in options):
+        raise UsageError(f"{where}: mapping_key also requires mapping_values (tag keys, or substrings of names).")
+    return tuple(options.items())
+
+
+def _unknown_in_rule(key: str, where: str) -> str:
+    if key in FILE_KEYS:
+        return f"{where}: {key} cannot be set in a rule; set it before the first [[rule]]."
+    if key in BY_NAME:
+        return _not_allowed(f"{where}: {key}", BY_NAME[key])
+    return _unknown_key(key, where, RULE_KEYS)
+
+
+def suspicious(config: Config) -> list[str]:
+    """Warnings about values with a comma: these options take any string, but several values are separated by spaces."""
+    return [
+        f"{option.flag}: {value!r} contains a comma; separate values with spaces."
+        for option in OPTIONS
+        if option.kind == "strings" and not (option.choices or option.form or option.file)
+        for value in getattr(config, option.name) or ()
+        if "," in value and config.mapping_key != "pattern"
+    ]
