@@ -10,13 +10,14 @@ from typing import Literal
 
 from . import (
     autoscaling,
+    ec2_changes,
     ec2_compute,
-    ec2_delete,
     ec2_images,
     ec2_references,
     ec2_snapshots,
     ec2_templates,
     identity,
+    recycle_bin,
     ssm,
 )
 from .action import Action, Actions, Context
@@ -34,12 +35,14 @@ SERVICES: dict[str, Mapping[str, Action]] = {
     "ec2": {
         **ec2_images.ACTIONS,
         **ec2_snapshots.ACTIONS,
-        **ec2_delete.ACTIONS,
+        **ec2_changes.ACTIONS,
+        **recycle_bin.EC2,
         **ec2_references.ACTIONS,
         **ec2_compute.ACTIONS,
         **ec2_templates.ACTIONS,
     },
     "autoscaling": autoscaling.ACTIONS,
+    "rbin": recycle_bin.RBIN,
     "ssm": ssm.ACTIONS,
     "sts": identity.STS,
     "organizations": identity.ORGANIZATIONS,
@@ -90,7 +93,7 @@ class FakeAws:
         """The answer to one request. Raises Broken where the client is to get none."""
         request_id = f"{next(self._requests):08x}-0000-4000-8000-000000000000"
         try:
-            request = Request.parse(headers, body)
+            request = Request.parse(method, path, headers, body)
         except ApiError as error:
             return failure("ec2", error, request_id)
         key = self.world.keys.get(request.access_key)
@@ -155,6 +158,7 @@ class FakeAws:
             pager=self.pager,
             may=lambda name, via: self._may(call.account, name, via),
         )
+        context.region.pass_time()
         for hook in self._before.get(call.action, ()):
             hook(self.world, call)
         content = action.handler(context)
