@@ -22,7 +22,7 @@ from . import (
 )
 from .action import Action, Actions, Context
 from .calls import Call, CallLog
-from .errors import ApiError, Broken
+from .errors import ApiError, Broken, denied
 from .faults import HTML, Faults
 from .paging import Pager
 from .rates import Rates
@@ -142,7 +142,7 @@ class FakeAws:
         action = self._find(call)
         self.rates.take(call)
         if call.action != "GetCallerIdentity" and not self._may(call.account, call.name, False):
-            raise denied(call, caller)
+            raise denied(call.service, call.name, caller.arn)
         unknown = call.params.keys() - action.params
         if unknown:
             raise ApiError("UnsupportedByFakeAws", f"{call.name} with {', '.join(sorted(unknown))}")
@@ -200,19 +200,6 @@ class FakeAws:
         if allowed is None:
             return True
         return any(fnmatchcase(name, entry) for entry in (*allowed, *(self.allow_via if via else ())))
-
-
-def denied(call: Call, caller: AccessKey) -> ApiError:
-    message = (
-        f"User: {caller.arn} is not authorized to perform: {call.name} because no identity-based policy "
-        f"allows the {call.name} action"
-    )
-    if call.service == "ec2":
-        text = f"You are not authorized to perform this operation. {message}"
-        return ApiError("UnauthorizedOperation", text, 403)
-    if call.service in JSON_SERVICES:
-        return ApiError("AccessDeniedException", message)
-    return ApiError("AccessDenied", message, 403)
 
 
 def expired(service: str) -> ApiError:
