@@ -7,7 +7,7 @@ source stand together, and the first of them is its plainest: no template versio
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from amicleaner.checks import FURTHER_CHECKS
@@ -16,45 +16,62 @@ from tests.fake_aws import RegionState
 Add = Callable[[RegionState, str], object]
 """Adds a reference to an AMI (or a snapshot), given by its id."""
 
+VERSIONS = "DescribeLaunchTemplateVersions"
+
 UNOWNED = tuple(f"ami-{number:08x}" for number in range(3))
 """AMIs that nobody owns. References to them, added first, push a reference that matters to the last page."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReferenceKind:
-    """One way to name an AMI.
-
-    `source` is the usage source that finds it, `check` its name for `--skip-check` or `--also-check`, `label` the start of the
-    referrer's label. `calls` lead to it, the source's own first: it is found only if AWS answers each truthfully. With
-    references to `UNOWNED` before it and one item per page, it is on page `pages` of that first call or on a later one.
+@dataclass(frozen=True)
+class Source:
+    """A usage source: its `check` for `--skip-check` or `--also-check`, the start of its referrers' labels, and the calls
+    that lead to a reference, its own first. A reference is found only if AWS answers each call truthfully. With
+    references to `UNOWNED` before it and one item per page, it is at least on page `pages` of the first call.
     """
 
     name: str
-    source: str
     check: str
     label: str
     calls: tuple[str, ...]
-    add: Add
     pages: int = 3
     through: str = ""
     """The module that follows it: `template_versions` or `ssm_parameters`."""
     also_reported: bool = False
     """DescribeImageReferences reports it too, so that check is skipped where the source is tested alone."""
-    config: Mapping[str, Any] = field(default_factory=dict)
-    """Options without which it is no reference."""
 
     @property
     def call(self) -> str:
         return self.calls[0]
 
+    def labelled(self, label: str) -> Source:
+        return replace(self, label=label)
+
+    def through_version(self) -> Source:
+        """The same source, where it names a template's version."""
+        return replace(self, calls=(*self.calls, VERSIONS), through="template_versions")
+
+    def through_parameter(self) -> Source:
+        """The same source, where it names an SSM parameter."""
+        return replace(self, calls=(*self.calls, "GetParameters"), through="ssm_parameters", also_reported=True)
+
+
+@dataclass(frozen=True)
+class ReferenceKind:
+    """One way to name an AMI. `config` holds the options without which it is no reference."""
+
+    name: str
+    source: Source
+    add: Add
+    config: Mapping[str, Any] = field(default_factory=dict)
+
     @property
     def options(self) -> dict[str, Any]:
         """The options of a run in which this kind, and no other check, finds its reference."""
         options = dict(self.config)
-        if self.also_reported:
+        if self.source.also_reported:
             options["skip_check"] = ("image-references",)
-        if self.check in FURTHER_CHECKS:
-            options["also_check"] = (self.check,)
+        if self.source.check in FURTHER_CHECKS:
+            options["also_check"] = (self.source.check,)
         return options
 
 
@@ -125,173 +142,137 @@ def devices(snapshot: str) -> list[dict[str, Any]]:
 
 # --- the catalogue --------------------------------------------------------------------------------------------
 
-VERSIONS = "DescribeLaunchTemplateVersions"
-INSTANCE: dict[str, Any] = {
-    "source": "instances", "check": "instances", "label": "instance i-", "calls": ("DescribeInstances",),
-    "also_reported": True,
-}  # fmt: skip
-CONFIGURATION: dict[str, Any] = {
-    "source": "launch-configurations", "check": "launch-configurations", "label": "launch configuration ",
-    "calls": ("DescribeLaunchConfigurations",),
-}  # fmt: skip
-TEMPLATE: dict[str, Any] = {
-    "source": "launch-templates", "check": "launch-templates", "label": "launch template lt-", "calls": (VERSIONS,)
-}  # fmt: skip
-GROUP: dict[str, Any] = {
-    "source": "auto-scaling-groups", "check": "auto-scaling-groups", "label": "Auto Scaling group ",
-    "calls": ("DescribeAutoScalingGroups",),
-}  # fmt: skip
-REFRESH: dict[str, Any] = {
-    "source": "instance-refreshes", "check": "auto-scaling-groups", "label": "instance refresh ",
-    "calls": ("DescribeInstanceRefreshes", "DescribeAutoScalingGroups"),
-}  # fmt: skip
-SPOT_FLEET: dict[str, Any] = {
-    "source": "spot-fleets", "check": "spot", "label": "Spot Fleet sfr-", "calls": ("DescribeSpotFleetRequests",)
-}  # fmt: skip
-SPOT_REQUEST: dict[str, Any] = {
-    "source": "spot-requests", "check": "spot", "label": "Spot request sir-", "calls": ("DescribeSpotInstanceRequests",)
-}  # fmt: skip
-FLEET: dict[str, Any] = {
-    "source": "fleets", "check": "fleets", "label": "EC2 Fleet fleet-", "calls": ("DescribeFleets",)
-}  # fmt: skip
-REPORTED: dict[str, Any] = {
-    "source": "image-references", "check": "image-references", "calls": ("DescribeImageReferences",), "pages": 1
-}  # fmt: skip
-
-
-def through_version(kind: Mapping[str, Any]) -> dict[str, Any]:
-    """The same source, which names a template's version."""
-    return {**kind, "calls": (*kind["calls"], VERSIONS), "through": "template_versions"}
-
-
-def through_parameter(kind: Mapping[str, Any]) -> dict[str, Any]:
-    """The same source, which names an SSM parameter."""
-    return {**kind, "calls": (*kind["calls"], "GetParameters"), "through": "ssm_parameters", "also_reported": True}
-
+INSTANCES = Source("instances", "instances", "instance i-", ("DescribeInstances",), also_reported=True)
+CONFIGURATIONS = Source(
+    "launch-configurations", "launch-configurations", "launch configuration ", ("DescribeLaunchConfigurations",)
+)
+TEMPLATES = Source("launch-templates", "launch-templates", "launch template lt-", (VERSIONS,))
+GROUPS = Source("auto-scaling-groups", "auto-scaling-groups", "Auto Scaling group ", ("DescribeAutoScalingGroups",))
+REFRESHES = Source(
+    "instance-refreshes", "auto-scaling-groups", "instance refresh ",
+    ("DescribeInstanceRefreshes", "DescribeAutoScalingGroups"),
+)  # fmt: skip
+SPOT_FLEETS = Source("spot-fleets", "spot", "Spot Fleet sfr-", ("DescribeSpotFleetRequests",))
+SPOT_REQUESTS = Source("spot-requests", "spot", "Spot request sir-", ("DescribeSpotInstanceRequests",))
+FLEETS = Source("fleets", "fleets", "EC2 Fleet fleet-", ("DescribeFleets",))
+REPORTED = Source("image-references", "image-references", "", ("DescribeImageReferences",), pages=1)
 
 KINDS = (
-    ReferenceKind(name="instance", **INSTANCE, add=lambda r, i: r.add_instance(i)),
-    ReferenceKind(name="stopped instance", **INSTANCE, add=lambda r, i: r.add_instance(i, "stopped")),
-    ReferenceKind(name="managed instance", **INSTANCE, add=lambda r, i: r.add_instance(i, managed=True)),
-    ReferenceKind(name="launch configuration", **CONFIGURATION, add=lambda r, i: r.add_launch_configuration(i)),
-    ReferenceKind(name="launch template", **TEMPLATE, add=lambda r, i: add_template(r, i)),
-    ReferenceKind(name="default version", **TEMPLATE, add=lambda r, i: add_template(r, i, None)),
-    ReferenceKind(name="latest version", **TEMPLATE, add=lambda r, i: add_template(r, None, i)),
-    ReferenceKind(name="managed launch template", **TEMPLATE, add=lambda r, i: add_template(r, i, managed=True)),
+    ReferenceKind("instance", INSTANCES, lambda r, i: r.add_instance(i)),
+    ReferenceKind("stopped instance", INSTANCES, lambda r, i: r.add_instance(i, "stopped")),
+    ReferenceKind("managed instance", INSTANCES, lambda r, i: r.add_instance(i, managed=True)),
+    ReferenceKind("launch configuration", CONFIGURATIONS, lambda r, i: r.add_launch_configuration(i)),
+    ReferenceKind("launch template", TEMPLATES, lambda r, i: add_template(r, i)),
+    ReferenceKind("default version", TEMPLATES, lambda r, i: add_template(r, i, None)),
+    ReferenceKind("latest version", TEMPLATES, lambda r, i: add_template(r, None, i)),
+    ReferenceKind("managed launch template", TEMPLATES, lambda r, i: add_template(r, i, managed=True)),
     ReferenceKind(
-        name="every version",
-        **TEMPLATE,
-        add=lambda r, i: add_template(r, None, i, None),
+        "every version",
+        TEMPLATES,
+        lambda r, i: add_template(r, None, i, None),
         config={"all_launch_template_versions": True},
     ),
-    ReferenceKind(name="parameter", **through_parameter(TEMPLATE), add=aliased("{name}")),
-    ReferenceKind(name="parameter without a slash", **through_parameter(TEMPLATE), add=aliased("{plain}")),
-    ReferenceKind(name="parameter's version", **through_parameter(TEMPLATE), add=aliased("{name}:1")),
+    ReferenceKind("parameter", TEMPLATES.through_parameter(), aliased("{name}")),
+    ReferenceKind("parameter without a slash", TEMPLATES.through_parameter(), aliased("{plain}")),
+    ReferenceKind("parameter's version", TEMPLATES.through_parameter(), aliased("{name}:1")),
+    ReferenceKind("parameter's label", TEMPLATES.through_parameter(), aliased("{name}:stable", labels={"stable": 1})),
+    ReferenceKind("parameter by ARN", TEMPLATES.through_parameter(), aliased("{arn}")),
+    ReferenceKind("parameter's version by ARN", TEMPLATES.through_parameter(), aliased("{arn}:1")),
     ReferenceKind(
-        name="parameter's label", **through_parameter(TEMPLATE), add=aliased("{name}:stable", labels={"stable": 1})
-    ),
-    ReferenceKind(name="parameter by ARN", **through_parameter(TEMPLATE), add=aliased("{arn}")),
-    ReferenceKind(name="parameter's version by ARN", **through_parameter(TEMPLATE), add=aliased("{arn}:1")),
-    ReferenceKind(
-        name="group's override",
-        **GROUP,
-        add=lambda r, i: r.add_group(mixed_instances_policy=mixed({"ImageId": i})),
+        "group's override",
+        GROUPS,
+        lambda r, i: r.add_group(mixed_instances_policy=mixed({"ImageId": i})),
     ),
     ReferenceKind(
-        name="replaced root volume",
-        **GROUP,
-        add=lambda r, i: r.add_group(instances=[{"InstanceId": "i-1", "LifecycleState": "InService", "ImageId": i}]),
+        "replaced root volume",
+        GROUPS,
+        lambda r, i: r.add_group(instances=[{"InstanceId": "i-1", "LifecycleState": "InService", "ImageId": i}]),
+    ),
+    ReferenceKind("group's template", GROUPS.through_version(), lambda r, i: r.add_group(launch_template=pinned(r, i))),
+    ReferenceKind(
+        "group's template by name",
+        GROUPS.through_version(),
+        lambda r, i: r.add_group(launch_template=pinned_by_name(r, i)),
     ),
     ReferenceKind(
-        name="group's template", **through_version(GROUP), add=lambda r, i: r.add_group(launch_template=pinned(r, i))
+        "group's mixed instances policy",
+        GROUPS.through_version(),
+        lambda r, i: r.add_group(mixed_instances_policy=mixed(**pinned(r, i))),
     ),
     ReferenceKind(
-        name="group's template by name",
-        **through_version(GROUP),
-        add=lambda r, i: r.add_group(launch_template=pinned_by_name(r, i)),
+        "group's override's template",
+        GROUPS.through_version(),
+        lambda r, i: r.add_group(mixed_instances_policy=mixed({"LaunchTemplateSpecification": pinned(r, i)})),
     ),
     ReferenceKind(
-        name="group's mixed instances policy",
-        **through_version(GROUP),
-        add=lambda r, i: r.add_group(mixed_instances_policy=mixed(**pinned(r, i))),
+        "refresh's override",
+        REFRESHES,
+        lambda r, i: add_refresh(r, {"MixedInstancesPolicy": mixed({"ImageId": i})}),
     ),
     ReferenceKind(
-        name="group's override's template",
-        **through_version(GROUP),
-        add=lambda r, i: r.add_group(mixed_instances_policy=mixed({"LaunchTemplateSpecification": pinned(r, i)})),
+        "cancelling refresh",
+        REFRESHES,
+        lambda r, i: add_refresh(r, {"MixedInstancesPolicy": mixed({"ImageId": i})}, "Cancelling"),
     ),
     ReferenceKind(
-        name="refresh's override",
-        **REFRESH,
-        add=lambda r, i: add_refresh(r, {"MixedInstancesPolicy": mixed({"ImageId": i})}),
+        "refresh's template",
+        REFRESHES.through_version(),
+        lambda r, i: add_refresh(r, {"LaunchTemplate": pinned(r, i)}),
+    ),
+    ReferenceKind("Spot Fleet", SPOT_FLEETS, spot_fleet()),
+    ReferenceKind(
+        "Spot Fleet's template",
+        SPOT_FLEETS.through_version(),
+        lambda r, i: r.add_spot_fleet(launch_template_configs=configs(**pinned(r, i))),
+    ),
+    ReferenceKind("Spot request", SPOT_REQUESTS, spot_request()),
+    ReferenceKind("fleet's override", FLEETS, fleet()),
+    ReferenceKind(
+        "fleet's template",
+        FLEETS.through_version(),
+        lambda r, i: r.add_fleet(launch_template_configs=configs(**pinned(r, i))),
     ),
     ReferenceKind(
-        name="cancelling refresh",
-        **REFRESH,
-        add=lambda r, i: add_refresh(r, {"MixedInstancesPolicy": mixed({"ImageId": i})}, "Cancelling"),
+        "fleet's parameter",
+        FLEETS.through_parameter(),
+        lambda r, i: r.add_fleet(launch_template_configs=configs({"ImageId": alias(r, i)})),
     ),
+    ReferenceKind("SSM parameter", REPORTED.labelled("SSM parameter "), lambda r, i: r.add_parameter(f"/last/{i}", i)),
+    ReferenceKind("image recipe", REPORTED.labelled("Image Builder image recipe "), lambda r, i: r.add_recipe(i)),
     ReferenceKind(
-        name="refresh's template",
-        **through_version(REFRESH),
-        add=lambda r, i: add_refresh(r, {"LaunchTemplate": pinned(r, i)}),
-    ),
-    ReferenceKind(name="Spot Fleet", **SPOT_FLEET, add=spot_fleet()),
-    ReferenceKind(
-        name="Spot Fleet's template",
-        **through_version(SPOT_FLEET),
-        add=lambda r, i: r.add_spot_fleet(launch_template_configs=configs(**pinned(r, i))),
-    ),
-    ReferenceKind(name="Spot request", **SPOT_REQUEST, add=spot_request()),
-    ReferenceKind(name="fleet's override", **FLEET, add=fleet()),
-    ReferenceKind(
-        name="fleet's template",
-        **through_version(FLEET),
-        add=lambda r, i: r.add_fleet(launch_template_configs=configs(**pinned(r, i))),
-    ),
-    ReferenceKind(
-        name="fleet's parameter",
-        **through_parameter(FLEET),
-        add=lambda r, i: r.add_fleet(launch_template_configs=configs({"ImageId": alias(r, i)})),
-    ),
-    ReferenceKind(
-        name="SSM parameter", **REPORTED, label="SSM parameter ", add=lambda r, i: r.add_parameter(f"/last/{i}", i)
-    ),
-    ReferenceKind(name="image recipe", **REPORTED, label="Image Builder image recipe ", add=lambda r, i: r.add_recipe(i)),
-    ReferenceKind(
-        name="container recipe",
-        **REPORTED,
-        label="Image Builder container recipe ",
-        add=lambda r, i: r.add_recipe(i, container=True),
+        "container recipe",
+        REPORTED.labelled("Image Builder container recipe "),
+        lambda r, i: r.add_recipe(i, container=True),
     ),
 )
 
 SNAPSHOT_KINDS = (
     ReferenceKind(
-        name="launch configuration's block device",
-        **CONFIGURATION,
-        add=lambda r, s: r.add_launch_configuration("ami-22222222", block_devices=devices(s)),
+        "launch configuration's block device",
+        CONFIGURATIONS,
+        lambda r, s: r.add_launch_configuration("ami-22222222", block_devices=devices(s)),
     ),
     ReferenceKind(
-        name="launch template's block device",
-        **TEMPLATE,
-        add=lambda r, s: r.add_launch_template(versions=[{"BlockDeviceMappings": devices(s)}]),
+        "launch template's block device",
+        TEMPLATES,
+        lambda r, s: r.add_launch_template(versions=[{"BlockDeviceMappings": devices(s)}]),
     ),
     ReferenceKind(
-        name="Spot Fleet's block device",
-        **SPOT_FLEET,
-        add=lambda r, s: r.add_spot_fleet(
+        "Spot Fleet's block device",
+        SPOT_FLEETS,
+        lambda r, s: r.add_spot_fleet(
             launch_specifications=[{"ImageId": "ami-22222222", "BlockDeviceMappings": devices(s)}]
         ),
     ),
     ReferenceKind(
-        name="Spot request's block device",
-        **SPOT_REQUEST,
-        add=lambda r, s: r.add_spot_request("ami-22222222", block_devices=devices(s)),
+        "Spot request's block device",
+        SPOT_REQUESTS,
+        lambda r, s: r.add_spot_request("ami-22222222", block_devices=devices(s)),
     ),
     ReferenceKind(
-        name="fleet's block device",
-        **FLEET,
-        add=lambda r, s: r.add_fleet(launch_template_configs=configs({"BlockDeviceMappings": devices(s)})),
+        "fleet's block device",
+        FLEETS,
+        lambda r, s: r.add_fleet(launch_template_configs=configs({"BlockDeviceMappings": devices(s)})),
     ),
 )
 """What names a snapshot in a block device: `add` takes the snapshot's id."""
@@ -343,7 +324,7 @@ def plainest(kinds: Iterable[ReferenceKind] = KINDS) -> dict[str, ReferenceKind]
     """The first entry of each source, by the source's name."""
     found: dict[str, ReferenceKind] = {}
     for kind in kinds:
-        found.setdefault(kind.source, kind)
+        found.setdefault(kind.source.name, kind)
     return found
 
 

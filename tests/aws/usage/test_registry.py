@@ -13,7 +13,7 @@ from amicleaner.checks import CHECKS
 from amicleaner.errors import AwsError, CredentialsError, ThrottledError, UnsupportedCallError
 from amicleaner.models import Use
 from tests.aws.usage.account import Account
-from tests.catalogue import KINDS, UNOWNED, ReferenceKind, configs, plainest
+from tests.catalogue import KINDS, SNAPSHOT_KINDS, UNOWNED, ReferenceKind, configs, plainest
 from tests.fake_aws import denial
 
 ALL = (*usage.SOURCES, *usage.FOLLOWED, *usage.ON_DEMAND)
@@ -27,12 +27,12 @@ def service_of(call: str) -> str:
 
 
 def source_of(kind: ReferenceKind) -> AnySource:
-    return next(source for source in ALL if source.name == kind.source)
+    return next(source for source in ALL if source.name == kind.source.name)
 
 
 def test_every_source_is_in_the_catalogue() -> None:
     assert {source.name for source in (*usage.SOURCES, *usage.ON_DEMAND)} == plainest().keys()
-    assert {kind.name: kind.check for kind in KINDS} == {kind.name: source_of(kind).check for kind in KINDS}
+    assert {kind.name: kind.source.check for kind in KINDS} == {kind.name: source_of(kind).check for kind in KINDS}
 
 
 def test_the_checks_are_those_of_the_registry() -> None:
@@ -50,9 +50,9 @@ def read(account: Account, kind: ReferenceKind, image: str) -> tuple[Use, ...]:
     options = UsageOptions(all_template_versions="all_launch_template_versions" in kind.config)
     reading = account.read(options)
     uses = reading.uses
-    if kind.source == "instance-refreshes":
+    if kind.source.name == "instance-refreshes":
         uses, _ = usage.read_refreshes(account.api, reading, reading.groups, options, account.pool)
-    if kind.source == "image-references":
+    if kind.source.name == "image-references":
         uses, _ = usage.read_references(account.api, [image], options, account.pool)
     return uses.get(image, ())
 
@@ -66,17 +66,25 @@ def test_a_reference_on_the_last_page_counts(account: Account, kind: ReferenceKi
     used, free = account.image(), account.image()
     kind.add(account.region, used)
     [use] = read(account, kind, used)
-    assert use.label.startswith(kind.label)
+    assert use.label.startswith(kind.source.label)
     assert (use.account, use.region) == (account.api.target.account, account.api.target.region)
-    assert max(call.page for call in account.fake_aws.calls.of(kind.call)) >= kind.pages
+    assert max(call.page for call in account.fake_aws.calls.of(kind.source.call)) >= kind.source.pages
     assert read(account, kind, free) == ()
+
+
+@pytest.mark.parametrize("kind", SNAPSHOT_KINDS, ids=lambda kind: kind.name)
+def test_a_snapshot_in_a_block_device_counts(account: Account, kind: ReferenceKind) -> None:
+    account.fake_aws.pager.cap = 1
+    for snapshot in ("snap-00000001", "snap-00000002", "snap-00000003"):
+        kind.add(account.region, snapshot)
+    assert {"snap-00000001", "snap-00000003"} <= account.read().snapshots
 
 
 @EACH
 def test_only_its_source_finds_it(account: Account, kind: ReferenceKind, monkeypatch: pytest.MonkeyPatch) -> None:
     image = account.image()
     kind.add(account.region, image)
-    monkeypatch.setattr(usage, "SOURCES", tuple(source for source in usage.SOURCES if source.name != kind.source))
+    monkeypatch.setattr(usage, "SOURCES", tuple(source for source in usage.SOURCES if source.name != kind.source.name))
     assert account.users(image) == []
 
 
@@ -84,7 +92,7 @@ def test_only_its_source_finds_it(account: Account, kind: ReferenceKind, monkeyp
 def test_a_skipped_check_makes_no_call(account: Account, kind: ReferenceKind) -> None:
     kind.add(account.region, account.image())
     account.read(UsageOptions(skip=frozenset({source_of(kind).check})))
-    assert account.fake_aws.calls.count(kind.call) == 0
+    assert account.fake_aws.calls.count(kind.source.call) == 0
 
 
 @EACH
@@ -93,7 +101,7 @@ def test_a_denied_read_names_the_action_to_grant(account: Account, kind: Referen
     account.fake_aws.pager.cap = 1
     for _ in range(3):
         kind.add(account.region, account.image())
-    account.fault(kind.call, "deny", page=page, times=None)
+    account.fault(kind.source.call, "deny", page=page, times=None)
     with pytest.raises(AwsError) as caught:
         account.read()
     source = source_of(kind)
@@ -103,7 +111,7 @@ def test_a_denied_read_names_the_action_to_grant(account: Account, kind: Referen
         "what it would find is then not protected."
     )
     assert f"in account {account.api.target.account} Region {account.api.target.region}: " in str(caught.value)
-    assert caught.value.code == denial(service_of(kind.call))
+    assert caught.value.code == denial(service_of(kind.source.call))
 
 
 @EACH
@@ -112,7 +120,7 @@ def test_a_later_page_that_breaks_stops_the_run(account: Account, kind: Referenc
     account.fake_aws.pager.cap = 1
     for _ in range(3):
         kind.add(account.region, account.image())
-    account.fault(kind.call, fault, page=2, times=None)
+    account.fault(kind.source.call, fault, page=2, times=None)
     with pytest.raises(AwsError) as caught:
         account.read()
     assert caught.value.action == source_of(kind).actions[0]
@@ -121,8 +129,8 @@ def test_a_later_page_that_breaks_stops_the_run(account: Account, kind: Referenc
 
 @EACH
 def test_lasting_throttling_is_an_error(account: Account, kind: ReferenceKind) -> None:
-    account.fault(kind.call, "throttle", times=None)
-    with pytest.raises(ThrottledError, match=kind.call):
+    account.fault(kind.source.call, "throttle", times=None)
+    with pytest.raises(ThrottledError, match=kind.source.call):
         account.read()
 
 
@@ -130,7 +138,7 @@ def test_lasting_throttling_is_an_error(account: Account, kind: ReferenceKind) -
 def test_passing_throttling_is_no_error(account: Account, kind: ReferenceKind) -> None:
     image = account.image()
     kind.add(account.region, image)
-    account.fault(kind.call, "throttle", times=2)
+    account.fault(kind.source.call, "throttle", times=2)
     assert len(account.users(image)) == 1
     assert len(account.slept) == 2
 
@@ -138,7 +146,7 @@ def test_passing_throttling_is_no_error(account: Account, kind: ReferenceKind) -
 @EACH
 def test_a_call_that_the_endpoint_lacks(account: Account, kind: ReferenceKind) -> None:
     """An error for what nearly every account uses, a warning for the rest, and the other sources are still read."""
-    account.fake_aws.missing_actions.add(kind.call)
+    account.fake_aws.missing_actions.add(kind.source.call)
     image = account.image()
     for other in PLAINEST.values():
         other.add(account.region, image)
