@@ -12,7 +12,7 @@ from .attach import attach
 from .calls import Call, CallLog
 from .clock import ManualClock, real_clock
 from .core import FakeAws
-from .errors import ApiError, Broken
+from .errors import ApiError, Broken, denial
 from .faults import Fault
 from .region import RegionState
 from .resources import BlockDevice
@@ -33,6 +33,7 @@ __all__ = [
     "Served",
     "World",
     "attach",
+    "denial",
     "real_clock",
     "serve",
 ]

@@ -29,11 +29,13 @@ def attach(fake_aws: FakeAws, session: Any) -> None:
 
     def send(request: Any, **_: object) -> AWSResponse:
         body = request.body or b""
+        body = body.encode() if isinstance(body, str) else body
+        path = "/" + request.url.split("/", 3)[3]
         headers = {
             name: value.decode() if isinstance(value, bytes) else str(value) for name, value in request.headers.items()
         }
         try:
-            answer = fake_aws.handle(request.method, "/", headers, body.encode() if isinstance(body, str) else body)
+            answer = fake_aws.handle(request.method, path, headers, body)
         except Broken as broken:
             match broken.kind:
                 case "unreachable":

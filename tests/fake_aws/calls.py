@@ -9,7 +9,10 @@ from datetime import datetime
 
 from .resources import Shape
 
-CHANGING = {"DeregisterImage", "DeleteSnapshot"}
+CHANGING = {
+    "DeregisterImage", "DeleteSnapshot", "DisableImage", "EnableImage", "CreateTags", "DeleteTags",
+    "RestoreImageFromRecycleBin", "RestoreSnapshotFromRecycleBin",
+}  # fmt: skip
 
 
 @dataclass
@@ -27,6 +30,14 @@ class Call:
     @property
     def name(self) -> str:
         return f"{self.service}:{self.action}"
+
+    @property
+    def ids(self) -> list[str]:
+        """The AMIs and snapshots that a changing call is about."""
+        for member in ("ImageId", "SnapshotId", "ResourceId"):
+            if ids := self.params.get(member):
+                return [ids] if isinstance(ids, str) else list(ids)
+        return []
 
 
 @dataclass

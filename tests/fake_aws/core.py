@@ -10,18 +10,19 @@ from typing import Literal
 
 from . import (
     autoscaling,
+    ec2_changes,
     ec2_compute,
-    ec2_delete,
     ec2_images,
     ec2_references,
     ec2_snapshots,
     ec2_templates,
     identity,
+    recycle_bin,
     ssm,
 )
 from .action import Action, Actions, Context
 from .calls import Call, CallLog
-from .errors import ApiError, Broken
+from .errors import ApiError, Broken, denied
 from .faults import HTML, Faults
 from .paging import Pager
 from .rates import Rates
@@ -34,12 +35,14 @@ SERVICES: dict[str, Mapping[str, Action]] = {
     "ec2": {
         **ec2_images.ACTIONS,
         **ec2_snapshots.ACTIONS,
-        **ec2_delete.ACTIONS,
+        **ec2_changes.ACTIONS,
+        **recycle_bin.EC2,
         **ec2_references.ACTIONS,
         **ec2_compute.ACTIONS,
         **ec2_templates.ACTIONS,
     },
     "autoscaling": autoscaling.ACTIONS,
+    "rbin": recycle_bin.RBIN,
     "ssm": ssm.ACTIONS,
     "sts": identity.STS,
     "organizations": identity.ORGANIZATIONS,
@@ -90,7 +93,7 @@ class FakeAws:
         """The answer to one request. Raises Broken where the client is to get none."""
         request_id = f"{next(self._requests):08x}-0000-4000-8000-000000000000"
         try:
-            request = Request.parse(headers, body)
+            request = Request.parse(method, path, headers, body)
         except ApiError as error:
             return failure("ec2", error, request_id)
         key = self.world.keys.get(request.access_key)
@@ -139,7 +142,7 @@ class FakeAws:
         action = self._find(call)
         self.rates.take(call)
         if call.action != "GetCallerIdentity" and not self._may(call.account, call.name, False):
-            raise denied(call, caller)
+            raise denied(call.service, call.name, caller.arn)
         unknown = call.params.keys() - action.params
         if unknown:
             raise ApiError("UnsupportedByFakeAws", f"{call.name} with {', '.join(sorted(unknown))}")
@@ -155,6 +158,7 @@ class FakeAws:
             pager=self.pager,
             may=lambda name, via: self._may(call.account, name, via),
         )
+        context.region.pass_time()
         for hook in self._before.get(call.action, ()):
             hook(self.world, call)
         content = action.handler(context)
@@ -196,19 +200,6 @@ class FakeAws:
         if allowed is None:
             return True
         return any(fnmatchcase(name, entry) for entry in (*allowed, *(self.allow_via if via else ())))
-
-
-def denied(call: Call, caller: AccessKey) -> ApiError:
-    message = (
-        f"User: {caller.arn} is not authorized to perform: {call.name} because no identity-based policy "
-        f"allows the {call.name} action"
-    )
-    if call.service == "ec2":
-        text = f"You are not authorized to perform this operation. {message}"
-        return ApiError("UnauthorizedOperation", text, 403)
-    if call.service in JSON_SERVICES:
-        return ApiError("AccessDeniedException", message)
-    return ApiError("AccessDenied", message, 403)
 
 
 def expired(service: str) -> ApiError:

@@ -80,8 +80,8 @@ def describe_instances(ctx: Context) -> str:
     return listing("reservationSet", reservations, token)
 
 
-# The overrides of an EC2 Fleet are a list in a member of its own name, in Spot's too.
-SPOT_FLEET_NAMES = {"Tags": "tagSet", "BlockDeviceMappings": "blockDeviceMapping"}
+SPOT_NAMES = {"Tags": "tagSet", "BlockDeviceMappings": "blockDeviceMapping"}
+FLEET_NAMES = {"Tags": "tagSet", "BlockDeviceMappings": "blockDeviceMappingSet"}
 
 
 def render_spot_fleet(fleet: SpotFleet) -> str:
@@ -99,7 +99,7 @@ def render_spot_fleet(fleet: SpotFleet) -> str:
         "SpotFleetRequestConfig": config,
         "Tags": tag_shapes(fleet.tags),
     }
-    return f"<item>{ec2(fleet.finish(shape), SPOT_FLEET_NAMES)}</item>"
+    return f"<item>{ec2(fleet.finish(shape), SPOT_NAMES)}</item>"
 
 
 @ACTIONS("SpotFleetRequestId")
@@ -119,10 +119,14 @@ def render_spot_request(request: SpotRequest) -> str:
         "State": request.state,
         "Type": "one-time",
         "CreateTime": request.created,
-        "LaunchSpecification": {"ImageId": request.image_id, "InstanceType": "t3.micro"},
+        "LaunchSpecification": {
+            "ImageId": request.image_id,
+            "InstanceType": "t3.micro",
+            "BlockDeviceMappings": request.block_devices or None,
+        },
         "Tags": tag_shapes(request.tags),
     }
-    return f"<item>{ec2(request.finish(shape), {'Tags': 'tagSet'})}</item>"
+    return f"<item>{ec2(request.finish(shape), SPOT_NAMES)}</item>"
 
 
 @ACTIONS("SpotInstanceRequestId", "Filter")
@@ -146,7 +150,7 @@ def render_fleet(fleet: Fleet) -> str:
         "LaunchTemplateConfigs": fleet.launch_template_configs or None,
         "Tags": tag_shapes(fleet.tags),
     }
-    return f"<item>{ec2(fleet.finish(shape), {'Tags': 'tagSet'})}</item>"
+    return f"<item>{ec2(fleet.finish(shape), FLEET_NAMES)}</item>"
 
 
 @ACTIONS("FleetId", "Filter")

@@ -79,6 +79,9 @@ def render_image(image: Image) -> str:
         "Tags": tag_shapes(image.tags),
         "DeregistrationProtection": image.deregistration_protection,
         "LastLaunchedTime": image.last_launched,
+        "ImageOwnerAlias": image.owner_alias,
+        "SourceImageId": image.source_image and image.source_image[0],
+        "SourceImageRegion": image.source_image and image.source_image[1],
         "DeprecationTime": image.deprecated,
     }
     return f"<item>{ec2(image.finish(shape), IMAGE_NAMES)}</item>"
@@ -98,7 +101,7 @@ def check_form(ids: Iterable[str], form: re.Pattern[str], code: str, example: st
             raise ApiError(code, f'Invalid id: "{entry}" (expecting "{example}")')
 
 
-def escape_control(ctx: Context) -> Iterable[Image]:
+def visible_images(ctx: Context) -> Iterable[Image]:
     """The AMIs of this Region that the caller may see: its own, those shared with it, public ones."""
     owners = {ctx.account.account_id if owner == "self" else owner for owner in ctx.strings("Owner")}
     users = {ctx.account.account_id if user == "self" else user for user in ctx.strings("ExecutableBy")}
@@ -128,7 +131,7 @@ def describe_images(ctx: Context) -> str:
     ids, size = ctx.strings("ImageId"), ctx.size(5, 1000)
     check_form(ids, AMI_ID, "InvalidAMIID.Malformed", "ami-...")
     ctx.forbid_pages(ids, "imageIdsSet")
-    chosen = list(escape_control(ctx))
+    chosen = list(visible_images(ctx))
     if ids:
         wanted, known = set(ids), {image.image_id for image in chosen}
         # One that is gone is no error while an instance of it lives on, only missing.
@@ -140,6 +143,10 @@ def describe_images(ctx: Context) -> str:
             raise ApiError("InvalidAMIID.NotFound", f"The image {word} {quoted(missing)}")
         chosen = [image for image in chosen if image.image_id in wanted]
     if not ctx.flag("IncludeDisabled"):
+        for entry in ctx.structures("Filter"):
+            if entry.get("Name") == "state" and "disabled" in (entry.get("Value") or []):
+                message = "When filtering by the 'disabled' state, 'IncludeDisabled' must be set to 'true' in the request."
+                raise ApiError("InvalidParameter", message)
         chosen = [image for image in chosen if image.state != "disabled"]
     page, token = ctx.page(ctx.select(chosen, IMAGE_FILTERS), size)
     return listing("imagesSet", [image.rendered(render_image) for image in page], token)
@@ -151,7 +158,7 @@ def own_image(ctx: Context, image_id: str) -> Image:
     if image is None:
         if image_id in ctx.region.deregistered:
             raise ApiError("InvalidAMIID.Unavailable", f"The image ID '{image_id}' is no longer available")
-        if any(other.image_id == image_id for other in escape_control(ctx)):
+        if any(other.image_id == image_id for other in visible_images(ctx)):
             raise ApiError("AuthFailure", f"Not authorized for image:{image_id}", 403)
         raise ApiError("InvalidAMIID.NotFound", f"The image id {quoted([image_id])}")
     if image.owner_id != ctx.account.account_id:

@@ -1,4 +1,4 @@
-"""EC2: snapshots, and the Recycle Bin."""
+"""EC2: snapshots."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .action import Actions, Context
 from .ec2_images import check_form, listing, tag_shapes
 from .errors import ApiError
 from .filters import Getter
-from .resources import Recycled, Snapshot
+from .resources import Shape, Snapshot
 from .wire import ec2
 
 ACTIONS = Actions()
@@ -27,8 +27,8 @@ SNAPSHOT_FILTERS: dict[str, Getter[Snapshot]] = {
 }
 
 
-def render_snapshot(snapshot: Snapshot) -> str:
-    shape = {
+def snapshot_shape(snapshot: Snapshot) -> Shape:
+    return {
         "SnapshotId": snapshot.snapshot_id,
         "VolumeId": snapshot.volume_id,
         "State": snapshot.state,
@@ -38,9 +38,14 @@ def render_snapshot(snapshot: Snapshot) -> str:
         "VolumeSize": snapshot.size,
         "Description": snapshot.description,
         "Encrypted": False,
-        "StorageTier": "standard",
+        "StorageTier": snapshot.storage_tier,
+        "FullSnapshotSizeInBytes": snapshot.size << 30 if snapshot.full_size is None else snapshot.full_size,
         "Tags": tag_shapes(snapshot.tags),
     }
+
+
+def render_snapshot(snapshot: Snapshot) -> str:
+    shape = snapshot_shape(snapshot)
     return f"<item>{ec2(snapshot.finish(shape), SNAPSHOT_NAMES)}</item>"
 
 
@@ -61,33 +66,3 @@ def describe_snapshots(ctx: Context) -> str:
         chosen = [snapshot for snapshot in chosen if snapshot.owner_id in owners]
     page, token = ctx.page(ctx.select(chosen, SNAPSHOT_FILTERS), size)
     return listing("snapshotSet", [snapshot.rendered(render_snapshot) for snapshot in page], token)
-
-
-def recycled(ctx: Context, bin_: dict[str, Recycled], ids: list[str], member: str, smallest: int) -> str:
-    if len(ids) > 20:
-        raise ApiError("InvalidParameterValue", f"At most 20 {member}s can be given")
-    chosen = [entry for entry in bin_.values() if not ids or entry.resource_id in ids]
-    page, token = ctx.page(chosen, ctx.size(smallest, 1000, 1000))
-    shapes = [
-        {
-            member: entry.resource_id,
-            "Name": entry.name,
-            "Description": entry.description,
-            "RecycleBinEnterTime": entry.entered,
-            "RecycleBinExitTime": entry.exits,
-        }
-        for entry in page
-    ]
-    name = "imageSet" if member == "ImageId" else "snapshotSet"
-    items = [f"<item>{ec2(entry.finish(shape))}</item>" for entry, shape in zip(page, shapes, strict=True)]
-    return listing(name, items, token)
-
-
-@ACTIONS("ImageId")
-def list_images_in_recycle_bin(ctx: Context) -> str:
-    return recycled(ctx, ctx.region.recycled_images, ctx.strings("ImageId"), "ImageId", 1)
-
-
-@ACTIONS("SnapshotId")
-def list_snapshots_in_recycle_bin(ctx: Context) -> str:
-    return recycled(ctx, ctx.region.recycled_snapshots, ctx.strings("SnapshotId"), "SnapshotId", 5)

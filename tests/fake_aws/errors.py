@@ -25,6 +25,29 @@ class Broken(Exception):
         self.released = released or threading.Event()
 
 
+DENIALS = {
+    "ec2": ("UnauthorizedOperation", 403),
+    "autoscaling": ("AccessDenied", 403),
+    "sts": ("AccessDenied", 403),
+}
+
+
+def denial(service: str) -> str:
+    """The code with which a service refuses a caller who lacks the permission."""
+    return DENIALS.get(service, ("AccessDeniedException", 400))[0]
+
+
+def denied(service: str, name: str, caller: str = "arn:aws:iam::123456789012:user/someone") -> ApiError:
+    """The answer to a caller without the IAM action `name`."""
+    code, status = DENIALS.get(service, ("AccessDeniedException", 400))
+    message = (
+        f"User: {caller} is not authorized to perform: {name} because no identity-based policy allows the {name} action"
+    )
+    if service == "ec2":
+        message = f"You are not authorized to perform this operation. {message}"
+    return ApiError(code, message, status)
+
+
 def invalid_value(value: object, parameter: str, reason: str) -> ApiError:
     """EC2's usual wording for a parameter it does not take."""
     return ApiError("InvalidParameterValue", f"Value ( {value} ) for parameter {parameter} is invalid. {reason}")

@@ -3,6 +3,7 @@
 | kind | what happens | acted |
 |---|---|---|
 | `refuse` | an error with `code`, `message`, `status` | no |
+| `deny` | the caller lacks the IAM action | no |
 | `throttle` | the service's own throttling error | no |
 | `http500` | status 500 with a page of HTML (botocore: ResponseParserError, not tried again) | no |
 | `html`, `empty` | status 200 with a page of HTML, with nothing (botocore: ResponseParserError) | no |
@@ -25,13 +26,13 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from .calls import Call
-from .errors import ApiError, Broken
+from .errors import ApiError, Broken, denied
 from .rates import throttled
 from .wire import Answer, plain
 from .world import World
 
 Kind = Literal[
-    "refuse", "throttle", "http500", "html", "xhtml", "empty", "truncated", "unreachable", "cut", "lost",
+    "refuse", "deny", "throttle", "http500", "html", "xhtml", "empty", "truncated", "unreachable", "cut", "lost",
     "cut-after", "hang", "hang-after", "do", "do-after",
 ]  # fmt: skip
 
@@ -69,6 +70,8 @@ class Fault:
         match self.kind:
             case "refuse":
                 raise ApiError(self.code, self.message, self.status)
+            case "deny":
+                raise denied(call.service, call.name)
             case "throttle":
                 raise throttled(call.service)
             case "unreachable" | "cut":

@@ -15,6 +15,12 @@ DESCRIBING = (100.0, 20.0)
 LIMITS = {
     "DeregisterImage": (100.0, 5.0),
     "DeleteSnapshot": (100.0, 5.0),
+    "CreateTags": (100.0, 10.0),
+    "DeleteTags": (100.0, 10.0),
+    "DisableImage": (50.0, 5.0),
+    "EnableImage": (50.0, 5.0),
+    "RestoreImageFromRecycleBin": (50.0, 5.0),
+    "RestoreSnapshotFromRecycleBin": (50.0, 5.0),
     "DescribeSpotFleetRequests": (50.0, 3.0),
 }
 # An unfiltered call for everything draws on a smaller bucket of its own.
@@ -25,6 +31,7 @@ THROTTLES = {
     "ec2": ("RequestLimitExceeded", "Request limit exceeded.", 503),
     "autoscaling": ("Throttling", "Rate exceeded", 400),
     "sts": ("Throttling", "Rate exceeded", 400),
+    "rbin": ("ThrottlingException", "Rate exceeded", 429),
     "ssm": ("ThrottlingException", "Rate exceeded", 400),
     "organizations": ("TooManyRequestsException", "AWS Organizations can't complete your request", 400),
 }

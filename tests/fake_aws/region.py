@@ -19,6 +19,8 @@ from .resources import (
     ParameterVersion,
     Recipe,
     Recycled,
+    RetentionRule,
+    RuleTags,
     Shape,
     Snapshot,
     SpotFleet,
@@ -55,9 +57,8 @@ class RegionState:
         self.recipes: list[Recipe] = []
         self.recycled_images: dict[str, Recycled] = {}
         self.recycled_snapshots: dict[str, Recycled] = {}
-        # Whether a rule of the Recycle Bin catches what is deleted from now on.
-        self.recycles_images = False
-        self.recycles_snapshots = False
+        self.retention_rules: dict[str, RetentionRule] = {}
+        self.recovering: dict[str, datetime] = {}  # restored snapshots, and when they are completed
         self._users: dict[str, list[Image]] = {}
         self._indexed = -1
         self._index_size = 0
@@ -111,9 +112,12 @@ class RegionState:
         **members: Any,
     ) -> Snapshot:
         with self.world.lock:
+            snapshot_id = snapshot_id or self.world.new_id("snap")
+            copied = description.startswith("Copied for ")
             members.setdefault("owner_id", self.account_id)
+            members.setdefault("volume_id", "vol-ffffffff" if copied else snapshot_id.replace("snap-", "vol-"))
             snapshot = Snapshot(
-                snapshot_id=snapshot_id or self.world.new_id("snap"),
+                snapshot_id=snapshot_id,
                 description=description,
                 size=size,
                 started=started or self.world.clock(),
@@ -276,19 +280,63 @@ class RegionState:
         self.recipes.append(recipe)
         return recipe
 
-    def recycle(self, resource_id: str, *, name: str | None = None, description: str | None = None) -> Recycled:
-        """Put an AMI or a snapshot, by its id, into the Recycle Bin."""
+    def add_retention_rule(
+        self,
+        resource_type: str = "EC2_IMAGE",
+        days: int = 7,
+        *,
+        match: RuleTags | None = None,
+        exclude: RuleTags | None = None,
+        **members: Any,
+    ) -> RetentionRule:
+        """A rule of the Recycle Bin for deleted AMIs, or with `EBS_SNAPSHOT` for deleted snapshots."""
+        with self.world.lock:
+            rule = RetentionRule(
+                rule_id=f"rule{len(self.retention_rules) + 1:07}",
+                resource_type=resource_type,
+                days=days,
+                match=match or {},
+                exclude=exclude or {},
+                **members,
+            )
+            self.retention_rules[rule.rule_id] = rule
+            return rule
+
+    def retain(self, resource: Image | Snapshot) -> None:
+        """Put a deleted resource into the Recycle Bin where a rule matches; the longest rule counts."""
+        kind = "EC2_IMAGE" if isinstance(resource, Image) else "EBS_SNAPSHOT"
+        if isinstance(resource, Image) and not resource.snapshot_ids:
+            return  # AMIs backed by an instance store are not retained
+        rules = self.retention_rules.values()
+        days = [rule.days for rule in rules if rule.resource_type == kind and rule.retains(resource.tags)]
+        if days:
+            self.recycle(resource, max(days))
+
+    def recycle(self, resource: Image | Snapshot | str, days: int = 7) -> Recycled:
+        """Put an AMI or a snapshot into the Recycle Bin; an id stands for one of which nothing else is known."""
+        with self.world.lock:
+            now = self.world.clock()
+            if isinstance(resource, str) and resource.startswith("ami-"):
+                resource = Image(image_id=resource, name=None, owner_id=self.account_id, created=now)
+            elif isinstance(resource, str):
+                resource = Snapshot(snapshot_id=resource, owner_id=self.account_id, volume_id="vol-ffffffff", started=now)
+            entry = Recycled(resource=resource, entered=now, exits=now + timedelta(days=days))
+            if isinstance(resource, Image):
+                self.recycled_images[resource.image_id] = entry
+            else:
+                self.recycled_snapshots[resource.snapshot_id] = entry
+            return entry
+
+    def pass_time(self) -> None:
+        """Empty the Recycle Bin of what has left it, and complete the snapshots that have recovered."""
         now = self.world.clock()
-        entry = Recycled(
-            resource_id=resource_id,
-            name=name,
-            description=description,
-            entered=now,
-            exits=now + timedelta(days=7),
-        )
-        images = resource_id.startswith("ami-")
-        (self.recycled_images if images else self.recycled_snapshots)[resource_id] = entry
-        return entry
+        for recycled in (self.recycled_images, self.recycled_snapshots):
+            for resource_id in [key for key, entry in recycled.items() if entry.exits <= now]:
+                del recycled[resource_id]
+        for snapshot_id in [key for key, at in self.recovering.items() if at <= now]:
+            del self.recovering[snapshot_id]
+            if snapshot_id in self.snapshots:
+                self.snapshots[snapshot_id].state = "completed"
 
     def users_of(self, snapshot_id: str) -> list[Image]:
         """The AMIs, disabled ones too, that hold a snapshot.

@@ -83,6 +83,8 @@ class Image(Resource):
     deprecated: datetime | None = None
     description: str | None = None
     architecture: str = "x86_64"
+    owner_alias: str | None = None
+    source_image: tuple[str, str] | None = None  # of a copy: the id and the Region of its source
     changes: ClassVar[int] = 0  # of any AMI, its making too
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -102,7 +104,9 @@ class Snapshot(Resource):
     size: int = 8
     started: datetime | None = None
     state: str = "completed"
-    volume_id: str = "vol-ffffffff"  # what AWS shows for a copied snapshot
+    volume_id: str
+    full_size: int | None = None  # bytes of written blocks, 0 for unknown; None counts every block of `size` as written
+    storage_tier: str = "standard"
     # What a deletion together with the AMI returns instead of success: internal-error, client-error, …
     return_code: str | None = None
     # What DeleteSnapshot refuses with: (code, message).
@@ -187,6 +191,7 @@ class SpotRequest(Resource):
     image_id: str
     state: str = "open"
     created: datetime | None = None
+    block_devices: list[Shape] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -232,8 +237,32 @@ class Recipe:
 class Recycled(Resource):
     """An AMI or a snapshot in the Recycle Bin."""
 
-    resource_id: str
-    name: str | None = None
-    description: str | None = None
+    resource: Image | Snapshot
     entered: datetime
     exits: datetime
+
+
+RuleTags = dict[str, str | None]
+"""Tag keys and their values; None stands for every value."""
+
+
+@dataclass(kw_only=True)
+class RetentionRule(Resource):
+    """A rule of the Recycle Bin. With `match` it is a tag-level rule, without it one of the whole Region."""
+
+    rule_id: str
+    resource_type: str  # EC2_IMAGE or EBS_SNAPSHOT
+    days: int
+    match: RuleTags = field(default_factory=dict)
+    exclude: RuleTags = field(default_factory=dict)
+    status: str = "available"
+
+    def retains(self, tags: dict[str, str]) -> bool:
+        """Whether a deleted resource with these tags goes into the bin."""
+        if self.status != "available" or has_any(tags, self.exclude):
+            return False
+        return not self.match or has_any(tags, self.match)
+
+
+def has_any(tags: dict[str, str], wanted: RuleTags) -> bool:
+    return any(key in tags and value in (None, tags[key]) for key, value in wanted.items())

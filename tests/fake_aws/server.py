@@ -90,7 +90,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
-            answer = self.home.fake_aws.handle("POST", self.path, dict(self.headers), body, self.number)
+            answer = self.home.fake_aws.handle(self.command, self.path, dict(self.headers), body, self.number)
         except Broken as broken:
             if broken.kind.startswith("hang"):
                 self.wait(broken)
@@ -103,7 +103,7 @@ class Handler(BaseHTTPRequestHandler):
             document = json.dumps(self.home.fake_aws.calls.summary()).encode()
             self.send(Answer(200, {"Content-Type": "application/json"}, document))
         else:
-            self.send(Answer(404, {"Content-Type": "text/plain"}, b"AWS's APIs are asked with POST\n"))
+            self.do_POST()
 
     def wait(self, broken: Broken) -> None:
         """Be silent until the fault is released, its time is over or the server stops."""

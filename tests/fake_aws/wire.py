@@ -1,4 +1,4 @@
-"""AWS's wire protocols: `ec2` and `query` (form in, XML out) and `json` (1.1, with a target header).
+"""AWS's wire protocols: `ec2` and `query` (form in, XML out), `json` (1.1, with a target header) and `rest-json`.
 
 Structures are written with the names that boto3 shows. In the `ec2` protocol the wire name is that name with
 a small first letter unless a table says otherwise; in the others it is the name itself. Taken from the models
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 from xml.sax.saxutils import escape
 
 from .errors import ApiError
@@ -24,7 +24,11 @@ NAMESPACES = {
     "autoscaling": "http://autoscaling.amazonaws.com/doc/2011-01-01/",
     "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
 }
-JSON_SERVICES = {"ssm", "organizations"}
+# How the actions of `rest-json` services are called; a part in braces is a parameter.
+ROUTES = {
+    "rbin": {"ListRules": "POST /list-rules", "GetRule": "GET /rules/{Identifier}"},
+}
+JSON_SERVICES = {"ssm", "organizations", *ROUTES}
 
 CREDENTIAL = re.compile(r"Credential=([^/\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 
@@ -44,13 +48,16 @@ class Request:
     params: Shape
 
     @classmethod
-    def parse(cls, headers: Mapping[str, str], body: bytes) -> Request:
+    def parse(cls, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Request:
         found = {key.lower(): value for key, value in headers.items()}
         credential = CREDENTIAL.search(found.get("authorization", ""))
         if credential is None:
             raise ApiError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
         access_key, region, service = credential.groups()
-        if service in JSON_SERVICES:
+        if service in ROUTES:
+            action, params = route(service, method, path)
+            params |= json.loads(body or b"{}")
+        elif service in JSON_SERVICES:
             action = found.get("x-amz-target", "").rpartition(".")[2]
             params = json.loads(body or b"{}")
         else:
@@ -59,6 +66,16 @@ class Request:
             form.pop("Version", None)
             params = unflatten(form)
         return cls(service, region, access_key, action, params)
+
+
+def route(service: str, method: str, url: str) -> tuple[str, Shape]:
+    """The action of a `rest-json` request, and the parameters in its URL; an unknown one is told as it came."""
+    path, _, question = url.partition("?")
+    for action, template in ROUTES[service].items():
+        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template)
+        if match := re.fullmatch(pattern, f"{method} {path}"):
+            return action, {key: unquote(value) for key, value in match.groupdict().items()} | dict(parse_qsl(question))
+    return f"{method} {path}", {}
 
 
 def unflatten(form: Mapping[str, str]) -> Shape:

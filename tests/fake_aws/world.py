@@ -10,7 +10,7 @@ import itertools
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from .clock import Clock, real_clock
 from .region import RegionState
@@ -94,6 +94,8 @@ class World:
         self.organization: Organization | None = None
         # Emulators ignore DeleteAssociatedSnapshots and answer without results.
         self.deletes_associated = True
+        # How long a snapshot that was restored from the Recycle Bin stays `recovering`.
+        self.recovery = timedelta(0)
         self._ids = itertools.count(1)
 
     def new_id(self, prefix: str) -> str:

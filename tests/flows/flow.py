@@ -226,8 +226,8 @@ class Flow:
         return caught.value
 
     def changes(self) -> list[str]:
-        """The changing calls that came, refused ones too."""
-        return [str(call.params.get("ImageId") or call.params.get("SnapshotId")) for call in self.fake_aws.calls.changing()]
+        """The ids in the changing calls, refused ones too."""
+        return [id for call in self.fake_aws.calls.changing() for id in call.ids]
 
     def calls(self, action: str, **where: Any) -> list[Call]:
         return self.fake_aws.calls.of(action, **where)

@@ -1,10 +1,6 @@
-"""What holds for every source of use alike: pages, refusals, calls that do not exist, `--skip-check`."""
+"""What every usage source does alike: pages, denials, calls that the endpoint lacks, `--skip-check`."""
 
 from __future__ import annotations
-
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 
@@ -15,180 +11,160 @@ from amicleaner.aws.usage.source import guarded
 from amicleaner.aws.usage.usage_report import UsageReport
 from amicleaner.checks import CHECKS
 from amicleaner.errors import AwsError, CredentialsError, ThrottledError, UnsupportedCallError
+from amicleaner.models import Use
 from tests.aws.usage.account import Account
-from tests.fake_aws import RegionState
+from tests.catalogue import KINDS, SNAPSHOT_KINDS, UNOWNED, ReferenceKind, configs, plainest
+from tests.fake_aws import denial
+
+ALL = (*usage.SOURCES, *usage.FOLLOWED, *usage.ON_DEMAND)
+
+PLAINEST = {source: kind for source, kind in plainest().items() if source in {source.name for source in usage.SOURCES}}
+EACH = pytest.mark.parametrize("kind", PLAINEST.values(), ids=PLAINEST)
 
 
-@dataclass(frozen=True)
-class Case:
-    """A source, its call, and how a test makes it name an AMI (or, of `free`, nothing at all)."""
-
-    source: str
-    call: str
-    code: str
-    use: Callable[[RegionState, str], object]
+def service_of(call: str) -> str:
+    return OPERATIONS[call].service
 
 
-def config(image: str) -> list[dict[str, object]]:
-    return [{"Overrides": [{"ImageId": image}]}]
+def source_of(kind: ReferenceKind) -> AnySource:
+    return next(source for source in ALL if source.name == kind.source.name)
 
 
-def use_group(region: RegionState, image: str) -> None:
-    region.add_group(mixed_instances_policy={"LaunchTemplate": {"Overrides": [{"ImageId": image}]}})
-
-
-CASES = {
-    case.source: case
-    for case in (
-        Case("instances", "DescribeInstances", "UnauthorizedOperation", lambda r, i: r.add_instance(i)),
-        Case(
-            "launch-configurations",
-            "DescribeLaunchConfigurations",
-            "AccessDenied",
-            lambda r, i: r.add_launch_configuration(i),
-        ),
-        Case(
-            "launch-templates",
-            "DescribeLaunchTemplateVersions",
-            "UnauthorizedOperation",
-            lambda r, i: r.add_launch_template(versions=[{"ImageId": i}]),
-        ),
-        Case("auto-scaling-groups", "DescribeAutoScalingGroups", "AccessDenied", use_group),
-        Case(
-            "spot-fleets",
-            "DescribeSpotFleetRequests",
-            "UnauthorizedOperation",
-            lambda r, i: r.add_spot_fleet(launch_specifications=[{"ImageId": i}]),
-        ),
-        Case("spot-requests", "DescribeSpotInstanceRequests", "UnauthorizedOperation", lambda r, i: r.add_spot_request(i)),
-        Case(
-            "fleets",
-            "DescribeFleets",
-            "UnauthorizedOperation",
-            lambda r, i: r.add_fleet(launch_template_configs=config(i)),
-        ),
-    )
-}
-EACH = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-
-
-def place_of(case: Case) -> AnySource:
-    return next(source for source in usage.SOURCES if source.name == case.source)
-
-
-def test_every_place_has_a_case() -> None:
-    assert [source.name for source in usage.SOURCES] == list(CASES)
+def test_every_source_is_in_the_catalogue() -> None:
+    assert {source.name for source in (*usage.SOURCES, *usage.ON_DEMAND)} == plainest().keys()
+    assert {kind.name: kind.source.check for kind in KINDS} == {kind.name: source_of(kind).check for kind in KINDS}
 
 
 def test_the_checks_are_those_of_the_registry() -> None:
-    sources = (*usage.SOURCES, *usage.FOLLOWED, *usage.ON_DEMAND)
-    assert list(CHECKS) == sorted({source.check for source in sources})
-    assert len({source.name for source in sources}) == len(sources)
+    assert list(CHECKS) == sorted({source.check for source in ALL})
+    assert len({source.name for source in ALL}) == len(ALL)
 
 
-def test_every_own_action_is_a_call_that_is_known() -> None:
+def test_every_action_of_a_source_is_a_known_operation() -> None:
     known = {f"{operation.service}:{name}" for name, operation in OPERATIONS.items()}
-    assert {action for source in (*usage.SOURCES, *usage.FOLLOWED, *usage.ON_DEMAND) for action in source.actions} <= known
+    assert {action for source in ALL for action in source.actions} <= known
 
 
-@EACH
-def test_a_use_on_the_last_page_counts(account: Account, case: Case) -> None:
+def read(account: Account, kind: ReferenceKind, image: str) -> tuple[Use, ...]:
+    """The uses of the AMI, as the readers of this kind's source find them."""
+    options = UsageOptions(all_template_versions="all_launch_template_versions" in kind.config)
+    reading = account.read(options)
+    uses = reading.uses
+    if kind.source.name == "instance-refreshes":
+        uses, _ = usage.read_refreshes(account.api, reading, reading.groups, options, account.pool)
+    if kind.source.name == "image-references":
+        uses, _ = usage.read_references(account.api, [image], options, account.pool)
+    return uses.get(image, ())
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_reference_on_the_last_page_counts(account: Account, kind: ReferenceKind) -> None:
     account.fake_aws.pager.cap = 1
     account.fake_aws.pager.blank_pages = True
-    for _ in range(3):
-        case.use(account.region, account.image())
+    for image in UNOWNED:
+        kind.add(account.region, image)
     used, free = account.image(), account.image()
-    case.use(account.region, used)
-    uses = account.read().uses
-    assert len(uses[used]) == 1
-    assert (uses[used][0].account, uses[used][0].region) == (account.api.target.account, account.api.target.region)
-    assert free not in uses
-    assert account.fake_aws.calls.of(case.call)[-1].page >= 4
+    kind.add(account.region, used)
+    [use] = read(account, kind, used)
+    assert use.label.startswith(kind.source.label)
+    assert (use.account, use.region) == (account.api.target.account, account.api.target.region)
+    assert max(call.page for call in account.fake_aws.calls.of(kind.source.call)) >= kind.source.pages
+    assert read(account, kind, free) == ()
+
+
+@pytest.mark.parametrize("kind", SNAPSHOT_KINDS, ids=lambda kind: kind.name)
+def test_a_snapshot_in_a_block_device_counts(account: Account, kind: ReferenceKind) -> None:
+    account.fake_aws.pager.cap = 1
+    for snapshot in ("snap-00000001", "snap-00000002", "snap-00000003"):
+        kind.add(account.region, snapshot)
+    assert {"snap-00000001", "snap-00000003"} <= account.read().snapshots
 
 
 @EACH
-def test_only_this_place_finds_it(account: Account, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_its_source_finds_it(account: Account, kind: ReferenceKind, monkeypatch: pytest.MonkeyPatch) -> None:
     image = account.image()
-    case.use(account.region, image)
-    monkeypatch.setattr(usage, "SOURCES", tuple(source for source in usage.SOURCES if source.name != case.source))
+    kind.add(account.region, image)
+    monkeypatch.setattr(usage, "SOURCES", tuple(source for source in usage.SOURCES if source.name != kind.source.name))
     assert account.users(image) == []
 
 
 @EACH
-def test_a_skipped_check_makes_no_call(account: Account, case: Case) -> None:
-    case.use(account.region, account.image())
-    account.read(UsageOptions(skip=frozenset({place_of(case).check})))
-    assert account.fake_aws.calls.count(case.call) == 0
+def test_a_skipped_check_makes_no_call(account: Account, kind: ReferenceKind) -> None:
+    kind.add(account.region, account.image())
+    account.read(UsageOptions(skip=frozenset({source_of(kind).check})))
+    assert account.fake_aws.calls.count(kind.source.call) == 0
 
 
 @EACH
 @pytest.mark.parametrize("page", [1, 3])
-def test_a_denied_read_says_which_action_to_grant(account: Account, case: Case, page: int) -> None:
+def test_a_denied_read_names_the_action_to_grant(account: Account, kind: ReferenceKind, page: int) -> None:
     account.fake_aws.pager.cap = 1
     for _ in range(3):
-        case.use(account.region, account.image())
-    account.fault(case.call, page=page, code=case.code, times=None)
+        kind.add(account.region, account.image())
+    account.fault(kind.source.call, "deny", page=page, times=None)
     with pytest.raises(AwsError) as caught:
         account.read()
-    source = place_of(case)
+    source = source_of(kind)
     assert caught.value.action == source.actions[0]
     assert caught.value.hint == (
         f"Grant the IAM action {source.actions[0]}. Or leave this check out with --skip-check {source.check}; "
         "what it would find is then not protected."
     )
-    assert f"in account {account.api.target.account} Region {account.api.target.region}: {case.code}" in str(caught.value)
+    assert f"in account {account.api.target.account} Region {account.api.target.region}: " in str(caught.value)
+    assert caught.value.code == denial(service_of(kind.source.call))
 
 
 @EACH
-@pytest.mark.parametrize("kind", ["http500", "html", "empty", "truncated", "cut"])
-def test_a_later_page_that_breaks_stops_the_run(account: Account, case: Case, kind: str) -> None:
+@pytest.mark.parametrize("fault", ["http500", "html", "empty", "truncated", "cut"])
+def test_a_later_page_that_breaks_stops_the_run(account: Account, kind: ReferenceKind, fault: str) -> None:
     account.fake_aws.pager.cap = 1
     for _ in range(3):
-        case.use(account.region, account.image())
-    account.fault(case.call, kind, page=2, times=None)
+        kind.add(account.region, account.image())
+    account.fault(kind.source.call, fault, page=2, times=None)
     with pytest.raises(AwsError) as caught:
         account.read()
-    assert caught.value.action == place_of(case).actions[0]
+    assert caught.value.action == source_of(kind).actions[0]
     assert not isinstance(caught.value, UnsupportedCallError)
 
 
 @EACH
-def test_a_throttle_that_lasts_is_an_error(account: Account, case: Case) -> None:
-    account.fault(case.call, "throttle", times=None)
-    with pytest.raises(ThrottledError, match=case.call):
+def test_lasting_throttling_is_an_error(account: Account, kind: ReferenceKind) -> None:
+    account.fault(kind.source.call, "throttle", times=None)
+    with pytest.raises(ThrottledError, match=kind.source.call):
         account.read()
 
 
 @EACH
-def test_a_throttle_that_passes_is_nothing(account: Account, case: Case) -> None:
+def test_passing_throttling_is_no_error(account: Account, kind: ReferenceKind) -> None:
     image = account.image()
-    case.use(account.region, image)
-    account.fault(case.call, "throttle", times=2)
+    kind.add(account.region, image)
+    account.fault(kind.source.call, "throttle", times=2)
     assert len(account.users(image)) == 1
     assert len(account.slept) == 2
 
 
 @EACH
-def test_a_call_that_does_not_exist(account: Account, case: Case) -> None:
-    """It is an error for what nearly every account uses, a warning for the rest; the other sources are read all the same."""
-    account.fake_aws.missing_actions.add(case.call)
+def test_a_call_that_the_endpoint_lacks(account: Account, kind: ReferenceKind) -> None:
+    """An error for what nearly every account uses, a warning for the rest, and the other sources are still read."""
+    account.fake_aws.missing_actions.add(kind.source.call)
     image = account.image()
-    for other in CASES.values():
-        other.use(account.region, image)
-    source = place_of(case)
+    for other in PLAINEST.values():
+        other.add(account.region, image)
+    source = source_of(kind)
     if source.required:
-        with pytest.raises(AwsError, match=re.escape(f"--skip-check {source.check}")) as caught:
+        with pytest.raises(AwsError, match="InvalidAction") as caught:
             account.read()
+        assert source.check == "instances" or f"--skip-check {source.check}" in caught.value.hint
         assert not isinstance(caught.value, UnsupportedCallError)
     else:
-        assert len(account.users(image)) == len(CASES) - 1
+        assert len(account.users(image)) == len(PLAINEST) - 1
         assert account.warnings == (
             f"{source.actions[0]} is not offered by this endpoint: {source.things} are not looked at",
         )
 
 
-def test_the_required_places() -> None:
-    assert {source.name for source in (*usage.SOURCES, *usage.FOLLOWED, *usage.ON_DEMAND) if source.required} == {
+def test_the_required_sources() -> None:
+    assert {source.name for source in ALL if source.required} == {
         "instances",
         "launch-configurations",
         "launch-templates",
@@ -196,14 +172,14 @@ def test_the_required_places() -> None:
     }
 
 
-def test_credentials_that_expired_are_no_reason_to_skip_a_check(account: Account) -> None:
+def test_expired_credentials_are_no_reason_to_skip_a_check(account: Account) -> None:
     account.fault("DescribeFleets", code="RequestExpired", status=400)
     with pytest.raises(CredentialsError) as caught:
         account.read()
     assert "--skip-check" not in str(caught.value)
 
 
-def test_of_several_errors_the_first_place_tells(account: Account) -> None:
+def test_the_first_source_in_the_registry_reports_its_error(account: Account) -> None:
     for call in ("DescribeFleets", "DescribeSpotFleetRequests", "DescribeLaunchConfigurations"):
         account.fault(call, times=None)
     for _ in range(5):
@@ -211,28 +187,28 @@ def test_of_several_errors_the_first_place_tells(account: Account) -> None:
             account.read()
 
 
-def test_every_use_is_there_once_and_sorted(account: Account) -> None:
+def test_each_use_is_reported_once_and_sorted(account: Account) -> None:
     image = account.image()
-    account.region.add_fleet(launch_template_configs=config(image) + config(image))
-    for case in reversed(CASES.values()):
-        case.use(account.region, image)
+    account.region.add_fleet(launch_template_configs=configs({"ImageId": image}) * 2)
+    for kind in reversed(PLAINEST.values()):
+        kind.add(account.region, image)
     uses = account.read().uses[image]
     assert list(uses) == sorted(set(uses))
-    assert len(uses) == len(CASES) + 1
+    assert len(uses) == len(PLAINEST) + 1
 
 
-def test_the_times_of_a_reading_enclose_it(account: Account) -> None:
+def test_a_reading_starts_before_it_finishes(account: Account) -> None:
     reading = account.read()
     assert reading.started < reading.finished
 
 
-def test_an_account_with_nothing_in_it(account: Account) -> None:
+def test_an_empty_account_has_no_uses(account: Account) -> None:
     reading = account.read()
     assert (reading.uses, reading.snapshots, reading.groups, reading.warnings) == ({}, frozenset(), {}, ())
 
 
-def test_credentials_that_can_not_be_renewed_are_no_place_that_the_endpoint_lacks() -> None:
-    """An optional source may be missing; an account that can't be asked may not."""
+def test_credentials_that_cannot_be_renewed_are_no_missing_call() -> None:
+    """An endpoint may lack an optional source's call; an account that cannot be asked is an error."""
 
     def read() -> UsageReport:
         raise UnsupportedCallError("sts:AssumeRole", "InvalidAction", "no such action")
@@ -243,8 +219,8 @@ def test_credentials_that_can_not_be_renewed_are_no_place_that_the_endpoint_lack
 
 
 @pytest.mark.parametrize("source", usage.SOURCES, ids=lambda source: source.name)
-def test_what_lacks_its_first_member_stops_the_run(account: Account, source: usage.UsageSource) -> None:
-    """An answer that can't be read is an error with the call's name, never a defect."""
+def test_a_response_without_its_first_member_stops_the_run(account: Account, source: usage.UsageSource) -> None:
+    """A response that cannot be read is an error that names the call, never a crash."""
     account.api.pages = lambda action, **_: [{}]  # type: ignore[assignment, method-assign]
     with pytest.raises(AwsError, match=r"Describe\w+ .*: MalformedResponse: .* has no \w+"):
         source.read(account.api)
