@@ -15,6 +15,9 @@ from .error_mapping import AMI_GONE
 
 T = TypeVar("T", Ami, Snapshot)
 
+FILTER_VALUES = 200
+"""Values that one filter takes (EC2 guide, "List and filter your resources")."""
+
 
 def fetch_amis(api: Api) -> tuple[Ami, ...]:
     """All AMIs that the account owns in this Region, sorted by id.
@@ -32,6 +35,21 @@ def fetch_amis(api: Api) -> tuple[Ami, ...]:
             message = f"own AMIs were asked for, and {ami.id} belongs to {ami.owner}"
             raise api.error("DescribeImages", "MalformedResponse", message)
     return tuple(amis[id] for id in sorted(amis))
+
+
+def fetch_visible_amis(api: Api, ids: Collection[str]) -> frozenset[str]:
+    """Those of these AMIs that exist and that the account may use, whoever owns them: one call per 200.
+
+    A filter leaves out what does not exist, where `ImageIds` would be an error.  Deprecated and disabled AMIs are hidden
+    unless asked for.
+    """
+    wanted = sorted(set(ids))
+    found: set[str] = set()
+    for start in range(0, len(wanted), FILTER_VALUES):
+        filters = [{"Name": "image-id", "Values": wanted[start : start + FILTER_VALUES]}]
+        for image in api.pages("DescribeImages", Filters=filters, IncludeDeprecated=True, IncludeDisabled=True):
+            found.add(str(image.get("ImageId")))
+    return frozenset(found.intersection(wanted))
 
 
 def fetch_snapshots(api: Api) -> tuple[tuple[Snapshot, ...], tuple[str, ...]]:
