@@ -17,8 +17,8 @@ from botocore.parsers import ResponseParserError
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import AwsError, ThrottledError, TransientError, UnsupportedCallError
 from ..models import CallRecord, Target
-from .error_mapping import LACKS, PLAIN, about_credentials, map_error
-from .operations import OPERATIONS, Operation
+from .error_mapping import LACKS, NO_SUCH_HOST, PLAIN, about_credentials, map_error, unknown_host
+from .operations import EVERYWHERE, OPERATIONS, Operation, iam_action
 from .rate_limits import ReadLimiter
 from .retry import Retries
 
@@ -77,15 +77,18 @@ class Api:
         while True:
             if not operation.changes and action in self._limiters:
                 self._limiters[action].enter()
-            client = self._client_of(action, operation)
+            client = self._client_of(action, operation.service)
             started = self.clock.monotonic()
             try:
                 answer: dict[str, Any] = getattr(client, operation.method)(**parameters)
                 if operation.changes:
                     _check_done(answer)
             except Exception as exception:
-                error = self._map_error(action, operation, exception)
-                self._record(operation, action, started, error.code)
+                error = self._map_error(action, exception)
+                self._record(action, started, error.code)
+                if operation.service not in EVERYWHERE and action not in self._answered and unknown_host(exception):
+                    error.code = NO_SUCH_HOST
+                    raise _unsupported(error) from exception
                 # What has answered before, a further page too, exists and is broken now.
                 lacks = action not in self._answered and _lacks(action, operation, error, client.meta.endpoint_url)
                 if isinstance(error, UnsupportedCallError) and action in self._answered:
@@ -100,15 +103,15 @@ class Api:
                 self.clock.sleep(pause)
             else:
                 self._answered.add(action)
-                self._record(operation, action, started, "ok")
+                self._record(action, started, "ok")
                 return answer
 
-    def _client_of(self, action: str, operation: Operation) -> Any:
+    def _client_of(self, action: str, service: str) -> Any:
         try:
-            return self._client(operation.service)
+            return self._client(service)
         except (boto.BotoCoreError, *PLAIN) as exception:
             if isinstance(exception, boto.BotoCoreError) or about_credentials(exception):
-                raise self._map_error(action, operation, exception) from exception
+                raise self._map_error(action, exception) from exception
             raise self.error(action, type(exception).__name__, str(exception)) from exception
 
     def pages(self, action: str, **parameters: Any) -> Iterator[dict[str, Any]]:
@@ -123,35 +126,33 @@ class Api:
             if not isinstance(answer.get(operation.items), list):
                 raise self.error(action, "MalformedResponse", f"the answer has no {operation.items}")
             yield from answer[operation.items]
-            token = answer.get("NextToken")
+            token = answer.get(operation.next_page) if operation.next_page else None
             del answer
             if not token:
                 return
             if token in tokens:
                 raise self.error(action, "MalformedResponse", "the answer repeats a page")
             tokens.add(token)
-            parameters["NextToken"] = token
+            parameters[operation.next_page] = token
 
     def error(self, action: str, code: str, message: str) -> AwsError:
         """An `AwsError` of this account and Region for an answer that came but can't be trusted."""
-        return AwsError(
-            f"{OPERATIONS[action].service}:{action}", code, message, account=self.target.account, region=self.target.region
-        )
+        return AwsError(iam_action(action), code, message, account=self.target.account, region=self.target.region)
 
-    def _record(self, operation: Operation, action: str, started: float, outcome: str) -> None:
+    def _record(self, action: str, started: float, outcome: str) -> None:
         if self._observe:
             seconds = self.clock.monotonic() - started
-            self._observe(CallRecord(f"{operation.service}:{action}", self.target, seconds, outcome))
+            self._observe(CallRecord(iam_action(action), self.target, seconds, outcome))
 
-    def _map_error(self, action: str, operation: Operation, exception: Exception) -> AwsError:
-        return map_error(f"{operation.service}:{action}", exception, self.target)
+    def _map_error(self, action: str, exception: Exception) -> AwsError:
+        return map_error(iam_action(action), exception, self.target)
 
 
 def _lacks(action: str, operation: Operation, error: AwsError, endpoint: str) -> bool:
     """Whether this is how an emulator answers to a read that it does not have: 500, 501, or nothing that parses."""
     if not isinstance(error, TransientError) or operation.changes or _is_aws(endpoint):
         return False
-    if error.action != f"{operation.service}:{action}":  # a role's credentials could not be renewed
+    if error.action != iam_action(action):  # a role's credentials could not be renewed
         return False
     return error.status in {500, 501} or error.code == "ResponseParserError"
 

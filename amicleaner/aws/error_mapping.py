@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from socket import EAI_NONAME, gaierror
 from traceback import walk_tb
 from typing import Any
 
@@ -14,14 +15,18 @@ from ..models import Target
 
 # The union of what AWS's services answer to a client that is too fast (botocore.retries.standard lists the same).
 THROTTLES = frozenset(
-    "BandwidthLimitExceeded EC2ThrottledException LimitExceededException PriorRequestNotComplete "
-    "ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled RequestThrottledException SlowDown "
-    "ThrottledException Throttling ThrottlingException TooManyRequestsException TransactionInProgressException".split()
+    "BandwidthLimitExceeded CallRateLimitExceededException EC2ThrottledException LimitExceededException "
+    "PriorRequestNotComplete ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled "
+    "RequestThrottledException SlowDown ThrottledException Throttling ThrottlingException TooManyRequestsException "
+    "TransactionInProgressException".split()
 )
 TRANSIENT = frozenset(
     "InternalError InternalFailure RequestTimeout RequestTimeoutException ServiceUnavailable Unavailable".split()
 )
-DENIED = frozenset("AccessDenied AccessDeniedException UnauthorizedOperation UnauthorizedAccess".split())
+DENIED = frozenset(
+    "AccessDenied AccessDeniedException ForbiddenException InsufficientPrivilegesException UnauthorizedAccess "
+    "UnauthorizedOperation".split()
+)
 BAD_CREDENTIALS = frozenset(
     "AuthFailure ExpiredToken ExpiredTokenException IncompleteSignature IncompleteSignatureException InvalidClientTokenId "
     "InvalidSignatureException InvalidToken MissingAuthenticationToken MissingAuthenticationTokenException RequestExpired "
@@ -49,6 +54,9 @@ PLAIN = (OSError, ValueError, LookupError, TypeError, AttributeError, ResponsePa
 
 SENSELESS = (ResponseParserError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 """What botocore raises where an answer makes no sense: a date that is none, a missing member, a number without an end."""
+
+NO_SUCH_HOST = "NoSuchHost"
+"""The code of a call to a service that this Region does not have."""
 
 SECRET = re.compile(
     r"(://)[^/\s]*(?=@)|(x-amz-security-token:\s*)[^\s']+|(Value ').*?(?=' at 'externalId')", re.IGNORECASE | re.DOTALL
@@ -85,6 +93,16 @@ def map_credentials_error(exception: Exception, target: Target) -> AwsError:
         text = SECRET.sub(lambda found: f"{found[1] or found[2] or found[3]}***", str(exception))
         return CredentialsError("credentials", type(exception).__name__, text, region=target.region, hint=CREDENTIALS_HINT)
     raise exception
+
+
+def unknown_host(exception: BaseException) -> bool:
+    """Whether DNS says that the endpoint's host does not exist, which is more than that nobody answers there."""
+    cause: BaseException | None = exception
+    if isinstance(exception, boto.EndpointConnectionError):
+        cause = exception.kwargs.get("error")
+    while cause is not None and not isinstance(cause, gaierror):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None and cause.errno == EAI_NONAME
 
 
 def about_credentials(exception: Exception) -> bool:

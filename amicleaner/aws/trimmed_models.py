@@ -32,9 +32,9 @@ READ: dict[str, frozenset[str]] = {
 }
 """Shapes of EC2's answers and the members that are read of them; a shape that is not here is read whole."""
 
-SLIM = frozenset({"autoscaling", "ec2"})
+SLIM = frozenset({operation.service for operation in OPERATIONS.values()} - {"organizations", "ssm", "sts"})
 """The services whose models are cut down: those of which only this tool makes clients.  boto3's own credential providers
-use others."""
+use `sts` and others."""
 
 
 class TrimmedLoader(Loader):
@@ -60,7 +60,7 @@ class TrimmedLoader(Loader):
 
 def slim(service: str, model: dict[str, Any]) -> dict[str, Any]:
     """A service model with the calls of `operations.py` alone, and of their answers what `READ` names."""
-    wanted = {action for action, operation in OPERATIONS.items() if operation.service == service}
+    wanted = {action.rpartition(":")[2] for action, operation in OPERATIONS.items() if operation.service == service}
     operations = {action: operation for action, operation in model["operations"].items() if action in wanted}
     shapes: dict[str, Any] = {}
     for operation in operations.values():

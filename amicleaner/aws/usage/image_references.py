@@ -1,20 +1,21 @@
-"""What AWS itself reports of who names an AMI: DescribeImageReferences, in the caller's own account and Region.
+"""What AWS itself reports as references to an AMI: DescribeImageReferences, in the caller's own account and Region.
 
-Unless narrowed its answer counts terminated instances and stale template versions (EC2 guide, "Identify your resources
+Unless narrowed its response counts terminated instances and stale template versions (EC2 guide, "Identify your resources
 referencing specified AMIs"), so the types and states are named, and templates are read by the tool itself.  The states of
 instances are a list here, for the call has no way to leave one out; one that AWS adds later shows in DescribeInstances.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
-from ...actions import AMI_GONE
 from ...errors import AwsError
 from ...models import UseKind
 from ..api import Api
-from .source import OnDemandSource, member
+from ...actions import AMI_GONE
+from .source import UsageSource, member
 from .usage_report import ImageReference, Referrer, UsageReport
 
 CALL = "DescribeImageReferences"
@@ -41,6 +42,9 @@ def after_slash(path: str) -> str:
     return path.partition("/")[2]
 
 
+AT_ONCE = 10
+"""AMIs that the call takes."""
+
 KINDS: dict[str, tuple[UseKind, str, Callable[[str], str]]] = {
     "ec2:Instance": ("instance", "instance", after_slash),
     "ssm:Parameter": ("ssm-parameter", "SSM parameter", parameter_name),
@@ -50,34 +54,46 @@ KINDS: dict[str, tuple[UseKind, str, Callable[[str], str]]] = {
 """Resource type: its kind, its word for people, and how its id stands in the last part of its ARN."""
 
 
-def ask(api: Api, images: Sequence[str]) -> UsageReport:
-    """Who names `images`, of which AWS takes 1 to 10.  One that vanished protects nothing and gives a warning."""
+def read(api: Api, ami_ids: Iterable[str]) -> UsageReport:
+    """What refers to these AMIs, 10 a call.  The first call is made alone: where it is denied or does not exist, hundreds
+    more would only find out the same."""
+    ids = sorted(set(ami_ids))
+    batches = [ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE)]
+    if not batches:
+        return UsageReport()
+    report = _read_batch(api, batches[0])
+    report.next_reads = [partial(_read_batch, api, batch) for batch in batches[1:]]
+    return report
+
+
+def _read_batch(api: Api, ami_ids: Sequence[str]) -> UsageReport:
+    """An AMI that vanished has no references and gives a warning."""
     try:
-        references = list(api.pages(CALL, ImageIds=list(images), ResourceTypes=TYPES))
+        references = list(api.pages(CALL, ImageIds=list(ami_ids), ResourceTypes=TYPES))
     except AwsError as error:
         if error.code not in AMI_GONE:
             raise
-        if len(images) == 1:
-            return UsageReport(warnings=[f"{images[0]} vanished while what refers to it was read"])
-        found = UsageReport()
-        for image in images:
-            found.add(ask(api, [image]))
-        return found
-    return UsageReport(references=[_mention(api, reference, images) for reference in references])
+        if len(ami_ids) == 1:
+            return UsageReport(warnings=[f"{ami_ids[0]} was deleted during the scan."])
+        report = UsageReport()
+        for id in ami_ids:
+            report.add(_read_batch(api, [id]))
+        return report
+    return UsageReport(references=[_reference(api, reference, ami_ids) for reference in references])
 
 
-def _mention(api: Api, reference: dict[str, Any], images: Sequence[str]) -> ImageReference:
+def _reference(api: Api, reference: dict[str, Any], ami_ids: Sequence[str]) -> ImageReference:
     image = str(member(api, CALL, reference, "ImageId", "a reference"))
     arn = str(member(api, CALL, reference, "Arn", f"a reference to {image}"))
     type = str(member(api, CALL, reference, "ResourceType", f"the reference {arn}"))
     path = arn.split(":", 5)[-1]
-    if type not in KINDS or image not in images or "/" not in path:
+    if type not in KINDS or image not in ami_ids or "/" not in path:
         raise api.error(CALL, "MalformedResponse", f"the reference {arn} of the type {type} was not asked for")
     kind, word, id_of = KINDS[type]
     return ImageReference(image, Referrer(kind, id_of(path), f"{word} {id_of(path)}"))
 
 
-SOURCE = OnDemandSource(
+SOURCE = UsageSource(
     name="image-references",
     check="image-references",
     actions=("ec2:DescribeImageReferences",),
@@ -90,8 +106,6 @@ SOURCE = OnDemandSource(
         "ssm:GetParameters",
     ),
     things="SSM parameters and Image Builder recipes",
-    words="SSM parameters and Image Builder recipes that name the AMI (AWS's own DescribeImageReferences)",
-    of="images",
-    at_once=10,
-    ask=ask,
+    words="SSM parameters and Image Builder recipes that hold the AMI's id (AWS's own DescribeImageReferences)",
+    cost="1 call per 10 AMIs",
 )

@@ -1,8 +1,8 @@
-"""Launch templates: the default and the latest version of each, and on demand every version.
+"""Launch templates: the default and the latest version of each, and on request every version.
 
 CloudFormation makes new versions without ever moving the default, so both count.  Without a template in the request,
 `Versions=["$Latest", "$Default"]` answers for all templates in one paged call (service model of
-DescribeLaunchTemplateVersions); everything else needs a call a template.
+DescribeLaunchTemplateVersions); everything else needs one call per template.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from ...errors import AwsError
 from ..api import Api
-from .source import UsageSource, member
+from .source import ListedSource, member
 from .usage_report import Referrer, TemplateVersion, UsageReport, snapshots_of
 
 CALL = "DescribeLaunchTemplateVersions"
@@ -37,13 +37,13 @@ def read(api: Api) -> UsageReport:
 
 
 def read_all_versions(api: Api, template: str) -> UsageReport:
-    """Every version of one template; one that was deleted meanwhile protects nothing and gives a warning."""
+    """Every version of one template; a template that was deleted meanwhile gives a warning."""
     try:
         return _report(marked(api, api.pages(CALL, LaunchTemplateId=template, IncludeManagedResources=True)))
     except AwsError as error:
         if error.code not in TEMPLATE_GONE:
             raise
-        return UsageReport(warnings=[f"launch template {template} was deleted while it was read: it protects nothing"])
+        return UsageReport(warnings=[f"Launch template {template} was deleted during the scan; it protects no AMI."])
 
 
 def marked(api: Api, items: Iterable[dict[str, Any]]) -> list[TemplateVersion]:
@@ -65,7 +65,7 @@ def marked(api: Api, items: Iterable[dict[str, Any]]) -> list[TemplateVersion]:
 
 
 def from_aws(api: Api, item: dict[str, Any]) -> TemplateVersion:
-    """Takes one of `LaunchTemplateVersions`.  A version may name no image; without its data it is a malformed answer."""
+    """Takes one of `LaunchTemplateVersions`.  A version may name no image; without its data it is a malformed response."""
     id = str(member(api, CALL, item, "LaunchTemplateId", "a launch template version"))
     number = int(member(api, CALL, item, "VersionNumber", f"a version of launch template {id}"))
     data = member(api, CALL, item, "LaunchTemplateData", f"launch template {id} version {number}")
@@ -79,22 +79,24 @@ def from_aws(api: Api, item: dict[str, Any]) -> TemplateVersion:
 
 
 def _report(versions: list[TemplateVersion]) -> UsageReport:
-    found = UsageReport(versions=versions)
+    report = UsageReport(versions=versions)
     for version in versions:
-        found.reference(version.image, Referrer("launch-template", version.template, version.label))
-        found.snapshots |= version.snapshots
-    return found
+        referrer = Referrer("launch-template", version.template, version.label)
+        report.add_image(version.image, referrer)
+        report.add_snapshots(version.snapshots, referrer)
+    return report
 
 
-SOURCE = UsageSource(
+SOURCE = ListedSource(
     name="launch-templates",
     check="launch-templates",
     actions=("ec2:DescribeLaunchTemplateVersions",),
     things="launch templates",
     words=(
-        "launch templates: the default and the latest version, versions that something else here names, on demand every "
-        "version"
+        "Launch templates: the default and the latest version, and each version that something else here names; every "
+        "version with `--all-launch-template-versions`"
     ),
+    cost="1 call per 200 versions, and 1 per template of which another version is named",
     required=True,
     read=read,
 )

@@ -1,83 +1,92 @@
-"""What the registry says of each source of use, and the one way in which a source is read.
+"""What the registry says of each source of references, and the one way in which a source is read.
 
-**It fails closed**: every error of AWS leaves here as an `AwsError` that says how to go on.  The one softening is a call
-that the endpoint does not have at all, for sources that are not `required`.
+**It fails closed**: every error of AWS leaves here as an `AwsError` that says how to go on.  There are two exceptions.  A
+Region that does not have the service holds no reference.  A call that the endpoint does not support (an emulator, mostly) is
+a warning, unless the source is `required`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from ...checks import FURTHER_CHECKS
 from ...errors import AwsError, CredentialsError, UnsupportedCallError
 from ..api import Api
+from ..error_mapping import DENIED, NO_SUCH_HOST
 from .usage_report import UsageReport
+
+NEVER_SKIPPED = frozenset({"instances"})
+"""Checks that no message advises to skip."""
+
+NO_SERVICE = frozenset({NO_SUCH_HOST, "OptInRequired", "SubscriptionRequiredException", "UnsupportedOperation"})
+"""What is answered for a service that the Region does not have, or that the account never signed up for (common errors in
+the API references of EC2 and others)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnySource:
-    """`check` is the name for `--skip-check`, `actions` the IAM actions of the source's own calls, `via` those that AWS uses
-    on the caller's behalf behind them.  `things` names it in a warning, `words` is its line in the documentation."""
+class UsageSource:
+    """One kind of resource that names AMIs.
+
+    `check` is its name for `--skip-check` or `--also-check`, empty where it cannot be skipped.  `actions` are the IAM
+    actions of its own calls, `via` those that AWS uses behind them on the caller's behalf.  `things` names it in a message,
+    `words` and `cost` are for the documentation.  `required`: an endpoint without the call is an error.
+    """
 
     name: str
     check: str
     actions: tuple[str, ...]
     things: str
     words: str
+    cost: str = "1 call per page"
     required: bool = False
     via: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UsageSource(AnySource):
-    """A source that is read as a whole, at each reading of a Region."""
+class ListedSource(UsageSource):
+    """A source that can be listed for a whole Region."""
 
     read: Callable[[Api], UsageReport]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnDemandSource(AnySource):
-    """A source that can only be asked about given Auto Scaling groups or AMIs, `at_once` of them a call."""
-
-    of: Literal["groups", "images"]
-    at_once: int
-    ask: Callable[[Api, Sequence[str]], UsageReport]
-
-
-def guarded(source: AnySource, read: Callable[[], UsageReport]) -> UsageReport:
-    """What `read` finds.
-
-    Raises `AwsError`, with `--skip-check` in its hint; a call that the endpoint does not have is a warning, or an error
-    where the source is required.
-    """
+def guarded(source: UsageSource, read: Callable[[], UsageReport]) -> UsageReport:
+    """What `read` reports.  Raises `AwsError`, with what helps in its hint."""
     try:
         return read()
     except AwsError as error:
-        # Inside whichever call comes first a role's credentials are renewed; to leave out a check is no help there.
+        # A role's credentials are renewed inside whichever call comes first; skipping a check is no help there.
         if isinstance(error, CredentialsError) or error.action.startswith("sts:"):
             raise
-        if not isinstance(error, UnsupportedCallError):
-            error.hint = _hint(source, error.hint)
-            raise
-        if not source.required:
-            warning = f"{error.action} is not offered by this endpoint: {source.things} are not looked at"
-            return UsageReport(warnings=[warning], unsupported=True)
-        raise AwsError(
-            error.action,
-            error.code,
-            error.message or "the endpoint does not have this call",
-            account=error.account,
-            region=error.region,
-            hint=_hint(source, ""),
-        ) from error
+        if error.code in NO_SERVICE and not source.required:
+            return UsageReport()
+        unsupported = isinstance(error, UnsupportedCallError)
+        if unsupported and not source.required:
+            return UsageReport(
+                warnings=[f"This endpoint doesn't support {error.action}; references from {source.things} were not checked."]
+            )
+        if unsupported or error.code in DENIED:
+            error.hint = _hint(source, error)
+        if unsupported:
+            message = error.message or "the endpoint does not support this call"
+            raise AwsError(
+                error.action, error.code, message, account=error.account, region=error.region, hint=error.hint
+            ) from error
+        raise
 
 
-def _hint(source: AnySource, hint: str) -> str:
+def _hint(source: UsageSource, error: AwsError) -> str:
+    """What helps where a call is denied or not supported."""
+    hint = error.hint
     if hint.startswith("Grant ") and source.via:
         hint = f"{hint.rstrip('.')} and the actions behind it (see --iam-policy)."
-    skip = f"eave this check out with --skip-check {source.check}; what it would find is then not protected."
-    return f"{hint} Or l{skip}" if hint else f"L{skip}"
+    if not source.check or source.check in NEVER_SKIPPED:
+        return hint
+    further = source.check in FURTHER_CHECKS
+    way = f"remove {source.check} from --also-check" if further else f"pass --skip-check {source.check}"
+    skip = f"To proceed without it, {way}. AMIs used only by {source.things} will then NOT be protected."
+    return f"{hint} {skip}".strip()
 
 
 def filled(api: Api, action: str, thing: dict[str, Any], name: str, what: str) -> Any:
@@ -88,7 +97,8 @@ def filled(api: Api, action: str, thing: dict[str, Any], name: str, what: str) -
 
 
 def member(api: Api, action: str, thing: dict[str, Any], name: str, what: str) -> Any:
-    """A member that AWS always sends; the empty text is one.  An answer without it is not trusted: `MalformedResponse`."""
+    """A member that AWS always sends; the empty string is one.  A response without it is not trusted:
+    `MalformedResponse`."""
     if thing.get(name) is None:
         raise api.error(action, "MalformedResponse", f"{what} has no {name}")
     return thing[name]

@@ -1,7 +1,8 @@
 """Images named by an SSM parameter: `resolve:ssm:` and a parameter's name or ARN, with a version or a label or none.
 
-EC2 looks the parameter up at each launch (EC2 guide, "Use a Systems Manager parameter instead of an AMI ID"), so what it
-says now is in use.  A parameter that is lost, or that holds no AMI's id, launches nothing and is worth a warning.
+EC2 looks the parameter up at each launch (EC2 guide, "Use a Systems Manager parameter instead of an AMI ID"), so its value
+now is in use.  Nothing can be launched through a parameter that was deleted, or that holds no AMI id: it gives a warning.
+Once there is a parameter to look up, a call that fails in whatever way ends the run.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 from ...errors import AwsError
 from ..api import Api
 from ..concurrency import run_concurrently
-from .source import AnySource
+from .source import UsageSource
 from .usage_report import ImageReference, Referrer, UsageReport
 
 CALL = "GetParameters"
@@ -34,37 +35,36 @@ def is_parameter(reference: ImageReference) -> bool:
 
 
 def resolve(api: Api, references: Iterable[ImageReference], pool: Executor) -> UsageReport:
-    """SSM parameters (`is_parameter`) with each parameter's AMI in source of the parameter, and with the parameter in the
-    label."""
-    found = UsageReport()
-    users: dict[str, list[Referrer]] = defaultdict(list)
+    """References to the AMIs in the parameters that `references` name (`is_parameter`), with the parameter in the label."""
+    report = UsageReport()
+    referrers: dict[str, list[Referrer]] = defaultdict(list)
     for reference in references:
         if not reference.image.startswith(PREFIX):
-            # Something newer than this tool: what it protects is not known, so nothing may be deleted.
-            text = f"{reference.user.label} names an image in an unknown way: {reference.image}"
+            # Something newer than this tool: which AMI it means is not known, so nothing may be deleted.
+            text = f"{reference.referrer.label} names an image in an unknown way: {reference.image}"
             raise api.error(CALL, "MalformedResponse", text)
-        users[reference.image.removeprefix(PREFIX).strip()].append(reference.user)
-    names = sorted(name for name in users if NAME.fullmatch(name))
+        referrers[reference.image.removeprefix(PREFIX).strip()].append(reference.referrer)
+    names = sorted(name for name in referrers if NAME.fullmatch(name))
     batches = [names[start : start + AT_ONCE] for start in range(0, len(names), AT_ONCE)]
     values: dict[str, str] = {}
     for answer in run_concurrently(pool, [partial(read, api, batch) for batch in batches]):
         values |= answer
-    for name, named in sorted(users.items()):
+    for name, named in sorted(referrers.items()):
         value = values.get(name)
         if value is not None and AMI.fullmatch(value):
-            found.references += [ImageReference(value, user.through(f"SSM parameter {name}")) for user in named]
+            report.references += [ImageReference(value, referrer.through(f"SSM parameter {name}")) for referrer in named]
         else:
-            wrong = "does not exist" if value is None else "holds no AMI's id"
-            first = min(user.label for user in named)
-            found.warnings.append(f"SSM parameter {name}, named by {first}, {wrong}: it protects nothing")
-    return found
+            wrong = "does not exist" if value is None else "does not hold an AMI id"
+            first = min(referrer.label for referrer in named)
+            report.warnings.append(f"SSM parameter {name} {wrong} (named by {first}); it protects no AMI.")
+    return report
 
 
 def read(api: Api, names: list[str]) -> dict[str, str]:
     """The values of the parameters that exist, at most 10.
 
-    AWS does not promise in which form it names a parameter that was asked for by its ARN, so one that the answer leaves
-    open is asked for alone; then the only answer is its own.
+    AWS does not promise in which form it names a parameter that was asked for by its ARN, so a parameter that the response
+    leaves open is asked for alone.
     """
     try:
         answer = api.call(CALL, Names=names)
@@ -89,7 +89,7 @@ def read(api: Api, names: list[str]) -> dict[str, str]:
 
 
 def _by_name(api: Api, parameters: list[dict[str, Any]]) -> dict[str, str]:
-    """The values by every spelling under which they can have been asked for; one that two answers claim is left out."""
+    """The values by every spelling under which they can have been asked for; a spelling with two values is left out."""
     claims: dict[str, set[str]] = defaultdict(set)
     for parameter in parameters:
         selector = str(parameter.get("Selector") or "").lstrip(":")
@@ -104,10 +104,15 @@ def _value(api: Api, parameter: dict[str, Any]) -> str:
     return str(parameter["Value"]).strip()
 
 
-SOURCE = AnySource(
-    name="aliases",
-    check="launch-templates",
+SOURCE = UsageSource(
+    name="ssm-parameters",
+    check="",
     actions=("ssm:GetParameters",),
-    things="images that are named by an SSM parameter (resolve:ssm:)",
-    words="the AMI behind a launch template's or an override's resolve:ssm: (name or ARN, with a version, a label or none)",
+    things="SSM parameters",
+    words=(
+        "The AMI in an SSM parameter that a template, an override or a recipe names (`resolve:ssm:`, by name or ARN, with a "
+        "version, a label or none)"
+    ),
+    cost="1 call per 10 parameters",
+    required=True,
 )

@@ -1,7 +1,7 @@
-"""Launch template versions that groups, refreshes and fleets name.
+"""Launch template versions that groups, fleets and others name.
 
-The default and latest versions have been read already; any other number is asked for, in one call a template.  A version
-that was deleted protects nothing, for nothing can be launched from it, and is worth a warning.
+The default and latest versions have been read already; any other number takes one call per template.  Nothing can be
+launched from a version that was deleted, so it protects no AMI and gives a warning.
 """
 
 from __future__ import annotations
@@ -52,45 +52,46 @@ class Index:
                 index.versions.setdefault((template, spelling), version)
         return index
 
-    def source(self, pin: TemplateVersionRef) -> tuple[Template, str]:
-        """Where a pin's version stands, or would stand once it has been read."""
-        version = (pin.version.lstrip("0") or "0") if pin.version.isdecimal() else pin.version
-        if pin.by_name and pin.template in self.ids:
-            return Template(self.ids[pin.template], by_name=False), version
-        return Template(pin.template, pin.by_name), version
+    def key(self, ref: TemplateVersionRef) -> tuple[Template, str]:
+        """The key of the version that is meant, whether it was read or not."""
+        version = (ref.version.lstrip("0") or "0") if ref.version.isdecimal() else ref.version
+        if ref.by_name and ref.template in self.ids:
+            return Template(self.ids[ref.template], by_name=False), version
+        return Template(ref.template, ref.by_name), version
 
 
 def resolve(
-    api: Api, pins: Iterable[TemplateVersionRef], versions: Iterable[TemplateVersion], pool: Executor
+    api: Api, refs: Iterable[TemplateVersionRef], versions: Iterable[TemplateVersion], pool: Executor
 ) -> UsageReport:
-    """The images that `pins` stand for, as references of their users; also the versions that had to be read for that."""
+    """The images and snapshots of the versions that `refs` name, with the same referrers; also the versions that had to be
+    read."""
     index = Index.of(versions)
     wanted: dict[Template, set[str]] = defaultdict(set)
-    users: dict[tuple[Template, str], list[TemplateVersionRef]] = defaultdict(list)
-    for pin in pins:
-        source = index.source(pin)
-        users[source].append(pin)
-        if source not in index.versions:
-            wanted[source[0]].add(source[1])
-    found = UsageReport()
+    refs_by_key: dict[tuple[Template, str], list[TemplateVersionRef]] = defaultdict(list)
+    for ref in refs:
+        key = index.key(ref)
+        refs_by_key[key].append(ref)
+        if key not in index.versions:
+            wanted[key[0]].add(key[1])
+    report = UsageReport()
     templates = sorted(wanted)
     answers = run_concurrently(pool, [partial(_read, api, template, sorted(wanted[template])) for template in templates])
     for template, answer in zip(templates, answers, strict=True):
         index.versions.update({(template, asked): version for asked, version in answer.items()})
-        found.versions += answer.values()
-    for source, named in users.items():
-        version = index.versions.get(source)
+        report.versions += answer.values()
+    for (template, asked), named in refs_by_key.items():
+        version = index.versions.get((template, asked))
         if version is None:
-            template, asked = source
-            first = min(pin.user.label for pin in named)
-            found.warnings.append(
-                f"launch template {template.key} version {asked}, named by {first}, does not exist: it protects nothing"
+            first = min(ref.referrer.label for ref in named)
+            report.warnings.append(
+                f"Launch template {template.key} version {asked} does not exist (named by {first}); it protects no AMI."
             )
             continue
-        found.snapshots |= version.snapshots
-        for pin in named:
-            found.reference(version.image, pin.user.through(version.label))
-    return found
+        for ref in named:
+            referrer = ref.referrer.through(version.label)
+            report.add_image(version.image, referrer)
+            report.add_snapshots(version.snapshots, referrer)
+    return report
 
 
 def _read(api: Api, template: Template, asked: list[str]) -> dict[str, TemplateVersion]:
@@ -123,8 +124,8 @@ def _read_numbers(api: Api, template: Template, numbers: list[str]) -> dict[str,
 
 
 def _request(api: Api, template: Template, versions: list[str]) -> list[TemplateVersion]:
-    """The versions in AWS's answer, none where the template (or the only version asked for) is gone.  Others than those
-    asked for make it a malformed answer: they don't say that those are gone."""
+    """The versions in AWS's response, none where the template (or the only version asked for) is gone.  Others than those
+    asked for make it a malformed response: they don't say that those are gone."""
     try:
         items = api.pages(CALL, **template.parameter(), Versions=versions, IncludeManagedResources=True)
         found = [from_aws(api, item) for item in items]

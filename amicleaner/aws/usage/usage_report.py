@@ -1,8 +1,8 @@
-"""What a source of use reports: who names which image, which launch template version, which snapshot."""
+"""What a source reports: which resource names which image, which launch template version, which snapshot."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,14 +11,14 @@ from ...models import UseKind
 
 @dataclass(frozen=True, slots=True, order=True)
 class Referrer:
-    """The thing that uses something.  `label` is for people: `instance i-… (stopped)`."""
+    """A resource that names something.  `label` is for people: `instance i-… (stopped)`."""
 
     kind: UseKind
     id: str
     label: str
 
     def through(self, step: str) -> Referrer:
-        """The same user, with the step in between said: `Auto Scaling group "web", launch template lt-… version 3`."""
+        """The same referrer, with a step in between: `Auto Scaling group "web", launch template lt-… version 3`."""
         return Referrer(self.kind, self.id, f"{self.label}, {step}")
 
 
@@ -27,7 +27,15 @@ class ImageReference:
     """`image` as AWS gave it: an AMI's id, or `resolve:ssm:…`, which is looked up later."""
 
     image: str
-    user: Referrer
+    referrer: Referrer
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotReference:
+    """A snapshot in a block device of a launch template, a launch configuration, a fleet or a Spot request."""
+
+    snapshot: str
+    referrer: Referrer
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +45,13 @@ class TemplateVersionRef:
 
     template: str
     version: str
-    user: Referrer
+    referrer: Referrer
     by_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateVersion:
-    """A launch template version as `DescribeLaunchTemplateVersions` tells it.
+    """A launch template version as `DescribeLaunchTemplateVersions` describes it.
 
     `image` is empty where the version names none; `marks` are `default` and `latest`, as far as they are known.
     """
@@ -57,38 +65,45 @@ class TemplateVersion:
 
     @property
     def label(self) -> str:
+        """For people: `launch template lt-… "web" version 3 (latest)`."""
         marks = f" ({', '.join(self.marks)})" if self.marks else ""
         return f'launch template {self.template} "{self.name}" version {self.number}{marks}'
 
 
 @dataclass(slots=True)
 class UsageReport:
-    """The answer of one source, or of several added up.  `snapshots` are those that block devices of templates, launch
-    configurations and fleets name (an orphan must not be one of them); `groups` are the Auto Scaling groups, name to a
-    digest that changes when the group does (instance refreshes are asked of them); `versions` are the launch template
-    versions that were read (pins are looked up among them).  `unsupported`: the endpoint does not have the call."""
+    """What one source reports, or several added up.
+
+    `groups` are the names of the Auto Scaling groups, whose instance refreshes are read one by one.  `versions` are the
+    launch template versions that were read; template version references are looked up among them.  `next_reads` are reads
+    that this one found to be needed, such as those of the node groups of a cluster: they run side by side, after it.
+    """
 
     references: list[ImageReference] = field(default_factory=list)
-    pins: list[TemplateVersionRef] = field(default_factory=list)
-    snapshots: set[str] = field(default_factory=set)
-    groups: dict[str, str] = field(default_factory=dict)
+    template_refs: list[TemplateVersionRef] = field(default_factory=list)
+    snapshots: list[SnapshotReference] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
     versions: list[TemplateVersion] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    unsupported: bool = False
+    next_reads: list[Callable[[], UsageReport]] = field(default_factory=list)
 
     def add(self, other: UsageReport) -> None:
-        """Adds another source's findings to these."""
+        """Adds what another source reports; its further reads stay its own."""
         self.references += other.references
-        self.pins += other.pins
-        self.snapshots |= other.snapshots
-        self.groups |= other.groups
+        self.template_refs += other.template_refs
+        self.snapshots += other.snapshots
+        self.groups += other.groups
         self.versions += other.versions
         self.warnings += other.warnings
 
-    def reference(self, image: object, user: Referrer) -> None:
-        """Notes that `user` names `image`; None and the empty text are no image."""
+    def add_image(self, image: object, referrer: Referrer) -> None:
+        """Notes that `referrer` names `image`; None and the empty string are no image."""
         if image:
-            self.references.append(ImageReference(str(image), user))
+            self.references.append(ImageReference(str(image), referrer))
+
+    def add_snapshots(self, snapshots: Iterable[str], referrer: Referrer) -> None:
+        """Notes that `referrer` names these snapshots."""
+        self.snapshots += [SnapshotReference(snapshot, referrer) for snapshot in snapshots]
 
 
 def snapshots_of(block_devices: Iterable[dict[str, Any]] | None) -> set[str]:

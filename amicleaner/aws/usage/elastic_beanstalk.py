@@ -1,0 +1,82 @@
+"""Elastic Beanstalk: saved configurations and custom platforms.  Environments run through templates and groups of the
+account, which are read anyway.
+
+These calls leave out, without an error, what the caller may not see (API references), so the permissions must cover all
+applications and platforms.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ..api import Api
+from .source import ListedSource, filled, member
+from .usage_report import Referrer, UsageReport
+
+OWN_PLATFORMS = [{"Type": "PlatformOwner", "Operator": "=", "Values": ["self"]}]
+
+
+def read(api: Api) -> UsageReport:
+    """The image of each saved configuration, and those of each platform version of this account."""
+    return UsageReport(next_reads=[partial(_applications, api), partial(_platforms, api)])
+
+
+def _applications(api: Api) -> UsageReport:
+    call = "DescribeApplications"
+    report = UsageReport()
+    for application in api.pages(call):
+        name = str(filled(api, call, application, "ApplicationName", "an application"))
+        for template in application.get("ConfigurationTemplates") or ():
+            report.next_reads.append(partial(_configuration, api, name, template))
+    return report
+
+
+def _configuration(api: Api, application: str, template: str) -> UsageReport:
+    call = "DescribeConfigurationSettings"
+    report = UsageReport()
+    referrer = Referrer(
+        "beanstalk-configuration",
+        f"{application}/{template}",
+        f'Elastic Beanstalk saved configuration "{template}" of application "{application}"',
+    )
+    for settings in api.pages(call, ApplicationName=application, TemplateName=template):
+        for option in member(api, call, settings, "OptionSettings", f"saved configuration {template}"):
+            if option.get("OptionName") == "ImageId":
+                report.add_image(option.get("Value"), referrer)
+    return report
+
+
+def _platforms(api: Api) -> UsageReport:
+    call = "ListPlatformVersions"
+    arns = [
+        str(filled(api, call, platform, "PlatformArn", "a platform version"))
+        for platform in api.pages(call, Filters=OWN_PLATFORMS)
+    ]
+    return UsageReport(next_reads=[partial(_platform, api, arn) for arn in arns])
+
+
+def _platform(api: Api, arn: str) -> UsageReport:
+    call = "DescribePlatformVersion"
+    report = UsageReport()
+    platform = filled(api, call, api.call(call, PlatformArn=arn), "PlatformDescription", arn)
+    name = f"{platform.get('PlatformName')} {platform.get('PlatformVersion')}"
+    for ami in platform.get("CustomAmiList") or ():
+        report.add_image(ami.get("ImageId"), Referrer("beanstalk-platform", arn, f"Elastic Beanstalk platform {name}"))
+    return report
+
+
+SOURCE = ListedSource(
+    name="elastic-beanstalk",
+    check="elastic-beanstalk",
+    actions=(
+        "elasticbeanstalk:DescribeApplications",
+        "elasticbeanstalk:DescribeConfigurationSettings",
+        "elasticbeanstalk:ListPlatformVersions",
+        "elasticbeanstalk:DescribePlatformVersion",
+    ),
+    things="Elastic Beanstalk saved configurations and platforms",
+    words="Elastic Beanstalk: the image of each saved configuration, and those of each custom platform version",
+    cost="2 calls, and 1 per saved configuration and per custom platform version",
+    required=True,
+    read=read,
+)

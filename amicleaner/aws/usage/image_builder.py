@@ -1,0 +1,126 @@
+"""EC2 Image Builder: recipes that build on an AMI or on another image, and what pipelines built last.
+
+The parent of a recipe is an AMI id, an SSM parameter (`ssm:…`), a product of the Marketplace, or the ARN of another image,
+whose version may have `x` for the latest one (API references of CreateImageRecipe and GetImage).  DescribeImageReferences
+reports AMI ids alone.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Any
+
+from ...errors import AwsError
+from ...models import UseKind
+from ..api import Api
+from .source import ListedSource, filled
+from .ssm_parameters import PREFIX
+from .usage_report import Referrer, UsageReport
+
+IMAGE_ARN = re.compile(r"arn:[^:]+:imagebuilder:[^:]+:[0-9]{12}:image/.+")
+"""An image of an account; those that AWS offers (`…:aws:image/…`) come out as AMIs of AWS."""
+
+PARAMETER = "ssm:"
+BUILT = "AVAILABLE"
+
+
+def read(api: Api) -> UsageReport:
+    """Recipes of both kinds and pipelines, side by side."""
+    recipes: tuple[tuple[UseKind, str, str, tuple[str, ...]], ...] = (
+        ("image-recipe", "image recipe", "ListImageRecipes", ("parentImage",)),
+        ("container-recipe", "container recipe", "ListContainerRecipes", ("parentImage", "instanceImage")),
+    )
+    return UsageReport(next_reads=[*(partial(_recipes, api, *recipe) for recipe in recipes), partial(_pipelines, api)])
+
+
+def _recipes(api: Api, kind: UseKind, word: str, call: str, members: tuple[str, ...]) -> UsageReport:
+    report = UsageReport()
+    images: dict[str, list[Referrer]] = {}
+    for recipe in api.pages(call, owner="Self"):
+        id = _name(filled(api, call, recipe, "arn", f"an {word}"))
+        referrer = Referrer(kind, id, f"Image Builder {word} {id}")
+        for name in members:
+            parent = str(recipe.get(name) or "")
+            if parent.startswith("ami-"):
+                report.add_image(parent, referrer)
+            elif parent.startswith(PARAMETER):
+                report.add_image(PREFIX + parent.removeprefix(PARAMETER), referrer)
+            elif IMAGE_ARN.fullmatch(parent):
+                images.setdefault(parent, []).append(referrer)
+    report.next_reads = [partial(_parent, api, arn, referrers) for arn, referrers in sorted(images.items())]
+    return report
+
+
+def _parent(api: Api, arn: str, referrers: list[Referrer]) -> UsageReport:
+    """The AMIs of the image that a recipe builds on: of the latest available one that its version matches."""
+    report = UsageReport()
+    try:
+        image = filled(api, "GetImage", api.call("GetImage", imageBuildVersionArn=arn), "image", arn)
+    except AwsError as error:
+        if error.code != "ResourceNotFoundException":
+            raise
+        first = min(referrer.label for referrer in referrers)
+        warning = f"Image Builder image {_name(arn)} does not exist (named by {first}); it protects no AMI."
+        return UsageReport(warnings=[warning])
+    for referrer in referrers:
+        _add_output(api, report, image, referrer.through(f"image {_name(arn)}"))
+    return report
+
+
+def _pipelines(api: Api) -> UsageReport:
+    call = "ListImagePipelines"
+    arns = [str(filled(api, call, pipeline, "arn", "a pipeline")) for pipeline in api.pages(call)]
+    return UsageReport(next_reads=[partial(_last_output, api, arn) for arn in arns])
+
+
+def _last_output(api: Api, pipeline: str) -> UsageReport:
+    """The AMIs of the newest image that a pipeline has built."""
+    call = "ListImagePipelineImages"
+    report = UsageReport()
+    try:
+        images = list(api.pages(call, imagePipelineArn=pipeline))
+    except AwsError as error:
+        if error.code != "ResourceNotFoundException":
+            raise
+        return report  # deleted since it was listed: it will build nothing
+    built = [image for image in images if (image.get("state") or {}).get("status") == BUILT]
+    newest = max((str(filled(api, call, image, "dateCreated", "an image")) for image in built), default="")
+    name = _name(pipeline)
+    for image in built:
+        if image["dateCreated"] == newest:
+            _add_output(
+                api, report, image, Referrer("image-pipeline", name, f"latest image of Image Builder pipeline {name}")
+            )
+    return report
+
+
+def _add_output(api: Api, report: UsageReport, image: dict[str, Any], referrer: Referrer) -> None:
+    for ami in (image.get("outputResources") or {}).get("amis") or ():
+        if ami.get("region") in (None, api.target.region):
+            report.add_image(ami.get("image"), referrer)
+
+
+def _name(arn: Any) -> str:
+    """`arn:…:image-recipe/web/1.0.0` is `web/1.0.0`."""
+    return str(arn).rpartition(":")[2].partition("/")[2]
+
+
+SOURCE = ListedSource(
+    name="image-builder",
+    check="image-builder",
+    actions=(
+        "imagebuilder:ListImageRecipes",
+        "imagebuilder:ListContainerRecipes",
+        "imagebuilder:GetImage",
+        "imagebuilder:ListImagePipelines",
+        "imagebuilder:ListImagePipelineImages",
+    ),
+    things="Image Builder recipes and pipelines",
+    words=(
+        "EC2 Image Builder: the parent of each recipe (an AMI, an SSM parameter, or another image in its latest matching "
+        "version), and the latest image of each pipeline"
+    ),
+    cost="3 calls, and 1 per parent image and per pipeline",
+    read=read,
+)

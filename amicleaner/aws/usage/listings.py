@@ -1,0 +1,278 @@
+"""The small sources: one listing, and each thing in it names its AMIs itself."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ..api import Api
+from .source import ListedSource, filled, member
+from .specifications import add_configuration, add_specification
+from .usage_report import Referrer, UsageReport, snapshots_of
+
+SPOT_FLEETS_OVER = frozenset({"cancelled", "cancelled_running", "cancelled_terminating", "failed"})
+FLEETS_OVER = frozenset({"deleted", "deleted_running", "deleted_terminating", "failed"})
+"""A fleet on its way to the end launches nothing any more; instances that it leaves running protect on their own."""
+
+SPOT_REQUESTS_OVER = frozenset({"cancelled", "closed", "failed"})
+"""Of the states in the service model `open`, `active` and `disabled` remain: a disabled request can become active again."""
+
+ENVIRONMENTS_OVER = frozenset({"DELETED", "DELETING"})
+
+CUSTOM_ENGINES = (
+    "custom-oracle-ee",
+    "custom-oracle-ee-cdb",
+    "custom-oracle-se2",
+    "custom-oracle-se2-cdb",
+    "custom-sqlserver-dev",
+    "custom-sqlserver-ee",
+    "custom-sqlserver-se",
+    "custom-sqlserver-web",
+)
+"""The engines of RDS Custom (API reference of CreateCustomDBEngineVersion)."""
+
+AMI_ID = re.compile(r"\bami-[0-9a-f]+\b")
+
+
+def read_instances(api: Api) -> UsageReport:
+    """Every instance that is not terminated, and the AMI it was launched from.
+
+    No filter by state is sent: a list of the states that count would hide an instance in a state that AWS adds later.
+    An instance without `ImageId` makes the response malformed; an empty one is the odd shape of a very old instance.
+    """
+    call = "DescribeInstances"
+    report = UsageReport()
+    for reservation in api.pages(call, IncludeManagedResources=True):
+        for instance in member(api, call, reservation, "Instances", "a reservation"):
+            state = (instance.get("State") or {}).get("Name") or "unknown"
+            if state == "terminated":
+                continue
+            id = str(member(api, call, instance, "InstanceId", "an instance"))
+            image = member(api, call, instance, "ImageId", f"instance {id}")
+            report.add_image(image, Referrer("instance", id, f"instance {id} ({state})"))
+    return report
+
+
+def read_launch_configurations(api: Api) -> UsageReport:
+    """Every launch configuration, whether a group uses it or not: its AMI (a member that the service model requires) and the
+    snapshots of its block devices."""
+    call = "DescribeLaunchConfigurations"
+    report = UsageReport()
+    for configuration in api.pages(call):
+        name = str(filled(api, call, configuration, "LaunchConfigurationName", "a launch configuration"))
+        referrer = Referrer("launch-configuration", name, f'launch configuration "{name}"')
+        report.add_image(filled(api, call, configuration, "ImageId", f"launch configuration {name}"), referrer)
+        report.add_snapshots(snapshots_of(configuration.get("BlockDeviceMappings")), referrer)
+    return report
+
+
+def read_spot_fleets(api: Api) -> UsageReport:
+    """Launch specifications (image and snapshots), or launch templates with overrides, of Spot Fleets that may launch."""
+    call = "DescribeSpotFleetRequests"
+    report = UsageReport()
+    for fleet in api.pages(call):
+        state = fleet.get("SpotFleetRequestState") or "unknown"
+        if state in SPOT_FLEETS_OVER:
+            continue
+        id = str(member(api, call, fleet, "SpotFleetRequestId", "a Spot Fleet"))
+        referrer = Referrer("spot-fleet", id, f"Spot Fleet {id} ({state})")
+        config = member(api, call, fleet, "SpotFleetRequestConfig", f"Spot Fleet {id}")
+        if not config.get("LaunchSpecifications"):
+            filled(api, call, config, "LaunchTemplateConfigs", f"Spot Fleet {id}")  # it has the one or the other
+        for specification in config.get("LaunchSpecifications") or ():
+            report.add_image(filled(api, call, specification, "ImageId", f"Spot Fleet {id}"), referrer)
+            report.add_snapshots(snapshots_of(specification.get("BlockDeviceMappings")), referrer)
+        for configuration in config.get("LaunchTemplateConfigs") or ():
+            add_configuration(api, call, report, configuration, referrer)
+    return report
+
+
+def read_spot_requests(api: Api) -> UsageReport:
+    """The image and snapshots of the launch specification of each Spot request that may launch."""
+    call = "DescribeSpotInstanceRequests"
+    report = UsageReport()
+    for request in api.pages(call):
+        state = request.get("State") or "unknown"
+        if state in SPOT_REQUESTS_OVER:
+            continue
+        id = str(member(api, call, request, "SpotInstanceRequestId", "a Spot request"))
+        referrer = Referrer("spot-request", id, f"Spot request {id} ({state})")
+        specification = member(api, call, request, "LaunchSpecification", f"Spot request {id}")
+        report.add_image(filled(api, call, specification, "ImageId", f"Spot request {id}"), referrer)
+        report.add_snapshots(snapshots_of(specification.get("BlockDeviceMappings")), referrer)
+    return report
+
+
+def read_fleets(api: Api) -> UsageReport:
+    """The launch templates and, in their overrides, images and snapshots of each EC2 Fleet that may launch.
+
+    AWS shows fleets of the type `instant` only to a caller that knows their id.  They launch once, when they are made.
+    """
+    call = "DescribeFleets"
+    report = UsageReport()
+    for fleet in api.pages(call):
+        state = fleet.get("FleetState") or "unknown"
+        if state in FLEETS_OVER:
+            continue
+        id = str(member(api, call, fleet, "FleetId", "a fleet"))
+        referrer = Referrer("fleet", id, f"EC2 Fleet {id} ({state})")
+        for configuration in filled(api, call, fleet, "LaunchTemplateConfigs", f"fleet {id}"):
+            add_configuration(api, call, report, configuration, referrer)
+    return report
+
+
+def read_fast_launch(api: Api) -> UsageReport:
+    """Each AMI with Windows fast launch in any state, and the launch template that prepares its snapshots."""
+    call = "DescribeFastLaunchImages"
+    report = UsageReport()
+    for item in api.pages(call):
+        image = str(filled(api, call, item, "ImageId", "an entry of Windows fast launch"))
+        referrer = Referrer("fast-launch", image, f"Windows fast launch of {image} ({item.get('State') or 'unknown'})")
+        report.add_image(image, referrer)
+        add_specification(api, call, report, item.get("LaunchTemplate"), referrer)
+    return report
+
+
+def read_batch(api: Api) -> UsageReport:
+    """The images and launch templates of Batch's compute environments; one that is not managed has neither."""
+    call = "DescribeComputeEnvironments"
+    report = UsageReport()
+    for environment in api.pages(call):
+        name = str(filled(api, call, environment, "computeEnvironmentName", "a compute environment"))
+        if environment.get("status") in ENVIRONMENTS_OVER:
+            continue
+        referrer = Referrer("batch-compute-environment", name, f'Batch compute environment "{name}"')
+        resources = environment.get("computeResources") or {}
+        report.add_image(resources.get("imageId"), referrer)
+        for configuration in resources.get("ec2Configuration") or ():
+            report.add_image(configuration.get("imageIdOverride"), referrer)
+        template = resources.get("launchTemplate")
+        if template is not None:
+            for specification in (template, *(template.get("overrides") or ())):
+                add_specification(api, call, report, _ec2_names(specification), referrer)
+    return report
+
+
+def _ec2_names(specification: dict[str, Any]) -> dict[str, Any]:
+    """Batch's `LaunchTemplateSpecification` by the names that EC2 has for its members."""
+    names = ("LaunchTemplateId", "LaunchTemplateName", "Version")
+    return {name: specification.get(name[0].lower() + name[1:]) for name in names}
+
+
+def read_rds_custom(api: Api) -> UsageReport:
+    """The AMI of each custom engine version, those that are not available included: one listing per engine."""
+    return UsageReport(next_reads=[_engine_reader(api, engine) for engine in CUSTOM_ENGINES])
+
+
+def _engine_reader(api: Api, engine: str) -> Any:
+    def read() -> UsageReport:
+        call = "DescribeDBEngineVersions"
+        report = UsageReport()
+        for version in api.pages(call, Engine=engine, IncludeAll=True):
+            id = f"{engine} {filled(api, call, version, 'EngineVersion', f'a version of {engine}')}"
+            image = (version.get("Image") or {}).get("ImageId")
+            report.add_image(image, Referrer("rds-custom-engine-version", id, f"RDS Custom engine version {id}"))
+        return report
+
+    return read
+
+
+def read_cloudformation(api: Api) -> UsageReport:
+    """The AMI ids among the parameters of each stack, those that an SSM parameter was resolved to included."""
+    call = "DescribeStacks"
+    report = UsageReport()
+    for stack in api.pages(call):
+        name = str(filled(api, call, stack, "StackName", "a stack"))
+        for parameter in stack.get("Parameters") or ():
+            label = f'CloudFormation stack "{name}", parameter {parameter.get("ParameterKey")}'
+            for value in (parameter.get("ParameterValue"), parameter.get("ResolvedValue")):
+                for image in AMI_ID.findall(value or ""):
+                    report.add_image(image, Referrer("cloudformation-stack", name, label))
+    return report
+
+
+INSTANCES = ListedSource(
+    name="instances",
+    check="instances",
+    actions=("ec2:DescribeInstances",),
+    things="instances",
+    words="Instances in any state but terminated, those that AWS services manage included",
+    cost="1 call per 1,000",
+    required=True,
+    read=read_instances,
+)
+LAUNCH_CONFIGURATIONS = ListedSource(
+    name="launch-configurations",
+    check="launch-configurations",
+    actions=("autoscaling:DescribeLaunchConfigurations",),
+    things="launch configurations",
+    words="Launch configurations, whether a group uses them or not",
+    cost="1 call per 100",
+    required=True,
+    read=read_launch_configurations,
+)
+SPOT_FLEETS = ListedSource(
+    name="spot-fleets",
+    check="spot",
+    actions=("ec2:DescribeSpotFleetRequests",),
+    things="Spot Fleets",
+    words="Spot Fleets, unless they are cancelled, failed or being cancelled",
+    cost="1 call per 1,000",
+    read=read_spot_fleets,
+)
+SPOT_REQUESTS = ListedSource(
+    name="spot-requests",
+    check="spot",
+    actions=("ec2:DescribeSpotInstanceRequests",),
+    things="Spot requests",
+    words="Spot requests, unless they are cancelled, closed or failed",
+    cost="1 call per 1,000",
+    read=read_spot_requests,
+)
+FLEETS = ListedSource(
+    name="fleets",
+    check="fleets",
+    actions=("ec2:DescribeFleets",),
+    things="EC2 Fleets",
+    words="EC2 Fleets, unless they are deleted, failed or being deleted",
+    cost="1 call per 100",
+    read=read_fleets,
+)
+FAST_LAUNCH = ListedSource(
+    name="fast-launch",
+    check="fast-launch",
+    actions=("ec2:DescribeFastLaunchImages",),
+    things="Windows fast launch",
+    words="Windows fast launch: the AMI, and the launch template version that prepares its snapshots",
+    cost="1 call per 200",
+    read=read_fast_launch,
+)
+BATCH = ListedSource(
+    name="batch",
+    check="batch",
+    actions=("batch:DescribeComputeEnvironments",),
+    things="AWS Batch compute environments",
+    words="AWS Batch compute environments: the image, the image per type, the launch template and its overrides",
+    cost="1 call per 100",
+    read=read_batch,
+)
+RDS_CUSTOM = ListedSource(
+    name="rds-custom",
+    check="rds-custom",
+    actions=("rds:DescribeDBEngineVersions",),
+    things="RDS Custom engine versions",
+    words="RDS Custom engine versions",
+    cost=f"{len(CUSTOM_ENGINES)} calls",
+    required=True,
+    read=read_rds_custom,
+)
+CLOUDFORMATION = ListedSource(
+    name="cloudformation",
+    check="cloudformation",
+    actions=("cloudformation:DescribeStacks",),
+    things="CloudFormation parameters",
+    words="CloudFormation stacks: AMI ids among the parameters, and those that an SSM parameter was resolved to",
+    cost="1 call per page of stacks",
+    required=True,
+    read=read_cloudformation,
+)

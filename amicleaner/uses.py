@@ -1,0 +1,95 @@
+"""What is in use, worked out from what was read.  Pure.
+
+`Uses` are the references to AMIs of one Region, by AMI id; they come from the readers in `aws/usage`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+
+from .models import Ami, Reference, Target, Use
+
+Uses = dict[str, tuple[Use, ...]]
+
+NOT_DANGLING = frozenset({"instance", "file"})
+"""A running instance needs no AMI any more, and a file may well tell of the past."""
+
+
+def merge_uses(parts: Iterable[Mapping[str, Iterable[Use]]]) -> Uses:
+    """Several mappings of references as one, each reference once, sorted.  Where two readers report the same resource, only
+    the fuller label stays."""
+    uses: dict[str, set[Use]] = defaultdict(set)
+    for part in parts:
+        for id, found in part.items():
+            uses[id].update(found)
+    return {id: _fullest(found) for id, found in sorted(uses.items()) if found}
+
+
+def _fullest(uses: set[Use]) -> tuple[Use, ...]:
+    """Of labels that go on where another one ends, the longest."""
+    kept: list[Use] = []
+    for use in sorted(uses):
+        if (
+            kept
+            and use.label.startswith((f"{kept[-1].label} ", f"{kept[-1].label}, "))
+            and _resource(kept[-1]) == _resource(use)
+        ):
+            kept.pop()
+        kept.append(use)
+    return tuple(kept)
+
+
+def _resource(use: Use) -> tuple[str, str, str, str]:
+    return use.kind, use.id, use.account, use.region
+
+
+def uses_by_snapshot(amis: Iterable[Ami], snapshot_references: Mapping[str, Iterable[Use]]) -> Uses:
+    """References to AMIs through their snapshots: each AMI that has one of the snapshots that block devices name.  The label
+    says which one: `launch template lt-… "web" version 3, snapshot snap-…`.  All of one Region."""
+    return merge_uses(
+        {
+            ami.id: [
+                replace(use, label=f"{use.label}, snapshot {snapshot.id}")
+                for use in snapshot_references.get(snapshot.id, ())
+            ]
+        }
+        for ami in amis
+        for snapshot in ami.snapshots
+    )
+
+
+def uses_by_copies(target: Target, amis: Iterable[Ami]) -> dict[tuple[str, str], tuple[Use, ...]]:
+    """References to AMIs that are being copied, by (Region, AMI id): the pending AMIs of `target` that name them as their
+    source."""
+    uses: dict[tuple[str, str], set[Use]] = defaultdict(set)
+    for ami in amis:
+        source, region = ami.source
+        if source and ami.state == "pending":
+            use = Use("image-copy", ami.id, target.account, target.region, f"AMI {ami.id} (being copied from it)")
+            uses[region or target.region, source].add(use)
+    return {key: tuple(sorted(found)) for key, found in uses.items()}
+
+
+def dangling_references(uses: Mapping[str, Iterable[Use]], existing: Collection[str]) -> tuple[Reference, ...]:
+    """References to AMIs that do not exist, sorted: what will fail at its next launch.  All of one Region.
+
+    `existing` are the AMIs that the run owns in the Region, and those that the account of the reference can see besides
+    (`aws.fetcher.fetch_visible_amis`): public ones and those that other accounts share with it.  Instances and files are
+    left out.
+    """
+    return tuple(
+        sorted(
+            Reference(id, use)
+            for id, found in uses.items()
+            if id not in existing
+            for use in found
+            if use.kind not in NOT_DANGLING
+        )
+    )
+
+
+def unknown_amis(uses: Mapping[str, Iterable[Use]], known: Collection[str]) -> tuple[str, ...]:
+    """The AMIs about which `dangling_references` needs to know whether they exist, sorted."""
+    return tuple(sorted({reference.ami for reference in dangling_references(uses, known)}))
