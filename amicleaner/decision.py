@@ -23,8 +23,8 @@ class Facts:
     """What was read besides the AMIs.  More `usage`, more `shared` or more tags of `snapshots` never delete more.
 
     `snapshots` are those of the AMIs, by target and id, as far as they were looked up.  `bins` are the rules of the Recycle
-    Bin, None where they may not be read; a target without them was not asked.  With --require-recycle-bin the plan is complete only with
-    `Plan.bins_read`: until then it holds what is to be asked about.
+    Bin, None where they may not be read; a target without them was not asked.  With --require-recycle-bin the plan is
+    complete only with `Plan.bins_read`: until then it holds what is to be asked about.
     """
 
     usage: Usage = field(default_factory=dict)

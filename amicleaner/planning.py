@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from .aws.scan import Scan, Scanner
 from .aws.targets import Location
-from .aws.usage import merge_uses
 from .clock import Clock
 from .config import Config
 from .errors import DeniedError, UnsupportedCallError
-from .models import Target, Use
+from .models import Reference, Target
 from .orphans import find_orphans, made_for
 from .plan import Allowed, Facts, Plan, Usage, make_plan, to_resolve
 from .recycle_bin import BinRules
 from .result import Orphan
+from .uses import Uses, dangling_references, merge_uses, unknown_amis, uses_by_copies, uses_by_snapshot
 
 ASK_SHARED_FIRST = 200
 """Up to so many AMIs, with whom each is shared is read before the prompt, one call per AMI; of more, while they are
@@ -32,19 +32,53 @@ class PlanningResult:
     they are shared."""
 
     plan: Plan
+    references: References
     warnings: Warnings
     finished: float
     shared_known: frozenset[tuple[Target, str]] = frozenset()
 
 
 @dataclass(slots=True)
+class References:
+    """The references that were read, by Region; what any account of the run uses protects the AMIs of all of them there."""
+
+    scans: Sequence[Scan]
+    files: Uses
+    parts: dict[str, list[Uses]] = field(default_factory=dict)
+    by_snapshot: dict[str, list[Uses]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for scan in self.scans:
+            self.add(scan, scan.reading.uses, scan.reading.snapshots)
+            self.parts[scan.target.region].append(self.files)
+        for scan in self.scans:
+            for (region, id), uses in uses_by_copies(scan.target, scan.inventory.amis).items():
+                self.parts.setdefault(region, []).append({id: uses})
+
+    def add(self, scan: Scan, uses: Uses, snapshots: Uses) -> None:
+        """Adds what was read in the Region of a scan."""
+        self.parts.setdefault(scan.target.region, []).append(uses)
+        self.by_snapshot.setdefault(scan.target.region, []).append(snapshots)
+
+    def of(self, region: str) -> Uses:
+        """The references to AMIs of a Region, those through their snapshots included."""
+        snapshots = merge_uses(self.by_snapshot.get(region, ()))
+        amis = [ami for scan in self.scans if scan.target.region == region for ami in scan.inventory.amis]
+        return merge_uses([*self.parts.get(region, ()), uses_by_snapshot(amis, snapshots) if snapshots else {}])
+
+    def usage(self) -> Usage:
+        """All of them, by Region and AMI."""
+        return {(region, id): uses for region in self.parts for id, uses in self.of(region).items()}
+
+
+@dataclass(slots=True)
 class Planner:
-    """Decides about scans.  `files` are the references in files, AMI id to what names it."""
+    """Decides about scans.  `files` are the references in files."""
 
     config: Config
     scanner: Scanner
     clock: Clock
-    files: Mapping[str, tuple[Use, ...]]
+    files: Uses
 
     def decide(self, scans: Sequence[Scan], allowed: Allowed | None = None) -> PlanningResult:
         """The plan for these scans.  `allowed`: nothing else may be changed, as by a saved or a confirmed plan.
@@ -57,9 +91,8 @@ class Planner:
         locations = {scan.target: scan.location for scan in scans}
         amis = {(inventory.target, ami.id): ami for inventory in inventories for ami in inventory.amis}
         inside = frozenset(scan.target.account for scan in scans)
-        uses = [(scan.target.region, scan.reading.uses) for scan in scans]
-        uses += [(region, self.files) for region in {scan.target.region for scan in scans}]
-        facts = Facts(usage=_usage(uses))
+        references = References(scans, self.files)
+        facts = Facts(usage=references.usage())
         warnings: list[tuple[Target, str]] = []
         resolved: set[tuple[Target, str]] = set()
         asked: set[tuple[Target, str]] = set()
@@ -67,22 +100,19 @@ class Planner:
             plan = make_plan(inventories, facts, config, self.clock.now(), allowed)
             unresolved = {(target, id) for target, ids in to_resolve(plan).items() for id in ids} - resolved
             if unresolved:
+                for scan, found in self.scanner.read_on_demand(scans, _by_region(unresolved), again=bool(resolved)):
+                    references.add(scan, found.uses, found.snapshots)
+                    warnings += [(scan.target, text) for text in found.warnings]
                 resolved |= unresolved
-                by_region: dict[str, list[str]] = {}
-                for target, id in sorted(unresolved):
-                    by_region.setdefault(target.region, []).append(id)
-                for scan, (found, told) in self.scanner.read_on_demand(scans, by_region):
-                    uses.append((scan.target.region, found))
-                    warnings += [(scan.target, text) for text in told]
-                ids = {(key[0], snapshot.id) for key in unresolved for snapshot in amis[key].snapshots}
-                snapshots = self.scanner.snapshots((locations[target], id) for target, id in sorted(ids))
-                facts = replace(facts, usage=_usage(uses), snapshots={**facts.snapshots, **snapshots})
+                ids = sorted({(key[0], snapshot.id) for key in unresolved for snapshot in amis[key].snapshots})
+                snapshots = self.scanner.snapshots((locations[target], id) for target, id in ids)
+                facts = replace(facts, usage=references.usage(), snapshots={**facts.snapshots, **snapshots})
                 continue
             required = config.require_recycle_bin is not None
             unread = {d.target for d in (plan.candidates if required else plan.removals)} - facts.bins.keys()
             if unread and (required or allowed is None):
-                bins, told = self._bins([locations[target] for target in sorted(unread)])
-                warnings += told
+                bins, denied = self._bins([locations[target] for target in sorted(unread)])
+                warnings += denied
                 facts = replace(facts, bins={**facts.bins, **bins})
                 continue
             candidates = {(decision.target, decision.ami.id) for decision in plan.candidates}
@@ -94,7 +124,22 @@ class Planner:
             shared = self.scanner.shared_with(((locations[t], id) for t, id in sorted(candidates - asked)), inside)
             asked |= candidates
             facts = replace(facts, shared={**facts.shared, **shared})
-        return PlanningResult(plan, tuple(warnings), self.clock.monotonic(), frozenset(asked))
+        return PlanningResult(plan, references, tuple(warnings), self.clock.monotonic(), frozenset(asked))
+
+    def dangling(self, references: References) -> tuple[Reference, ...]:
+        """References to AMIs that exist nowhere in the run and that no account of it can see."""
+        unknown: dict[Location, tuple[str, ...]] = {}
+        known: dict[str, set[str]] = {}
+        for scan in references.scans:
+            known.setdefault(scan.target.region, set()).update(ami.id for ami in scan.inventory.amis)
+        for scan in references.scans:
+            if ids := unknown_amis(references.of(scan.target.region), known[scan.target.region]):
+                unknown[scan.location] = ids
+        for target, visible in self.scanner.visible(unknown).items():
+            known[target.region] |= visible
+        return tuple(
+            sorted(found for region in known for found in dangling_references(references.of(region), known[region]))
+        )
 
     def _bins(self, locations: Sequence[Location]) -> tuple[dict[Target, BinRules | None], Warnings]:
         """The Recycle Bin's rules of each location; without the permission, a warning unless the run requires them."""
@@ -169,9 +214,8 @@ def uncapitalized(sentence: str) -> str:
     return sentence if len(first) > 1 and not first[1:].islower() else sentence[:1].lower() + sentence[1:]
 
 
-def _usage(parts: Iterable[tuple[str, Mapping[str, tuple[Use, ...]]]]) -> Usage:
-    """What any account of the run uses in a Region protects the AMIs of all of them there."""
-    by_region: dict[str, list[Mapping[str, tuple[Use, ...]]]] = {}
-    for region, uses in parts:
-        by_region.setdefault(region, []).append(uses)
-    return {(region, id): uses for region, found in by_region.items() for id, uses in merge_uses(found).items()}
+def _by_region(keys: Iterable[tuple[Target, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for target, id in sorted(keys):
+        found.setdefault(target.region, []).append(id)
+    return found

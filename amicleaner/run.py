@@ -20,7 +20,7 @@ from .execution import Execution, with_results
 from .interrupts import Interrupted, Interrupts
 from .limits import limits_exceeded
 from .models import Target
-from .plan import Plan
+from .plan import Plan, rules_without_amis
 from .planning import Planner, PlanningResult, find_all_orphans, refusals
 from .report.plan_file import SavedPlan, check_writable, read_plan, write_plan
 from .result import Orphan, Result
@@ -114,7 +114,9 @@ class _Run:
         targets = [location.api.target for location in locations if not location.read_only]
         self._several = len(locations) > 1
         self.view.targets(targets)
-        options = UsageOptions(frozenset(config.skip_check), config.all_launch_template_versions)
+        options = UsageOptions(
+            frozenset(config.skip_check), frozenset(config.also_check), config.all_launch_template_versions
+        )
         scanner = Scanner(options, orphans=config.check_orphans, scanned=self.view.scanned)
         stack.callback(scanner.close)
         scans = scanner.scan(locations)
@@ -130,6 +132,10 @@ class _Run:
             self._orphans(orphans, known.plan, execution)
             self.view.retrieving(config)
         self._warn(known.warnings)
+        for rule in rules_without_amis(known.plan):
+            self.warning(f"Rule {rule} matches no AMI.")
+        if config.explain is not None or config.output == "json":
+            self.result = replace(self.result, dangling=planner.dangling(known.references))
         self._amis(known, scans, execution, saved)
 
     def _files(self, stack: ExitStack) -> tuple[SavedPlan | None, Audit]:

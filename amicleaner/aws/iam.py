@@ -1,73 +1,94 @@
-"""The least IAM policy for a run (`--iam-policy`), made from the registry of sources, so that the two can't drift apart."""
+"""The least-privilege IAM policy of a run (`--iam-policy`), made from the registry of usage sources and from the actions, so
+that they cannot drift apart."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
+from .. import actions
+from ..config import Config
 from . import usage
+from .usage import UsageOptions
 
 VIA = {"ForAnyValue:StringEquals": {"aws:CalledVia": ["ec2-images.amazonaws.com"]}}
 """Only where DescribeImageReferences asks on the caller's behalf (AWS's managed policy
 AmazonEC2ImageReferencesAccessPolicy, version 3, and the EC2 guide, "Identify your resources referencing specified AMIs")."""
 
-RESOURCES = {
-    "ec2:DeleteSnapshot": ("arn:*:ec2:*::snapshot/*",),
-    "ec2:DeregisterImage": ("arn:*:ec2:*::image/*",),
-    "ssm:GetParameters": ("arn:*:ssm:*:*:parameter/*",),
-}
-"""What single resources can be granted for (Service Authorization Reference); describe calls of EC2 and Auto Scaling know
-no narrower resource than `*`."""
+PARAMETERS = ("arn:*:ssm:*:*:parameter/*",)
+"""Describe calls know no narrower resource than `*` (Service Authorization Reference)."""
+
+BIN_RULES = frozenset({"rbin:GetRule", "rbin:ListRules"})
 
 
-def policy(
-    *,
-    skip: Iterable[str] = (),
-    deletes: bool = True,
-    include_shared: bool = False,
-    check_orphans: bool = False,
-    regions: bool = False,
-    roles: Iterable[str] = (),
-    organization_role: str = "",
-) -> dict[str, Any]:
-    """The policy as a JSON document: `{"Version": "2012-10-17", "Statement": […]}`, everything in it sorted.
+def policy(config: Config) -> dict[str, Any]:
+    """The policy as a JSON document, `{"Version": "2012-10-17", "Statement": […]}`, everything in it sorted.
 
-    `skip` are checks that are left out, `deletes` is false for runs that only show or save a plan, `regions` says that
-    Regions are given (their patterns and names are compared with the account's).  With `roles` (ARNs) or
-    `organization_role` the statements `AssumeRoles` and `ListAccounts` belong to the credentials that the command starts
-    with, the others to each role.  `sts:GetCallerIdentity` needs no permission (STS API reference), so it is not here.
+    With `role_arn`, `used_by_role_arn` or `organization_role` the statements `AssumeRoles` and `ListAccounts` belong to the
+    credentials that the command starts with, the others to each role.  `sts:GetCallerIdentity` needs no permission (STS API
+    reference), so it is not here.
     """
-    skipped = frozenset(skip)
-    sources = [source for source in (*usage.SOURCES, *usage.FOLLOWED, *usage.ON_DEMAND) if source.check not in skipped]
-    reads = {"ec2:DescribeImages"}.union(*(source.actions for source in sources))
-    if not include_shared:
-        reads.add("ec2:DescribeImageAttribute")
-    if check_orphans:
-        reads |= {"ec2:DescribeSnapshots", "ec2:ListImagesInRecycleBin"}
-    if regions:
-        reads.add("ec2:DescribeRegions")
-    narrow = reads & RESOURCES.keys()
-    behind = set().union(*(source.via for source in sources)) - reads
-    assumed = {*roles, *([f"arn:*:iam::*:role/{organization_role}"] if organization_role else ())}
-
-    statements = [_statement("Read", reads - narrow)]
-    if narrow:
-        statements.append(_statement("ReadParameters", narrow, _resources(narrow)))
-    if behind:
-        statements.append(_statement("ReadReferences", behind) | {"Condition": VIA})
-    if deletes:
-        removals = {"ec2:DeregisterImage", "ec2:DeleteSnapshot"}
-        statements.append(_statement("Delete", removals, _resources(removals)))
-    if organization_role:
+    statements = [*_restoring(config)] if config.restore else [*_cleaning(config)]
+    if config.organization_role:
         statements.append(_statement("ListAccounts", {"organizations:ListAccounts"}))
+    assumed = {*config.role_arn, *config.used_by_role_arn}
+    if config.organization_role:
+        assumed.add(f"arn:*:iam::*:role/{config.organization_role}")
     if assumed:
         statements.append(_statement("AssumeRoles", {"sts:AssumeRole"}, assumed))
     return {"Version": "2012-10-17", "Statement": sorted(statements, key=lambda statement: str(statement["Sid"]))}
 
 
-def _resources(actions: Iterable[str]) -> set[str]:
-    return {resource for action in actions for resource in RESOURCES[action]}
+def _cleaning(config: Config) -> Iterable[dict[str, Any]]:
+    options = UsageOptions(frozenset(config.skip_check), frozenset(config.also_check), config.all_launch_template_versions)
+    sources = usage.sources(options)
+    reads = {"ec2:DescribeImages", "ec2:DescribeSnapshots", *BIN_RULES}.union(*(source.actions for source in sources))
+    if not config.include_shared:
+        reads.add("ec2:DescribeImageAttribute")
+    if config.check_orphans or _deletes(config):
+        reads.add("ec2:ListImagesInRecycleBin")
+    if _names_regions(config):
+        reads.add("ec2:DescribeRegions")
+    parameters = reads & {"ssm:GetParameters"}
+    behind = set().union(*(source.via for source in sources)) - reads
+    yield _statement("Read", reads - parameters)
+    if parameters:
+        yield _statement("ReadParameters", parameters, PARAMETERS)
+    if behind:
+        yield _statement("ReadReferences", behind) | {"Condition": VIA}
+    if _deletes(config):
+        yield _changes("Delete", actions.DELETE.calls)
+        if config.quarantine is not None:
+            yield _changes("Quarantine", (*actions.QUARANTINE.calls, *actions.RELEASE.calls))
 
 
-def _statement(sid: str, actions: Iterable[str], resources: Iterable[str] = ("*",)) -> dict[str, Any]:
-    return {"Sid": sid, "Effect": "Allow", "Action": sorted(actions), "Resource": sorted(resources)}
+def _restoring(config: Config) -> Iterable[dict[str, Any]]:
+    reads = {
+        "ec2:DescribeImages", "ec2:DescribeSnapshots", "ec2:ListImagesInRecycleBin", "ec2:ListSnapshotsInRecycleBin",
+    }  # fmt: skip
+    if _names_regions(config):
+        reads.add("ec2:DescribeRegions")
+    yield _statement("Read", reads)
+    if not config.dry_run:
+        restored = (actions.RESTORE_SNAPSHOT, actions.RESTORE_IMAGE, actions.ENABLE, actions.UNTAG)
+        yield _changes("Restore", restored)
+
+
+def _deletes(config: Config) -> bool:
+    # The option that asks for the policy is no part of the run that the policy is for.
+    return not (config.dry_run or config.save_plan or config.suggest_config)
+
+
+def _names_regions(config: Config) -> bool:
+    several = config.region or config.exclude_region or config.used_by_profile or config.used_by_role_arn
+    return bool(several) or len(config.profile) > 1
+
+
+def _changes(sid: str, calls: Iterable[actions.Change]) -> dict[str, Any]:
+    calls = list(calls)
+    permissions = {permission for call in calls for permission in call.permissions}
+    return _statement(sid, permissions, {resource for call in calls for resource in call.resources})
+
+
+def _statement(sid: str, names: Iterable[str], resources: Iterable[str] = ("*",)) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": sorted(names), "Resource": sorted(resources)}

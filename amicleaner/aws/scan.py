@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,14 +13,19 @@ from ..models import Ami, Inventory, Snapshot, Target, Use
 from ..recycle_bin import BinRules
 from . import usage
 from .concurrency import run_concurrently
-from .fetcher import fetch_amis, fetch_bin, fetch_bin_rules, fetch_shared_with, fetch_snapshots, fetch_snapshots_by_id
+from .fetcher import (
+    fetch_amis,
+    fetch_bin,
+    fetch_bin_rules,
+    fetch_shared_with,
+    fetch_snapshots,
+    fetch_snapshots_by_id,
+    fetch_visible_amis,
+)
 from .targets import Location
-from .usage import UsageOptions, UsageReading
+from .usage import OnDemandReading, UsageOptions, UsageReading
 
 T = TypeVar("T")
-
-Found = tuple[Mapping[str, tuple[Use, ...]], tuple[str, ...]]
-"""AMI id to the references to it, and warnings."""
 
 CALLS_AT_ONCE = 64
 """Calls in flight in the whole run, at most; as many connections."""
@@ -75,18 +80,28 @@ class Scanner:
         self._drops = self._drops or len(locations) > LOCATIONS_AT_ONCE
         return self._each(locations, self._scan)
 
-    def read_on_demand(self, scans: Sequence[Scan], asked: Mapping[str, Sequence[str]]) -> list[tuple[Scan, Found]]:
-        """The references that are read only for AMIs that would be deleted: `asked` are their ids by Region, whichever
-        account they are in."""
+    def read_on_demand(
+        self, scans: Sequence[Scan], asked: Mapping[str, Sequence[str]], *, again: bool = False
+    ) -> list[tuple[Scan, OnDemandReading]]:
+        """The references that are read only once something would be deleted: `asked` are AMI ids by Region, whichever
+        account they are in.  `again`: only the references to these AMIs, for all else has been read."""
         concerned = [scan for scan in scans if asked.get(scan.target.region)]
 
-        def read(scan: Scan) -> Found:
+        def read(scan: Scan) -> OnDemandReading:
             api, ids = scan.location.api, asked[scan.target.region]
-            uses, warnings = usage.read_on_demand(api, scan.reading, ids, self._options, self._calls)
-            return with_account(uses, scan.target.account), warnings
+            if again:
+                found = usage.read_references(api, ids, self._options, self._calls)
+            else:
+                found = usage.read_on_demand(api, scan.reading, ids, self._options, self._calls)
+            account = scan.target.account
+            return replace(found, uses=with_account(found.uses, account), snapshots=with_account(found.snapshots, account))
 
-        found = self._each([scan.location for scan in concerned], read, concerned)
-        return list(zip(concerned, found, strict=True))
+        return list(zip(concerned, self._each([scan.location for scan in concerned], read, concerned), strict=True))
+
+    def visible(self, asked: Mapping[Location, Collection[str]]) -> dict[Target, frozenset[str]]:
+        """Those of these AMIs that each location can see, whoever owns them."""
+        found = self._each(list(asked), lambda item: fetch_visible_amis(item[0].api, item[1]), list(asked.items()))
+        return {location.api.target: ids for location, ids in zip(asked, found, strict=True)}
 
     def shared_with(
         self, asked: Iterable[tuple[Location, str]], inside: frozenset[str]
@@ -169,7 +184,10 @@ class Scanner:
             api.target = Target(_owner(inventory), api.target.region)
         if owns:
             self._scanned(api.target, len(inventory))
-        reading = replace(reading, uses=with_account(reading.uses, api.target.account))
+        account = api.target.account
+        reading = replace(
+            reading, uses=with_account(reading.uses, account), snapshots=with_account(reading.snapshots, account)
+        )
         warnings = (*reading.warnings, *first, *second)
         return Scan(location, Inventory(api.target, inventory), reading, started, found, frozenset(recycled), warnings)
 

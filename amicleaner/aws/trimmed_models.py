@@ -17,8 +17,8 @@ from .operations import OPERATIONS
 READ: dict[str, frozenset[str]] = {
     shape: frozenset(members.split())
     for shape, members in {
-        "Image": "BlockDeviceMappings CreationDate DeregistrationProtection ImageId ImageOwnerAlias LastLaunchedTime Name OwnerId "
-        "Public SourceImageId SourceImageRegion State Tags",
+        "Image": "BlockDeviceMappings CreationDate DeregistrationProtection ImageId ImageOwnerAlias LastLaunchedTime Name "
+        "OwnerId Public SourceImageId SourceImageRegion State Tags",
         "BlockDeviceMapping": "Ebs",
         "EbsBlockDevice": "SnapshotId VolumeSize",
         "Snapshot": "Description FullSnapshotSizeInBytes SnapshotId StartTime State StorageTier Tags VolumeId VolumeSize",

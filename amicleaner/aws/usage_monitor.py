@@ -202,7 +202,7 @@ class UsageMonitor:
         if reading.cancelled():
             self._changer.halt(
                 AmicleanerError(
-                    f"Nothing could be confirmed for {STALLED / 60:.0f} minutes, because reading {region} again takes too long.",
+                    f"Nothing could be confirmed for {STALLED / 60:.0f} minutes: reading {region} takes too long.",
                     hint="Run it for fewer accounts or Regions at a time.",
                 )
             )

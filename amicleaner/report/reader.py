@@ -16,7 +16,7 @@ _AGAIN = "Save the plan again with --save-plan."
 # A shape is a type, a dict of members (`...` for any name), a list with the shape of its items, a tuple of alternatives, or
 # a value.
 _NUMBER = (int, float)
-_KINDS = {"flag": bool, "integer": int, "number": _NUMBER, "text": str, "texts": [str]}
+_KINDS = {"flag": bool, "integer": int, "number": _NUMBER, "string": str, "strings": [str]}
 _ERROR = (None, {"code": str, "message": str})
 _OUTCOME = (None, *get_args(Outcome))
 _SHAPE: dict[Any, Any] = {

@@ -4,9 +4,8 @@ only where the tool sleeps."""
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,46 +14,27 @@ import pytest
 from botocore.credentials import DeferredRefreshableCredentials
 from click.testing import CliRunner
 
+from amicleaner.actions import DELETE
 from amicleaner.aws import targets
 from amicleaner.aws.session import new_session
 from amicleaner.cli import command
-from amicleaner.clock import Clock
-from amicleaner.config import Config
+from amicleaner.config import OPTIONS, Config
 from amicleaner.errors import AwsError
-from amicleaner.models import AmiResult, CallRecord, Failure, Target
-from amicleaner.options import OPTIONS
+from amicleaner.models import AmiResult, CallRecord, SnapshotResult
 from amicleaner.plan import Decision, Plan
-from amicleaner.result import Result
+from amicleaner.result import Orphan, Result
 from amicleaner.run import clean
 from amicleaner.view import SilentView
 from tests.fake_aws import DEFAULT_ACCOUNT, Call, FakeAws, Fault, RegionState, World, attach
 from tests.fake_aws.resources import Image
+from tests.virtual_time import NOW, Time
 
 HOME = "eu-west-1"
 FAR = "us-east-1"
 OWN = DEFAULT_ACCOUNT
 OTHER = "210987654321"
 THIRD = "333333333333"
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TAGS = {"environment": "prod", "role": "web"}
-
-
-class Time:
-    """Stands still until something sleeps; then `waiting` is called with the seconds."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self.waiting: Callable[[float], object] = lambda seconds: None
-        self._lock = threading.Lock()
-        self.clock = Clock(now=self.now, monotonic=lambda: self.seconds, sleep=self.sleep)
-
-    def now(self) -> datetime:
-        return NOW + timedelta(seconds=self.seconds)
-
-    def sleep(self, seconds: float) -> None:
-        with self._lock:
-            self.seconds += seconds
-        self.waiting(seconds)
 
 
 class Listening(SilentView):
@@ -64,7 +44,7 @@ class Listening(SilentView):
         super().__init__(yes)
         self.asked = asked
         self.told: list[tuple[Any, ...]] = []
-        self.questions: list[str] = []
+        self.prompts: list[str] = []
         self.calls: list[CallRecord] = []
 
     def of(self, kind: str) -> list[Any]:
@@ -83,30 +63,24 @@ class Listening(SilentView):
     def plan(self, plan: Plan) -> None:
         self.told.append(("plan", len(plan.removals)))
 
-    def confirm_amis(self, count: int) -> bool:
-        self.questions.append(f"{count} AMIs")
+    def confirm(self, plan: Plan) -> bool:
+        self.prompts.append(f"{len(plan.changes)} AMIs")
         self.asked()
         return self.yes
 
-    def confirm_orphans(self, count: int) -> bool:
-        self.questions.append(f"{count} orphan snapshots")
+    def confirm_orphans(self, orphans: Sequence[Orphan]) -> bool:
+        self.prompts.append(f"{len(orphans)} orphaned snapshots")
         self.asked()
         return self.yes
 
     def removed_orphans(self, count: int) -> None:
         self.told.append(("removed orphans", count))
 
-    def deregistered(self, target: Target, ami: str) -> None:
-        self.told.append(("deregistered", target, ami))
+    def ami_done(self, result: AmiResult) -> None:
+        self.told.append((result.outcome, result.target, result))
 
-    def snapshot_deleted(self, target: Target, snapshot: str) -> None:
-        self.told.append(("deleted", target, snapshot))
-
-    def ami_kept(self, result: AmiResult) -> None:
-        self.told.append(("kept", result))
-
-    def ami_failed(self, target: Target, ami: str, failure: Failure) -> None:
-        self.told.append(("failed", target, failure))
+    def snapshot_done(self, result: SnapshotResult) -> None:
+        self.told.append((f"snapshot {result.outcome}", result.target, result))
 
 
 class Flow:
@@ -239,7 +213,7 @@ def decisions(result: Result) -> dict[str, Decision]:
 
 
 def planned(result: Result) -> set[str]:
-    return {id for id, decision in decisions(result).items() if decision.remove}
+    return {id for id, decision in decisions(result).items() if decision.action is DELETE}
 
 
 def reasons(result: Result) -> dict[str, str]:

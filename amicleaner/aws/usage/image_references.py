@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from ...actions import AMI_GONE
 from ...errors import AwsError
 from ...models import UseKind
 from ..api import Api
-from ...actions import AMI_GONE
 from .source import UsageSource, member
 from .usage_report import ImageReference, Referrer, UsageReport
 
