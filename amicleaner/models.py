@@ -260,3 +260,14 @@ class AmiResult:
     explanation: str = ""
     used_by: tuple[Use, ...] = ()
     until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreResult:
+    """What became of one AMI or snapshot that was to be brought back.  `already`: it was there.  `reason` says why it was
+    not brought back."""
+
+    target: Target
+    id: str
+    outcome: Literal["restored", "already", "failed", "planned"]
+    reason: str = ""
