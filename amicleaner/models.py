@@ -224,10 +224,11 @@ def parse_time(value: Any) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why something was not done: AWS's own code and message."""
+    """Why something was not done: AWS's own code and message, and the IAM form of the call where it is known."""
 
     code: str
     message: str
+    action: str = ""
 
 
 @dataclass(frozen=True, slots=True)
