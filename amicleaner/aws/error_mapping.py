@@ -39,6 +39,8 @@ CLOCK = ", or set this machine's clock where it is wrong"
 ELSEWHERE = " (or the Region is not enabled for the account: then no credentials are valid there)"
 LACKS = "The endpoint does not have this call: check AWS_ENDPOINT_URL."
 UNSUPPORTED = frozenset({"InvalidAction", "UnknownOperationException"})
+MOTO_LACKS = ("404", "Not yet implemented")
+"""What moto, on which the demo stands, answers for a whole service that it does not have."""
 NO_CREDENTIALS = (
     boto.NoCredentialsError,
     boto.PartialCredentialsError,
@@ -155,7 +157,7 @@ def _of_aws(action: str, exception: boto.ClientError) -> _Told:
         elsewhere = ELSEWHERE if code in UNKNOWN_KEYS else ""
         hint = f"Renew your AWS credentials{clock}, then run the command again{elsewhere}."
         return CredentialsError, code, message, hint, False
-    if code in UNSUPPORTED:
+    if code in UNSUPPORTED or (code, message) == MOTO_LACKS:
         return UnsupportedCallError, code, message, LACKS, False
     if code in DENIED:
         return AwsError, code, message, f"Grant the IAM action {action}.", False
