@@ -135,6 +135,94 @@ def fleet(state: str = "active") -> Add:
     return lambda region, image: region.add_fleet(state, launch_template_configs=configs({"ImageId": image}))
 
 
+def batch(image: str, **resources: Any) -> dict[str, Any]:
+    """A managed compute environment of Batch."""
+    return {"computeEnvironmentName": f"jobs-{image}", "computeResources": {"type": "EC2", **resources}}
+
+
+def batch_template(specification: Mapping[str, Any]) -> dict[str, Any]:
+    """A launch template by Batch's names of its members."""
+    return {name[0].lower() + name[1:]: value for name, value in specification.items()}
+
+
+def built_image(region: RegionState, image: str, version: str = "1.0.0", **members: Any) -> str:
+    """The ARN of an image that Image Builder built, with this AMI as its output."""
+    count = len(region.entries.get("built-image", ()))
+    arn = region.arn("imagebuilder", f"image/base{count}/{version}/1")
+    shape = {
+        "arn": arn,
+        "state": {"status": "AVAILABLE"},
+        "dateCreated": f"2026-01-01T00:00:{count:02}.000Z",
+        "outputResources": {
+            "amis": [
+                {"region": "us-gov-west-1", "image": "ami-99999999"},
+                {"region": region.name, "image": image, "accountId": region.account_id},
+            ]
+        },
+    }
+    region.add_entry("built-image", shape | members)
+    return arn
+
+
+def add_recipe_on_image(region: RegionState, image: str, *, container: bool = False, wildcard: str = "1.x.x") -> None:
+    arn = built_image(region, image).replace("1.0.0/1", wildcard)
+    region.add_recipe(arn, container=container)
+
+
+def add_pipeline(region: RegionState, image: str) -> None:
+    """A pipeline that has built two images, the AMI last."""
+    arn = region.arn("imagebuilder", f"image-pipeline/p{len(region.entries.get('pipeline', ()))}")
+    region.add_entry("pipeline", {"arn": arn})
+    built_image(region, "ami-99999998", sourcePipelineArn=arn)
+    built_image(region, image, sourcePipelineArn=arn)
+
+
+def add_pcs_group(region: RegionState, group: Mapping[str, Any]) -> None:
+    cluster = f"pcs_{len(region.entries.get('pcs-cluster', ()))}"
+    region.add_entry("pcs-cluster", {"id": cluster, "name": cluster})
+    region.add_entry("pcs-group", {"id": "pcs_g1", "name": "compute", "clusterId": cluster, **group})
+
+
+def add_emr(region: RegionState, *, cluster: str = "", group: str = "", fleet: str = "") -> None:
+    id = f"j-{len(region.entries.get('emr-cluster', ()))}"
+    kind = "INSTANCE_FLEET" if fleet else "INSTANCE_GROUP"
+    shape = {"Id": id, "Name": "etl", "Status": {"State": "WAITING"}, "InstanceCollectionType": kind}
+    region.add_entry("emr-cluster", shape | ({"CustomAmiId": cluster} if cluster else {}))
+    if group:
+        region.add_entry("emr-group", {"ClusterId": id, "CustomAmiId": group})
+    if fleet:
+        region.add_entry("emr-fleet", {"ClusterId": id, "InstanceTypeSpecifications": [{"CustomAmiId": fleet}]})
+
+
+def add_hyperpod(region: RegionState, group: Mapping[str, str]) -> None:
+    name = f"train-{len(region.entries.get('hyperpod', ()))}"
+    shape = {"ClusterArn": region.arn("sagemaker", f"cluster/{name}"), "ClusterName": name}
+    region.add_entry("hyperpod", shape | {"InstanceGroups": [{"InstanceGroupName": "workers", **group}]})
+
+
+def add_configuration(region: RegionState, image: str) -> None:
+    application = f"shop-{len(region.entries.get('application', ()))}"
+    region.add_entry("application", {"ApplicationName": application, "ConfigurationTemplates": ["saved"]})
+    options = [{"OptionName": "InstanceType", "Value": "t3.micro"}, {"OptionName": "ImageId", "Value": image}]
+    names = {"ApplicationName": application, "TemplateName": "saved"}
+    region.add_entry("configuration", names | {"OptionSettings": options})
+
+
+def add_platform(region: RegionState, image: str) -> None:
+    arn = region.arn("elasticbeanstalk", f"platform/own/1.0.{len(region.entries.get('platform', ()))}")
+    shape = {"PlatformArn": arn, "PlatformName": "own", "PlatformVersion": "1.0.0"}
+    region.add_entry("platform", shape | {"CustomAmiList": [{"VirtualizationType": "hvm", "ImageId": image}]})
+
+
+def add_stack(region: RegionState, **parameter: str) -> None:
+    name = f"stack-{len(region.entries.get('stack', ()))}"
+    region.add_entry("stack", {"StackName": name, "Parameters": [{"ParameterKey": "Image", **parameter}]})
+
+
+def engine_version(image: str, engine: str = "custom-oracle-ee") -> dict[str, Any]:
+    return {"Engine": engine, "EngineVersion": f"19.{image}", "Status": "inactive", "Image": {"ImageId": image}}
+
+
 def devices(snapshot: str) -> list[dict[str, Any]]:
     """Block devices, the second of which is made from the snapshot."""
     return [{"DeviceName": "/dev/xvda"}, {"DeviceName": "/dev/sdf", "Ebs": {"SnapshotId": snapshot}}]
@@ -155,6 +243,30 @@ REFRESHES = Source(
 SPOT_FLEETS = Source("spot-fleets", "spot", "Spot Fleet sfr-", ("DescribeSpotFleetRequests",))
 SPOT_REQUESTS = Source("spot-requests", "spot", "Spot request sir-", ("DescribeSpotInstanceRequests",))
 FLEETS = Source("fleets", "fleets", "EC2 Fleet fleet-", ("DescribeFleets",))
+BATCH = Source("batch", "batch", "Batch compute environment ", ("DescribeComputeEnvironments",))
+FAST_LAUNCH = Source("fast-launch", "fast-launch", "Windows fast launch of ami-", ("DescribeFastLaunchImages",))
+IMAGE_RECIPES = Source(
+    "image-builder", "image-builder", "Image Builder image recipe ", ("ListImageRecipes",), also_reported=True
+)
+CONTAINER_RECIPES = replace(IMAGE_RECIPES, label="Image Builder container recipe ", calls=("ListContainerRecipes",))
+PIPELINES = replace(
+    IMAGE_RECIPES, label="latest image of Image Builder pipeline ", calls=("ListImagePipelines", "ListImagePipelineImages")
+)
+HYPERPOD = Source(
+    "sagemaker-hyperpod", "sagemaker-hyperpod", "SageMaker HyperPod cluster ",
+    ("sagemaker:ListClusters", "sagemaker:DescribeCluster"),
+)  # fmt: skip
+PCS = Source("pcs", "pcs", "PCS compute node group ", ("pcs:ListClusters", "ListComputeNodeGroups", "GetComputeNodeGroup"))
+RDS_CUSTOM = Source("rds-custom", "rds-custom", "RDS Custom engine version ", ("DescribeDBEngineVersions",))
+EMR = Source("emr", "emr", "EMR cluster ", ("elasticmapreduce:ListClusters", "elasticmapreduce:DescribeCluster"))
+BEANSTALK = Source(
+    "elastic-beanstalk", "elastic-beanstalk", "Elastic Beanstalk saved configuration ",
+    ("DescribeApplications", "DescribeConfigurationSettings"), pages=1,
+)  # fmt: skip
+PLATFORMS = replace(
+    BEANSTALK, label="Elastic Beanstalk platform ", calls=("ListPlatformVersions", "DescribePlatformVersion"), pages=3
+)
+CLOUDFORMATION = Source("cloudformation", "cloudformation", "CloudFormation stack ", ("DescribeStacks",))
 REPORTED = Source("image-references", "image-references", "", ("DescribeImageReferences",), pages=1)
 
 KINDS = (
@@ -238,12 +350,102 @@ KINDS = (
         lambda r, i: r.add_fleet(launch_template_configs=configs({"ImageId": alias(r, i)})),
     ),
     ReferenceKind("SSM parameter", REPORTED.labelled("SSM parameter "), lambda r, i: r.add_parameter(f"/last/{i}", i)),
-    ReferenceKind("image recipe", REPORTED.labelled("Image Builder image recipe "), lambda r, i: r.add_recipe(i)),
+    ReferenceKind(
+        "image recipe",
+        REPORTED.labelled("Image Builder image recipe "),
+        lambda r, i: r.add_recipe(i),
+        config={"skip_check": ("image-builder",)},
+    ),
     ReferenceKind(
         "container recipe",
         REPORTED.labelled("Image Builder container recipe "),
         lambda r, i: r.add_recipe(i, container=True),
+        config={"skip_check": ("image-builder",)},
     ),
+    ReferenceKind("Batch image", BATCH, lambda r, i: r.add_entry("compute-environment", batch(i, imageId=i))),
+    ReferenceKind(
+        "Batch image per type",
+        BATCH,
+        lambda r, i: r.add_entry(
+            "compute-environment",
+            batch(i, ec2Configuration=[{"imageType": "ECS_AL2"}, {"imageType": "ECS_AL2023", "imageIdOverride": i}]),
+        ),
+    ),
+    ReferenceKind(
+        "Batch template",
+        BATCH.through_version(),
+        lambda r, i: r.add_entry("compute-environment", batch(i, launchTemplate=batch_template(pinned(r, i)))),
+    ),
+    ReferenceKind(
+        "Batch override's template",
+        BATCH.through_version(),
+        lambda r, i: r.add_entry(
+            "compute-environment",
+            batch(
+                i,
+                launchTemplate={
+                    "launchTemplateName": r.add_launch_template().name,
+                    "overrides": [batch_template(pinned_by_name(r, i))],
+                },
+            ),
+        ),
+    ),
+    ReferenceKind("fast launch", FAST_LAUNCH, lambda r, i: r.add_entry("fast-launch", {"ImageId": i, "State": "enabled"})),
+    ReferenceKind(
+        "fast launch template",
+        FAST_LAUNCH.through_version(),
+        lambda r, i: r.add_entry(
+            "fast-launch", {"ImageId": "ami-99999999", "State": "enabled", "LaunchTemplate": pinned(r, i)}
+        ),
+    ),
+    ReferenceKind("recipe's AMI", IMAGE_RECIPES, lambda r, i: r.add_recipe(i)),
+    ReferenceKind(
+        "recipe's parameter",
+        replace(IMAGE_RECIPES, calls=("ListImageRecipes", "GetParameters"), through="ssm_parameters"),
+        lambda r, i: r.add_recipe(alias(r, i).removeprefix("resolve:")),
+    ),
+    ReferenceKind(
+        "recipe on a recipe",
+        replace(IMAGE_RECIPES, calls=("ListImageRecipes", "GetImage")),
+        lambda r, i: add_recipe_on_image(r, i),
+    ),
+    ReferenceKind(
+        "recipe on a build",
+        replace(IMAGE_RECIPES, calls=("ListImageRecipes", "GetImage")),
+        lambda r, i: add_recipe_on_image(r, i, wildcard="1.0.0/1"),
+    ),
+    ReferenceKind("container recipe's AMI", CONTAINER_RECIPES, lambda r, i: r.add_recipe(i, container=True)),
+    ReferenceKind(
+        "container recipe on a recipe",
+        replace(CONTAINER_RECIPES, calls=("ListContainerRecipes", "GetImage")),
+        lambda r, i: add_recipe_on_image(r, i, container=True, wildcard="x.x.x"),
+    ),
+    ReferenceKind("pipeline's latest image", PIPELINES, add_pipeline),
+    ReferenceKind("HyperPod's current image", HYPERPOD, lambda r, i: add_hyperpod(r, {"CurrentImageId": i})),
+    ReferenceKind("HyperPod's desired image", HYPERPOD, lambda r, i: add_hyperpod(r, {"DesiredImageId": i})),
+    ReferenceKind("PCS image", PCS, lambda r, i: add_pcs_group(r, {"amiId": i})),
+    ReferenceKind(
+        "PCS template",
+        PCS.through_version(),
+        lambda r, i: add_pcs_group(r, {"customLaunchTemplate": {"id": pinned(r, i)["LaunchTemplateId"], "version": "2"}}),
+    ),
+    ReferenceKind("RDS Custom", RDS_CUSTOM, lambda r, i: r.add_entry("engine-version", engine_version(i))),
+    ReferenceKind("EMR cluster", EMR, lambda r, i: add_emr(r, cluster=i)),
+    ReferenceKind(
+        "EMR instance group", replace(EMR, calls=(*EMR.calls, "ListInstanceGroups")), lambda r, i: add_emr(r, group=i)
+    ),
+    ReferenceKind(
+        "EMR instance fleet", replace(EMR, calls=(*EMR.calls, "ListInstanceFleets")), lambda r, i: add_emr(r, fleet=i)
+    ),
+    ReferenceKind("Beanstalk configuration", BEANSTALK, add_configuration),
+    ReferenceKind("Beanstalk platform", PLATFORMS, add_platform),
+    ReferenceKind("stack's parameter", CLOUDFORMATION, lambda r, i: add_stack(r, ParameterValue=i)),
+    ReferenceKind(
+        "stack's SSM parameter",
+        CLOUDFORMATION,
+        lambda r, i: add_stack(r, ParameterValue="/golden/web", ResolvedValue=i),
+    ),
+    ReferenceKind("stack's list", CLOUDFORMATION, lambda r, i: add_stack(r, ParameterValue=f"ami-99999999,{i}")),
 )
 
 SNAPSHOT_KINDS = (

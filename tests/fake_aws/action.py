@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from .calls import Call
 from .errors import ApiError, invalid_value
 from .filters import Getter, select
-from .paging import PAGING_PARAMS, Pager
+from .paging import PAGING_PARAMS, Pager, token_of
 from .region import RegionState
 from .resources import Resource, Shape
 from .world import AccessKey, Account, World
@@ -81,7 +81,7 @@ class Context:
         return self.pager.cut(self.call, items, size, key, self._invalid_token())
 
     def _invalid_token(self) -> ApiError:
-        token = self.params.get("NextToken", "")
+        token = token_of(self.params)
         match self.call.service:
             case "ec2":  # seen of DescribeVpcs and of DescribeImages
                 return invalid_value(token, "NextToken", "The token is invalid.")
@@ -103,10 +103,12 @@ class Action:
 class Actions(dict[str, Action]):
     """Actions of one service; each names the parameters that it heeds: to ignore one would be a lie."""
 
-    def __call__(self, *params: str) -> Callable[[Handler], Handler]:
+    def __call__(self, *params: str, name: str = "") -> Callable[[Handler], Handler]:
+        """`name` is the action's, where it does not follow from the handler's."""
+
         def register(handler: Handler) -> Handler:
-            name = "".join(word.capitalize() for word in handler.__name__.split("_"))
-            self[name] = Action(handler, frozenset(params) | PAGING_PARAMS | {"DryRun"})
+            action = name or "".join(word.capitalize() for word in handler.__name__.split("_"))
+            self[action] = Action(handler, frozenset(params) | PAGING_PARAMS | {"DryRun"})
             return handler
 
         return register

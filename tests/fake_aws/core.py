@@ -18,6 +18,7 @@ from . import (
     ec2_templates,
     identity,
     recycle_bin,
+    services,
     ssm,
 )
 from .action import Action, Actions, Context
@@ -40,12 +41,21 @@ SERVICES: dict[str, Mapping[str, Action]] = {
         **ec2_references.ACTIONS,
         **ec2_compute.ACTIONS,
         **ec2_templates.ACTIONS,
+        **services.EC2,
     },
     "autoscaling": autoscaling.ACTIONS,
     "rbin": recycle_bin.RBIN,
     "ssm": ssm.ACTIONS,
     "sts": identity.STS,
     "organizations": identity.ORGANIZATIONS,
+    "batch": services.BATCH,
+    "imagebuilder": services.IMAGE_BUILDER,
+    "sagemaker": services.SAGEMAKER,
+    "pcs": services.PCS,
+    "elasticmapreduce": services.EMR,
+    "rds": services.RDS,
+    "elasticbeanstalk": services.BEANSTALK,
+    "cloudformation": services.CLOUDFORMATION,
 }
 
 

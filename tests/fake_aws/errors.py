@@ -29,6 +29,9 @@ DENIALS = {
     "ec2": ("UnauthorizedOperation", 403),
     "autoscaling": ("AccessDenied", 403),
     "sts": ("AccessDenied", 403),
+    "rds": ("AccessDenied", 403),
+    "elasticbeanstalk": ("AccessDenied", 403),
+    "cloudformation": ("AccessDenied", 403),
 }
 
 

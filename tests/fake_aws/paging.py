@@ -21,7 +21,13 @@ from .resources import Shape
 
 T = TypeVar("T")
 
-PAGING_PARAMS = {"NextToken", "MaxResults", "MaxRecords"}
+TOKENS = ("NextToken", "nextToken", "Marker")
+PAGING_PARAMS = {*TOKENS, "MaxResults", "maxResults", "MaxRecords"}
+
+
+def token_of(params: Shape) -> str:
+    """The token of the page that is asked for, empty for the first one; its name is each service's own."""
+    return str(next((params[name] for name in TOKENS if params.get(name)), ""))
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Pager:
             self._places.clear()
 
     def number(self, params: Shape) -> int:
-        place = self._places.get(params.get("NextToken") or "")
+        place = self._places.get(token_of(params))
         return place.page if place else 1
 
     def cut(
@@ -69,7 +75,7 @@ class Pager:
             sort_keys=True,
         )
         place = Place(question, None, 1, False)
-        token = call.params.get("NextToken")
+        token = token_of(call.params)
         if token:
             known = self._places.get(token)
             if known is None or known.question != question:

@@ -34,6 +34,14 @@ THROTTLES = {
     "rbin": ("ThrottlingException", "Rate exceeded", 429),
     "ssm": ("ThrottlingException", "Rate exceeded", 400),
     "organizations": ("TooManyRequestsException", "AWS Organizations can't complete your request", 400),
+    "imagebuilder": ("CallRateLimitExceededException", "Rate exceeded", 429),
+    "batch": ("TooManyRequestsException", "Too Many Requests", 429),
+    "elasticmapreduce": ("ThrottlingException", "Rate exceeded", 400),
+    "sagemaker": ("ThrottlingException", "Rate exceeded", 400),
+    "pcs": ("ThrottlingException", "Rate exceeded", 400),
+    "rds": ("Throttling", "Rate exceeded", 400),
+    "elasticbeanstalk": ("Throttling", "Rate exceeded", 400),
+    "cloudformation": ("Throttling", "Rate exceeded", 400),
 }
 
 

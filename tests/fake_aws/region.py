@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .resources import (
     AutoScalingGroup,
     BlockDevice,
+    Entry,
     Fleet,
     Image,
     Instance,
@@ -55,6 +56,7 @@ class RegionState:
         self.fleets: dict[str, Fleet] = {}
         self.parameters: dict[str, Parameter] = {}
         self.recipes: list[Recipe] = []
+        self.entries: dict[str, list[Entry]] = {}  # of other services, by the kinds of `services.py`
         self.recycled_images: dict[str, Recycled] = {}
         self.recycled_snapshots: dict[str, Recycled] = {}
         self.retention_rules: dict[str, RetentionRule] = {}
@@ -279,6 +281,13 @@ class RegionState:
         )
         self.recipes.append(recipe)
         return recipe
+
+    def add_entry(self, kind: str, shape: Shape, **members: Any) -> Entry:
+        """Something of a service in `services.py`, as boto3 shows it."""
+        with self.world.lock:
+            entry = Entry(shape=shape, **members)
+            self.entries.setdefault(kind, []).append(entry)
+            return entry
 
     def add_retention_rule(
         self,

@@ -234,6 +234,13 @@ class Recipe:
 
 
 @dataclass(kw_only=True)
+class Entry(Resource):
+    """Something of another service, as boto3 shows it."""
+
+    shape: Shape
+
+
+@dataclass(kw_only=True)
 class Recycled(Resource):
     """An AMI or a snapshot in the Recycle Bin."""
 

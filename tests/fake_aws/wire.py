@@ -23,12 +23,23 @@ NAMESPACES = {
     "ec2": "http://ec2.amazonaws.com/doc/2016-11-15/",
     "autoscaling": "http://autoscaling.amazonaws.com/doc/2011-01-01/",
     "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
+    "rds": "http://rds.amazonaws.com/doc/2014-10-31/",
+    "elasticbeanstalk": "http://elasticbeanstalk.amazonaws.com/docs/2010-12-01/",
+    "cloudformation": "http://cloudformation.amazonaws.com/doc/2010-05-15/",
 }
 # How the actions of `rest-json` services are called; a part in braces is a parameter.
 ROUTES = {
     "rbin": {"ListRules": "POST /list-rules", "GetRule": "GET /rules/{Identifier}"},
+    "batch": {"DescribeComputeEnvironments": "POST /v1/describecomputeenvironments"},
+    "imagebuilder": {
+        "ListImageRecipes": "POST /ListImageRecipes",
+        "ListContainerRecipes": "POST /ListContainerRecipes",
+        "ListImagePipelines": "POST /ListImagePipelines",
+        "ListImagePipelineImages": "POST /ListImagePipelineImages",
+        "GetImage": "GET /GetImage",
+    },
 }
-JSON_SERVICES = {"ssm", "organizations", *ROUTES}
+JSON_SERVICES = {"ssm", "organizations", "sagemaker", "pcs", "elasticmapreduce", *ROUTES}
 
 CREDENTIAL = re.compile(r"Credential=([^/\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 

@@ -18,12 +18,8 @@ OWN_PLATFORMS = [{"Type": "PlatformOwner", "Operator": "=", "Values": ["self"]}]
 
 def read(api: Api) -> UsageReport:
     """The image of each saved configuration, and those of each platform version of this account."""
-    return UsageReport(next_reads=[partial(_applications, api), partial(_platforms, api)])
-
-
-def _applications(api: Api) -> UsageReport:
     call = "DescribeApplications"
-    report = UsageReport()
+    report = UsageReport(next_reads=[partial(_platforms, api)])
     for application in api.pages(call):
         name = str(filled(api, call, application, "ApplicationName", "an application"))
         for template in application.get("ConfigurationTemplates") or ():

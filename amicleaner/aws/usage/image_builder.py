@@ -26,12 +26,14 @@ BUILT = "AVAILABLE"
 
 
 def read(api: Api) -> UsageReport:
-    """Recipes of both kinds and pipelines, side by side."""
-    recipes: tuple[tuple[UseKind, str, str, tuple[str, ...]], ...] = (
-        ("image-recipe", "image recipe", "ListImageRecipes", ("parentImage",)),
-        ("container-recipe", "container recipe", "ListContainerRecipes", ("parentImage", "instanceImage")),
+    """Recipes of both kinds, and pipelines.  The first listing is alone, so that a Region without the service costs one
+    call."""
+    report = _recipes(api, "image-recipe", "image recipe", "ListImageRecipes", ("parentImage",))
+    containers = partial(
+        _recipes, api, "container-recipe", "container recipe", "ListContainerRecipes", ("parentImage", "instanceImage")
     )
-    return UsageReport(next_reads=[*(partial(_recipes, api, *recipe) for recipe in recipes), partial(_pipelines, api)])
+    report.next_reads += [containers, partial(_pipelines, api)]
+    return report
 
 
 def _recipes(api: Api, kind: UseKind, word: str, call: str, members: tuple[str, ...]) -> UsageReport:

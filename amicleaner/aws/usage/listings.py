@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 from ..api import Api
@@ -161,20 +162,20 @@ def _ec2_names(specification: dict[str, Any]) -> dict[str, Any]:
 
 def read_rds_custom(api: Api) -> UsageReport:
     """The AMI of each custom engine version, those that are not available included: one listing per engine."""
-    return UsageReport(next_reads=[_engine_reader(api, engine) for engine in CUSTOM_ENGINES])
+    first, *others = CUSTOM_ENGINES
+    report = _engine_versions(api, first)
+    report.next_reads = [partial(_engine_versions, api, engine) for engine in others]
+    return report
 
 
-def _engine_reader(api: Api, engine: str) -> Any:
-    def read() -> UsageReport:
-        call = "DescribeDBEngineVersions"
-        report = UsageReport()
-        for version in api.pages(call, Engine=engine, IncludeAll=True):
-            id = f"{engine} {filled(api, call, version, 'EngineVersion', f'a version of {engine}')}"
-            image = (version.get("Image") or {}).get("ImageId")
-            report.add_image(image, Referrer("rds-custom-engine-version", id, f"RDS Custom engine version {id}"))
-        return report
-
-    return read
+def _engine_versions(api: Api, engine: str) -> UsageReport:
+    call = "DescribeDBEngineVersions"
+    report = UsageReport()
+    for version in api.pages(call, Engine=engine, IncludeAll=True):
+        id = f"{engine} {filled(api, call, version, 'EngineVersion', f'a version of {engine}')}"
+        image = (version.get("Image") or {}).get("ImageId")
+        report.add_image(image, Referrer("rds-custom-engine-version", id, f"RDS Custom engine version {id}"))
+    return report
 
 
 def read_cloudformation(api: Api) -> UsageReport:

@@ -14,7 +14,7 @@ import boto3
 from amicleaner.aws import usage
 from amicleaner.aws.api import Api
 from amicleaner.aws.session import Clients
-from amicleaner.aws.usage import UsageOptions, UsageReading
+from amicleaner.aws.usage import OnDemandReading, UsageOptions, UsageReading
 from amicleaner.clock import Clock
 from amicleaner.models import Target, Use
 from tests.fake_aws import DEFAULT_ACCOUNT, FakeAws, Fault, RegionState, World, attach
@@ -76,17 +76,28 @@ class Account:
         return reading
 
     def users(self, image: str, options: UsageOptions | None = None) -> list[str]:
-        """The labels of what uses an AMI, by a reading."""
+        """The labels of the references to an AMI, by a reading."""
         return labels(self.read(options).uses.get(image, ()))
 
-    def refreshes(self, image: str, groups: Sequence[str], options: UsageOptions | None = None) -> list[str]:
-        reading = self.read(options)
-        uses, self.warnings = usage.read_refreshes(self.api, reading, groups, options or UsageOptions(), self.pool)
-        return labels(uses.get(image, ()))
+    def on_demand(self, images: Sequence[str] = (), options: UsageOptions | None = None) -> OnDemandReading:
+        """What is read only once these AMIs would be deleted, after a reading of the Region."""
+        options = options or UsageOptions()
+        found = usage.read_on_demand(self.api, self.read(options), images, options, self.pool)
+        self.warnings = found.warnings
+        return found
+
+    def refreshes(self, image: str, options: UsageOptions | None = None) -> list[str]:
+        """The labels of the instance refreshes that lead to an AMI."""
+        options = options or UsageOptions()
+        found = usage.read_refreshes(self.api, self.read(options), options, self.pool)
+        self.warnings = found.warnings
+        return labels(found.uses.get(image, ()))
 
     def references(self, images: Sequence[str], options: UsageOptions | None = None) -> dict[str, list[str]]:
-        uses, self.warnings = usage.read_references(self.api, images, options or UsageOptions(), self.pool)
-        return {image: labels(found) for image, found in uses.items()}
+        """The labels of what AWS itself reports as references."""
+        found = usage.read_references(self.api, images, options or UsageOptions(), self.pool)
+        self.warnings = found.warnings
+        return {image: labels(uses) for image, uses in found.uses.items()}
 
 
 def labels(uses: Sequence[Use]) -> list[str]:

@@ -1,11 +1,10 @@
-"""Auto Scaling groups as a source of use; pins of template versions are tested in test_pins.py."""
+"""Auto Scaling groups; versions of templates are tested in test_template_versions.py."""
 
 from __future__ import annotations
 
 import pytest
 
 from amicleaner.aws.usage import UsageOptions
-from amicleaner.aws.usage.auto_scaling_groups import digest
 from amicleaner.errors import AwsError
 from tests.aws.usage.account import Account
 
@@ -15,7 +14,7 @@ def policy(**template: object) -> dict[str, object]:
 
 
 def template_of(account: Account, image: str) -> dict[str, str]:
-    """A specification of version 2 of three, which only a pin reaches."""
+    """A specification of version 2 of three, which only a reference to it reaches."""
     template = account.region.add_launch_template("web", versions=[{}, {"ImageId": image}, {}])
     return {"LaunchTemplateId": template.template_id, "Version": "2"}
 
@@ -77,7 +76,7 @@ def test_a_group_with_a_launch_configuration(account: Account) -> None:
     account.region.add_launch_configuration(image, "lc")
     account.region.add_group("front", launch_configuration="lc")
     assert account.users(image) == ['launch configuration "lc"']
-    assert account.read().groups.keys() == {"front"}
+    assert account.read().groups == ("front",)
 
 
 @pytest.mark.parametrize(
@@ -106,35 +105,12 @@ def test_a_specification_that_names_no_template_stops_the_run(account: Account) 
         account.read()
 
 
-def test_without_the_templates_check_only_own_images_count(account: Account) -> None:
+def test_without_the_templates_check_images_and_parameters_still_count(account: Account) -> None:
     image, pinned, named = account.image(), account.image(), account.image()
     account.region.add_parameter("/golden", named)
     account.region.add_group(launch_template=template_of(account, pinned))
     overrides = [{"ImageId": image}, {"ImageId": "resolve:ssm:/golden"}]
     account.region.add_group(mixed_instances_policy=policy(Overrides=overrides))
     reading = account.read(UsageOptions(skip=frozenset({"launch-templates"})))
-    assert reading.uses.keys() == {image}
-    assert (
-        account.fake_aws.calls.count("DescribeLaunchTemplateVersions") == account.fake_aws.calls.count("GetParameters") == 0
-    )
-
-
-def test_a_digest_changes_with_the_group(account: Account) -> None:
-    group = account.region.add_group("front", instances=[{"InstanceId": "i-1", "LifecycleState": "InService"}])
-    before = account.read().groups
-    assert account.read().groups == before
-    group.instances = [replace_state(group.instances[0], "Terminating")]
-    after = account.read().groups
-    assert after.keys() == before.keys()
-    assert after != before
-
-
-def replace_state(instance: dict[str, object], state: str) -> dict[str, object]:
-    return instance | {"LifecycleState": state}
-
-
-def test_the_order_of_lists_does_not_change_a_digest() -> None:
-    one = {"Name": "a", "Tags": [{"Key": "x"}, {"Key": "y", "Of": ["1", "2"]}]}
-    two = {"Tags": [{"Of": ["2", "1"], "Key": "y"}, {"Key": "x"}], "Name": "a"}
-    assert digest(one) == digest(two)
-    assert digest(one) != digest(one | {"Name": "b"})
+    assert reading.uses.keys() == {image, named}
+    assert account.fake_aws.calls.count("DescribeLaunchTemplateVersions") == 0

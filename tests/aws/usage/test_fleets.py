@@ -42,13 +42,13 @@ def test_the_snapshots_of_a_spot_fleet(account: Account) -> None:
     devices = [{"DeviceName": "/dev/sdf", "Ebs": {"SnapshotId": "snap-1"}}]
     # The fake AWS writes the members of a specification under their names on the wire.
     account.region.add_spot_fleet(launch_specifications=[{"ImageId": account.image(), "BlockDeviceMapping": devices}])
-    assert account.read().snapshots == {"snap-1"}
+    assert account.read().snapshots.keys() == {"snap-1"}
 
 
 def test_the_snapshots_of_a_spot_request(account: Account) -> None:
     specification = {"ImageId": "ami-1", "BlockDeviceMapping": [{"Ebs": {"SnapshotId": "snap-1"}}]}
     account.region.add_spot_request("", extra={"LaunchSpecification": specification})
-    assert account.read().snapshots == {"snap-1"}
+    assert account.read().snapshots.keys() == {"snap-1"}
 
 
 def test_a_spot_fleet_that_hides_its_configuration_stops_the_run(account: Account) -> None:
@@ -134,7 +134,7 @@ def test_a_fleet_that_is_over_does_not(account: Account, state: str) -> None:
     assert account.read().uses == {}
 
 
-def test_the_own_image_and_alias_of_an_override(account: Account) -> None:
+def test_the_image_and_the_parameter_of_an_override(account: Account) -> None:
     image, named = account.image(), account.image()
     account.region.add_parameter("golden", named)
     overrides = [{"ImageId": image}, {"ImageId": "resolve:ssm:golden"}, {"InstanceType": "t3.micro"}]
@@ -149,4 +149,4 @@ def test_the_own_image_and_alias_of_an_override(account: Account) -> None:
 def test_the_snapshots_of_an_override(account: Account) -> None:
     overrides = [{"BlockDeviceMappingSet": [{"Ebs": {"SnapshotId": "snap-1"}}]}]
     account.region.add_fleet(launch_template_configs=[{"Overrides": overrides}])
-    assert account.read().snapshots == {"snap-1"}
+    assert account.read().snapshots.keys() == {"snap-1"}

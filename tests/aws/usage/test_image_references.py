@@ -17,7 +17,7 @@ def test_parameters_and_recipes_protect(account: Account) -> None:
     account.region.add_parameter("/golden/web", parameter)
     account.region.add_recipe(recipe, "base")
     account.region.add_recipe(container, "box", container=True)
-    reading, _ = usage.read_references(account.api, [free, container, recipe, parameter], UsageOptions(), account.pool)
+    reading = usage.read_references(account.api, [free, container, recipe, parameter], UsageOptions(), account.pool).uses
     found = {image: [(use.kind, use.id, use.label) for use in uses] for image, uses in reading.items()}
     assert found == {
         parameter: [("ssm-parameter", "/golden/web", "SSM parameter /golden/web")],
@@ -87,8 +87,9 @@ def test_a_denied_call_stops_the_run(account: Account, batch: int) -> None:
     with pytest.raises(AwsError) as caught:
         account.references([account.image() for _ in range(30)])
     assert caught.value.hint == (
-        "Grant the IAM action ec2:DescribeImageReferences and the actions behind it (see --iam-policy). Or leave this check "
-        "out with --skip-check image-references; what it would find is then not protected."
+        "Grant the IAM action ec2:DescribeImageReferences and the actions behind it (see --iam-policy). To proceed "
+        "without it, pass --skip-check image-references. AMIs used only by SSM parameters and Image Builder recipes will then "
+        "NOT be protected."
     )
     assert account.fake_aws.calls.count("DescribeImageReferences") <= (1 if batch == 1 else 3)
 
@@ -114,7 +115,7 @@ def test_an_image_that_vanished_is_a_warning(account: Account, code: str) -> Non
         "DescribeImageReferences", code=code, status=400, times=None, when=lambda call: images[1] in call.params["ImageId"]
     )
     assert account.references(images).keys() == {images[0], images[2]}
-    assert account.warnings == (f"{images[1]} vanished while what refers to it was read",)
+    assert account.warnings == (f"{images[1]} was deleted during the scan.",)
 
 
 def test_an_endpoint_without_the_call_is_asked_once(account: Account) -> None:
@@ -122,20 +123,20 @@ def test_an_endpoint_without_the_call_is_asked_once(account: Account) -> None:
     assert account.references([account.image() for _ in range(30)]) == {}
     assert account.warnings == (
         (
-            "ec2:DescribeImageReferences is not offered by this endpoint: "
-            "SSM parameters and Image Builder recipes are not looked at"
+            "This endpoint doesn't support ec2:DescribeImageReferences; references from SSM parameters and Image Builder "
+            "recipes were not checked."
         ),
     )
     assert account.fake_aws.calls.count("DescribeImageReferences") == 1
 
 
-def test_one_that_throttles_does_not_pass_for_such(account: Account) -> None:
+def test_throttling_is_no_missing_call(account: Account) -> None:
     account.fault("DescribeImageReferences", "throttle", times=None)
     with pytest.raises(ThrottledError):
         account.references(["ami-1"])
 
 
-def test_a_server_error_of_aws_does_not_pass_for_such(account: Account) -> None:
+def test_a_server_error_of_aws_is_no_missing_call(account: Account) -> None:
     account.fault("DescribeImageReferences", "http500", times=None)
     with pytest.raises(AwsError):
         account.references(["ami-1"])
@@ -173,17 +174,10 @@ def test_a_skipped_check_makes_no_call(account: Account) -> None:
     assert account.fake_aws.calls.count() == 0
 
 
-def test_only_this_place_finds_it(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    image = account.image()
-    account.region.add_recipe(image)
-    monkeypatch.setattr(usage, "ON_DEMAND", tuple(source for source in usage.ON_DEMAND if source.name != "image-references"))
-    assert account.references([image]) == {}
-
-
-def test_an_instance_that_both_name_is_said_once(account: Account) -> None:
+def test_an_instance_that_both_report_counts_once(account: Account) -> None:
     image = account.image()
     instance = account.region.add_instance(image, "stopped")
-    uses, _ = usage.read_references(account.api, [image], UsageOptions(), account.pool)
+    uses = usage.read_references(account.api, [image], UsageOptions(), account.pool).uses
     merged = usage.merge_uses([account.read().uses, uses])
     assert [use.label for use in merged[image]] == [f"instance {instance.instance_id} (stopped)"]
     assert merged == usage.merge_uses([uses, account.read().uses])

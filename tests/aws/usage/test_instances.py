@@ -1,4 +1,4 @@
-"""Instances as a source of use."""
+"""Instances."""
 
 from __future__ import annotations
 

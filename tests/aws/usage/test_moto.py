@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 
 import boto3
@@ -118,27 +119,17 @@ def test_a_pinned_version_that_is_gone(moto: SimpleNamespace, threads: ThreadPoo
     moto.ec2.delete_launch_template(LaunchTemplateId=id)
     reading = usage.read_usage(moto.api, UsageOptions(), threads)
     assert reading.warnings == (
-        f'launch template {id} version 1, named by Auto Scaling group "front", does not exist: it protects nothing',
+        f'Launch template {id} version 1 does not exist (named by Auto Scaling group "front"); it protects no AMI.',
     )
 
 
-def test_what_moto_does_not_have_gives_warnings(moto: SimpleNamespace, threads: ThreadPoolExecutor) -> None:
-    reading = usage.read_usage(moto.api, UsageOptions(), threads)
-    assert usage.read_refreshes(moto.api, reading, ["a", "b"], UsageOptions(), threads) == (
-        {},
-        (
-            (
-                "autoscaling:DescribeInstanceRefreshes is not offered by this endpoint: "
-                "instance refreshes of Auto Scaling groups are not looked at"
-            ),
-        ),
-    )
-    assert usage.read_references(moto.api, ["ami-1"], UsageOptions(), threads) == (
-        {},
-        (
-            (
-                "ec2:DescribeImageReferences is not offered by this endpoint: "
-                "SSM parameters and Image Builder recipes are not looked at"
-            ),
-        ),
-    )
+def test_what_moto_lacks_gives_warnings(moto: SimpleNamespace, threads: ThreadPoolExecutor) -> None:
+    reading = replace(usage.read_usage(moto.api, UsageOptions(), threads), groups=("a", "b"))
+    found = usage.read_on_demand(moto.api, reading, ["ami-1"], UsageOptions(), threads)
+    assert (found.uses, found.snapshots) == ({}, {})
+    assert [warning.partition(";")[0] for warning in found.warnings] == [
+        "This endpoint doesn't support autoscaling:DescribeInstanceRefreshes",
+        "This endpoint doesn't support ec2:DescribeImageReferences",
+        "This endpoint doesn't support imagebuilder:ListImageRecipes",
+        "This endpoint doesn't support ec2:DescribeFastLaunchImages",
+    ]

@@ -2,59 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from amicleaner.aws import usage
-from amicleaner.aws.operations import OPERATIONS
-from amicleaner.aws.usage import AnySource, UsageOptions
+from amicleaner.aws.operations import OPERATIONS, iam_action
+from amicleaner.aws.usage import UsageOptions, UsageSource
 from amicleaner.aws.usage.source import guarded
 from amicleaner.aws.usage.usage_report import UsageReport
-from amicleaner.checks import CHECKS
+from amicleaner.checks import CHECKS, FURTHER_CHECKS
 from amicleaner.errors import AwsError, CredentialsError, ThrottledError, UnsupportedCallError
-from amicleaner.models import Use
 from tests.aws.usage.account import Account
-from tests.catalogue import KINDS, SNAPSHOT_KINDS, UNOWNED, ReferenceKind, configs, plainest
+from tests.catalogue import KINDS, SNAPSHOT_KINDS, UNOWNED, ReferenceKind, configs, devices, plainest
 from tests.fake_aws import denial
+from tests.fake_aws.calls import Call
 
-ALL = (*usage.SOURCES, *usage.FOLLOWED, *usage.ON_DEMAND)
+OFTEN = {source.name for source in usage.SOURCES}
+"""Those that are read at each reading; the others are read on demand."""
 
-PLAINEST = {source: kind for source, kind in plainest().items() if source in {source.name for source in usage.SOURCES}}
-EACH = pytest.mark.parametrize("kind", PLAINEST.values(), ids=PLAINEST)
-
-
-def service_of(call: str) -> str:
-    return OPERATIONS[call].service
+PLAINEST = {source: kind for source, kind in plainest().items() if source in OFTEN}
+EACH = pytest.mark.parametrize("kind", plainest().values(), ids=plainest())
+EVERY = UsageOptions(also=frozenset(FURTHER_CHECKS))
 
 
-def source_of(kind: ReferenceKind) -> AnySource:
-    return next(source for source in ALL if source.name == kind.source.name)
+def source_of(kind: ReferenceKind) -> UsageSource:
+    return next(source for source in usage.ALL if source.name == kind.source.name)
+
+
+def service_of(kind: ReferenceKind) -> str:
+    """The service as IAM and the signature of requests name it."""
+    return source_of(kind).actions[0].partition(":")[0]
+
+
+def options_of(kind: ReferenceKind) -> UsageOptions:
+    """Options with which this kind is found, and no other source that finds it too."""
+    skip = {"image-references"} if kind.source.also_reported else set()
+    return UsageOptions(
+        skip=frozenset(skip | set(kind.config.get("skip_check", ()))),
+        also=frozenset({kind.source.check} & set(FURTHER_CHECKS)),
+        all_template_versions="all_launch_template_versions" in kind.config,
+    )
+
+
+def read(account: Account, kind: ReferenceKind, images: Sequence[str], options: UsageOptions | None = None) -> usage.Uses:
+    """All references that a run finds, with what is read on demand where this kind needs it."""
+    options = options or options_of(kind)
+    if kind.source.name in OFTEN:
+        return account.read(options).uses
+    return account.on_demand(images, options).uses
 
 
 def test_every_source_is_in_the_catalogue() -> None:
-    assert {source.name for source in (*usage.SOURCES, *usage.ON_DEMAND)} == plainest().keys()
+    assert {source.name for source in usage.ALL} == {*plainest(), "ssm-parameters"}
     assert {kind.name: kind.source.check for kind in KINDS} == {kind.name: source_of(kind).check for kind in KINDS}
+    through = {"template_versions", "ssm_parameters"}
+    assert through <= {kind.source.through for kind in KINDS}
 
 
 def test_the_checks_are_those_of_the_registry() -> None:
-    assert list(CHECKS) == sorted({source.check for source in ALL})
-    assert len({source.name for source in ALL}) == len(ALL)
+    on_request = {source.check for source in usage.ON_REQUEST}
+    assert list(CHECKS) == sorted({source.check for source in usage.ALL} - on_request - {""})
+    assert list(FURTHER_CHECKS) == sorted(on_request)
+    assert len({source.name for source in usage.ALL}) == len(usage.ALL)
 
 
 def test_every_action_of_a_source_is_a_known_operation() -> None:
-    known = {f"{operation.service}:{name}" for name, operation in OPERATIONS.items()}
-    assert {action for source in ALL for action in source.actions} <= known
-
-
-def read(account: Account, kind: ReferenceKind, image: str) -> tuple[Use, ...]:
-    """The uses of the AMI, as the readers of this kind's source find them."""
-    options = UsageOptions(all_template_versions="all_launch_template_versions" in kind.config)
-    reading = account.read(options)
-    uses = reading.uses
-    if kind.source.name == "instance-refreshes":
-        uses, _ = usage.read_refreshes(account.api, reading, reading.groups, options, account.pool)
-    if kind.source.name == "image-references":
-        uses, _ = usage.read_references(account.api, [image], options, account.pool)
-    return uses.get(image, ())
+    assert {action for source in usage.ALL for action in source.actions} <= {iam_action(name) for name in OPERATIONS}
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -65,11 +79,17 @@ def test_a_reference_on_the_last_page_counts(account: Account, kind: ReferenceKi
         kind.add(account.region, image)
     used, free = account.image(), account.image()
     kind.add(account.region, used)
-    [use] = read(account, kind, used)
+    uses = read(account, kind, [used, free])
+    [use] = uses[used]
     assert use.label.startswith(kind.source.label)
     assert (use.account, use.region) == (account.api.target.account, account.api.target.region)
-    assert max(call.page for call in account.fake_aws.calls.of(kind.source.call)) >= kind.source.pages
-    assert read(account, kind, free) == ()
+    assert max(call.page for call in calls(account, kind.source.call)) >= kind.source.pages
+    assert free not in uses
+
+
+def calls(account: Account, name: str) -> list[Call]:
+    """The calls of a name, which may have the service before it."""
+    return [call for call in account.fake_aws.calls.records if name in (call.action, call.name)]
 
 
 @pytest.mark.parametrize("kind", SNAPSHOT_KINDS, ids=lambda kind: kind.name)
@@ -77,61 +97,95 @@ def test_a_snapshot_in_a_block_device_counts(account: Account, kind: ReferenceKi
     account.fake_aws.pager.cap = 1
     for snapshot in ("snap-00000001", "snap-00000002", "snap-00000003"):
         kind.add(account.region, snapshot)
-    assert {"snap-00000001", "snap-00000003"} <= account.read().snapshots
+    snapshots = account.read().snapshots
+    assert {"snap-00000001", "snap-00000003"} <= snapshots.keys()
+    [use] = snapshots["snap-00000003"]
+    assert use.label.startswith(kind.source.label)
 
 
-@EACH
-def test_only_its_source_finds_it(account: Account, kind: ReferenceKind, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if kind.source.through == "template_versions"], ids=lambda kind: kind.name
+)
+def test_the_snapshots_of_a_version_that_something_names_count(account: Account, kind: ReferenceKind) -> None:
     image = account.image()
     kind.add(account.region, image)
-    monkeypatch.setattr(usage, "SOURCES", tuple(source for source in usage.SOURCES if source.name != kind.source.name))
-    assert account.users(image) == []
+    for template in account.region.launch_templates.values():
+        for version in template.versions.values():
+            if version.data.get("ImageId") == image:
+                version.data["BlockDeviceMappings"] = devices("snap-00000001")
+    options = options_of(kind)
+    often = kind.source.name in OFTEN
+    snapshots = account.read(options).snapshots if often else account.on_demand([image], options).snapshots
+    [use] = snapshots["snap-00000001"]
+    assert use.label.startswith(kind.source.label)
 
 
-@EACH
-def test_a_skipped_check_makes_no_call(account: Account, kind: ReferenceKind) -> None:
-    kind.add(account.region, account.image())
-    account.read(UsageOptions(skip=frozenset({source_of(kind).check})))
-    assert account.fake_aws.calls.count(kind.source.call) == 0
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_skipped_check_finds_nothing_and_makes_no_call(account: Account, kind: ReferenceKind) -> None:
+    image = account.image()
+    kind.add(account.region, image)
+    options = options_of(kind)
+    skip = options.skip | {kind.source.check}
+    uses = read(account, kind, [image], UsageOptions(skip=skip, all_template_versions=options.all_template_versions))
+    assert image not in uses
+    if kind.source.name != "image-builder":  # image references are asked on its calls, too, by AWS itself
+        assert calls(account, kind.source.call) == []
 
 
 @EACH
 @pytest.mark.parametrize("page", [1, 3])
 def test_a_denied_read_names_the_action_to_grant(account: Account, kind: ReferenceKind, page: int) -> None:
+    if page > kind.source.pages:
+        return
     account.fake_aws.pager.cap = 1
-    for _ in range(3):
-        kind.add(account.region, account.image())
+    images = [account.image() for _ in range(3)]
+    for image in images:
+        kind.add(account.region, image)
     account.fault(kind.source.call, "deny", page=page, times=None)
     with pytest.raises(AwsError) as caught:
-        account.read()
+        read(account, kind, images)
     source = source_of(kind)
     assert caught.value.action == source.actions[0]
-    assert caught.value.hint == (
-        f"Grant the IAM action {source.actions[0]}. Or leave this check out with --skip-check {source.check}; "
-        "what it would find is then not protected."
-    )
+    assert caught.value.hint.startswith(f"Grant the IAM action {source.actions[0]}")
+    assert caught.value.hint.endswith(skipping(source))
     assert f"in account {account.api.target.account} Region {account.api.target.region}: " in str(caught.value)
-    assert caught.value.code == denial(service_of(kind.source.call))
+    assert caught.value.code == denial(service_of(kind))
+
+
+def skipping(source: UsageSource) -> str:
+    """How the hint of a denied call ends."""
+    if source.check == "instances":
+        return f"{source.actions[0]}."
+    further = source.check in FURTHER_CHECKS
+    way = f"remove {source.check} from --also-check" if further else f"pass --skip-check {source.check}"
+    return f"To proceed without it, {way}. AMIs used only by {source.things} will then NOT be protected."
 
 
 @EACH
 @pytest.mark.parametrize("fault", ["http500", "html", "empty", "truncated", "cut"])
 def test_a_later_page_that_breaks_stops_the_run(account: Account, kind: ReferenceKind, fault: str) -> None:
+    if kind.source.pages == 1:
+        return
     account.fake_aws.pager.cap = 1
-    for _ in range(3):
-        kind.add(account.region, account.image())
+    images = [account.image() for _ in range(3)]
+    for image in images:
+        kind.add(account.region, image)
     account.fault(kind.source.call, fault, page=2, times=None)
     with pytest.raises(AwsError) as caught:
-        account.read()
+        read(account, kind, images)
     assert caught.value.action == source_of(kind).actions[0]
     assert not isinstance(caught.value, UnsupportedCallError)
+    assert "--skip-check" not in caught.value.hint
 
 
 @EACH
 def test_lasting_throttling_is_an_error(account: Account, kind: ReferenceKind) -> None:
+    image = account.image()
+    kind.add(account.region, image)
     account.fault(kind.source.call, "throttle", times=None)
-    with pytest.raises(ThrottledError, match=kind.source.call):
-        account.read()
+    with pytest.raises(ThrottledError, match=kind.source.call.rpartition(":")[2]) as caught:
+        read(account, kind, [image])
+    assert "--skip-check" not in caught.value.hint
 
 
 @EACH
@@ -139,37 +193,76 @@ def test_passing_throttling_is_no_error(account: Account, kind: ReferenceKind) -
     image = account.image()
     kind.add(account.region, image)
     account.fault(kind.source.call, "throttle", times=2)
-    assert len(account.users(image)) == 1
+    assert len(read(account, kind, [image])[image]) == 1
     assert len(account.slept) == 2
 
 
 @EACH
 def test_a_call_that_the_endpoint_lacks(account: Account, kind: ReferenceKind) -> None:
-    """An error for what nearly every account uses, a warning for the rest, and the other sources are still read."""
+    """An error for what nearly every account uses and for what was asked for, a warning for the rest."""
     account.fake_aws.missing_actions.add(kind.source.call)
     image = account.image()
-    for other in PLAINEST.values():
+    for other in plainest().values():
         other.add(account.region, image)
     source = source_of(kind)
     if source.required:
-        with pytest.raises(AwsError, match="InvalidAction") as caught:
-            account.read()
-        assert source.check == "instances" or f"--skip-check {source.check}" in caught.value.hint
+        with pytest.raises(AwsError, match=r"InvalidAction|UnknownOperationException") as caught:
+            read(account, kind, [image])
+        assert caught.value.hint.endswith(skipping(source)) or source.check == "instances"
         assert not isinstance(caught.value, UnsupportedCallError)
     else:
-        assert len(account.users(image)) == len(PLAINEST) - 1
+        assert image in read(account, kind, [image])
         assert account.warnings == (
-            f"{source.actions[0]} is not offered by this endpoint: {source.things} are not looked at",
+            f"This endpoint doesn't support {source.actions[0]}; references from {source.things} were not checked.",
         )
 
 
+@pytest.mark.parametrize("code", ["UnsupportedOperation", "OptInRequired", "SubscriptionRequiredException"])
+@EACH
+def test_a_region_without_the_service_costs_one_call_and_no_warning(
+    account: Account, kind: ReferenceKind, code: str
+) -> None:
+    account.fault(kind.source.call, code=code, times=None)
+    account.region.add_group("front")
+    source = source_of(kind)
+    if source.required:
+        with pytest.raises(AwsError, match=code):
+            read(account, kind, ["ami-00000001"])
+    else:
+        assert read(account, kind, ["ami-00000001"]) == {}
+        assert account.warnings == ()
+        assert len(calls(account, kind.source.call)) == 1
+
+
 def test_the_required_sources() -> None:
-    assert {source.name for source in ALL if source.required} == {
-        "instances",
-        "launch-configurations",
-        "launch-templates",
-        "auto-scaling-groups",
-    }
+    named = {"instances", "launch-configurations", "launch-templates", "auto-scaling-groups", "ssm-parameters"}
+    assert {source.name for source in usage.ALL if source.required} == named | {source.name for source in usage.ON_REQUEST}
+
+
+def test_services_on_request_are_not_called_unasked(account: Account) -> None:
+    image = account.image()
+    for kind in KINDS:
+        kind.add(account.region, image)
+    account.on_demand([image])
+    called = {call.service for call in account.fake_aws.calls.records}
+    assert called == {"ec2", "autoscaling", "ssm", "batch", "imagebuilder"}
+    account.on_demand([image], EVERY)
+    called = {call.service for call in account.fake_aws.calls.records} - called
+    assert called == {"sagemaker", "pcs", "rds", "elasticmapreduce", "elasticbeanstalk", "cloudformation"}
+
+
+def test_services_that_an_account_never_used_cost_one_call_per_listing(account: Account) -> None:
+    account.region.add_group("front")
+    account.on_demand([account.image()])
+    assert sorted(call.action for call in account.fake_aws.calls.records[len(usage.SOURCES) :]) == [
+        "DescribeComputeEnvironments",
+        "DescribeFastLaunchImages",
+        "DescribeImageReferences",
+        "DescribeInstanceRefreshes",
+        "ListContainerRecipes",
+        "ListImagePipelines",
+        "ListImageRecipes",
+    ]
 
 
 def test_expired_credentials_are_no_reason_to_skip_a_check(account: Account) -> None:
@@ -204,7 +297,9 @@ def test_a_reading_starts_before_it_finishes(account: Account) -> None:
 
 def test_an_empty_account_has_no_uses(account: Account) -> None:
     reading = account.read()
-    assert (reading.uses, reading.snapshots, reading.groups, reading.warnings) == ({}, frozenset(), {}, ())
+    assert (reading.uses, reading.snapshots, reading.groups, reading.warnings) == ({}, {}, (), ())
+    found = account.on_demand(options=EVERY)
+    assert (found.uses, found.snapshots, found.warnings) == ({}, {}, ())
 
 
 def test_credentials_that_cannot_be_renewed_are_no_missing_call() -> None:
@@ -218,9 +313,9 @@ def test_credentials_that_cannot_be_renewed_are_no_missing_call() -> None:
         guarded(source, read)
 
 
-@pytest.mark.parametrize("source", usage.SOURCES, ids=lambda source: source.name)
-def test_a_response_without_its_first_member_stops_the_run(account: Account, source: usage.UsageSource) -> None:
+@pytest.mark.parametrize("source", [*usage.SOURCES, *usage.ON_DEMAND, *usage.ON_REQUEST], ids=lambda source: source.name)
+def test_a_response_without_its_first_member_stops_the_run(account: Account, source: usage.ListedSource) -> None:
     """A response that cannot be read is an error that names the call, never a crash."""
     account.api.pages = lambda action, **_: [{}]  # type: ignore[assignment, method-assign]
-    with pytest.raises(AwsError, match=r"Describe\w+ .*: MalformedResponse: .* has no \w+"):
+    with pytest.raises(AwsError, match=r"\w+ .*: MalformedResponse: .* has no \w+"):
         source.read(account.api)

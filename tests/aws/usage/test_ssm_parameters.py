@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from amicleaner.aws.usage import UsageOptions, ssm_parameters
-from amicleaner.errors import AwsError, ThrottledError
+from amicleaner.errors import AwsError, ThrottledError, UnsupportedCallError
 from tests.aws.usage.account import Account
 
 OTHER = "210987654321"
@@ -89,8 +89,8 @@ def test_a_lost_parameter_is_a_warning_and_the_others_count(account: Account, na
     use(account, name, "/golden")
     assert len(account.users(image)) == 1
     assert len(account.warnings) == 1
-    assert account.warnings[0].startswith(f"SSM parameter {name}, named by launch template lt-")
-    assert account.warnings[0].endswith("version 1 (default, latest), does not exist: it protects nothing")
+    assert account.warnings[0].startswith(f"SSM parameter {name} does not exist (named by launch template lt-")
+    assert account.warnings[0].endswith("version 1 (default, latest)); it protects no AMI.")
 
 
 @pytest.mark.parametrize("value", ["", "latest", "ami-1,ami-2", '{"ami": "ami-1"}'])
@@ -98,7 +98,7 @@ def test_a_value_that_is_no_image_is_a_warning(account: Account, value: str) -> 
     account.region.add_parameter("/golden", value)
     use(account, "/golden")
     assert account.read().uses == {}
-    assert "holds no AMI's id" in account.warnings[0]
+    assert "does not hold an AMI id" in account.warnings[0]
 
 
 def test_blanks_around_a_value_do_not_matter(account: Account) -> None:
@@ -128,8 +128,9 @@ def test_a_refusal_stops_the_run(account: Account, code: str) -> None:
     account.region.add_parameter("/golden", account.image())
     use(account, "/golden")
     account.fault("GetParameters", code=code, status=400, times=None)
-    with pytest.raises(AwsError, match=f"ssm:GetParameters .*{code}(.|\n)*--skip-check launch-templates"):
+    with pytest.raises(AwsError, match=f"ssm:GetParameters .*{code}") as caught:
         account.read()
+    assert "--skip-check" not in caught.value.hint
 
 
 def test_a_later_batch_that_is_refused_stops_the_run(account: Account) -> None:
@@ -151,21 +152,37 @@ def test_one_bad_name_in_a_batch_is_the_one_that_stops_the_run(account: Account)
         account.read()
 
 
-def test_an_endpoint_without_parameters_keeps_everything_else(account: Account) -> None:
+@pytest.mark.parametrize("code", ["UnknownOperationException", "InvalidAction"])
+@pytest.mark.parametrize("status", [400, 500, 501])
+def test_an_endpoint_without_parameters_stops_the_run(account: Account, code: str, status: int) -> None:
+    """A left-over AWS_ENDPOINT_URL_SSM may point at any web server; what the parameter holds stays unknown."""
+    use(account, "/golden")
+    account.fault("GetParameters", code=code, status=status, times=None)
+    with pytest.raises(AwsError, match=f"ssm:GetParameters .*{code}") as caught:
+        account.read()
+    assert not isinstance(caught.value, UnsupportedCallError)
+
+
+@pytest.mark.parametrize("kind", ["http500", "html", "empty"])
+def test_a_web_server_in_the_place_of_ssm_stops_the_run(
+    account: Account, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amicleaner.aws.api._is_aws", lambda endpoint: False)
+    use(account, "/golden")
+    account.fault("GetParameters", kind, times=None)
+    with pytest.raises(AwsError, match="ssm:GetParameters"):
+        account.read()
+
+
+def test_an_endpoint_without_parameters_is_fine_where_none_is_named(account: Account) -> None:
     image = account.image()
     account.fake_aws.missing_actions.add("ssm:*")
     account.region.add_launch_template(versions=[{"ImageId": image}])
-    use(account, "/golden")
     assert len(account.users(image)) == 1
-    assert account.warnings == (
-        (
-            "ssm:GetParameters is not offered by this endpoint: images that are named by an SSM parameter (resolve:ssm:) "
-            "are not looked at"
-        ),
-    )
+    assert account.warnings == ()
 
 
-def test_one_that_throttles_does_not_pass_for_such(account: Account) -> None:
+def test_throttling_is_an_error(account: Account) -> None:
     use(account, "/golden")
     account.fault("GetParameters", "throttle", times=None)
     with pytest.raises(ThrottledError):
@@ -185,7 +202,7 @@ def test_a_skipped_check_makes_no_call(account: Account) -> None:
 
 
 class Parameters:
-    """Prompt to GetParameters that say less than AWS does: no selector, or a name in another form."""
+    """Answers to GetParameters that say less than AWS does: no selector, or a name in another form."""
 
     def __init__(self, account: Account, *answers: dict[str, Any]) -> None:
         self.answers = list(answers)

@@ -1,4 +1,4 @@
-"""Launch template versions that something pins."""
+"""Launch template versions that groups, fleets and others name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.aws.usage.account import Account
 CALL = "DescribeLaunchTemplateVersions"
 
 
-def pin(account: Account, name: str = "front", **specification: str) -> None:
+def name_version(account: Account, name: str = "front", **specification: str) -> None:
     account.region.add_group(name, launch_template=specification)
 
 
@@ -33,7 +33,7 @@ def test_what_a_version_means(account: Account, by: str, version: str | None, la
     images = [account.image() for _ in range(3)]
     template = account.region.add_launch_template("web", versions=[{"ImageId": image} for image in images])
     named = {"LaunchTemplateId": template.template_id} if by == "id" else {"LaunchTemplateName": "web"}
-    pin(account, **named, **({"Version": version} if version else {}))
+    name_version(account, **named, **({"Version": version} if version else {}))
     image = images[int(label[0]) - 1]
     want = f'Auto Scaling group "front", launch template {template.template_id} "web" version {label}'
     assert [use for use in account.users(image) if use.startswith("Auto")] == [want]
@@ -42,8 +42,8 @@ def test_what_a_version_means(account: Account, by: str, version: str | None, la
 def test_known_versions_cost_no_call(account: Account) -> None:
     template = account.region.add_launch_template("web", versions=[{"ImageId": account.image()} for _ in range(3)])
     for number, version in enumerate(("$Latest", "$Default", "1", "3")):
-        pin(account, str(number), LaunchTemplateId=template.template_id, Version=version)
-        pin(account, f"by name {number}", LaunchTemplateName="web", Version=version)
+        name_version(account, str(number), LaunchTemplateId=template.template_id, Version=version)
+        name_version(account, f"by name {number}", LaunchTemplateName="web", Version=version)
     account.read()
     assert account.fake_aws.calls.count(CALL) == 1
 
@@ -53,8 +53,8 @@ def test_one_call_a_template_for_all_its_numbers(account: Account) -> None:
     for name in ("one", "two"):
         account.region.add_launch_template(name, versions=[{}, *({"ImageId": image} for image in images), {}])
     for number in range(2, 14):
-        pin(account, f"a{number}", LaunchTemplateName="one", Version=str(number))
-        pin(account, f"b{number}", LaunchTemplateName="two", Version=str(number))
+        name_version(account, f"a{number}", LaunchTemplateName="one", Version=str(number))
+        name_version(account, f"b{number}", LaunchTemplateName="two", Version=str(number))
     account.fake_aws.pager.cap = 5
     assert account.read().uses.keys() == set(images)
     assert len([call for call in account.fake_aws.calls.of(CALL) if call.page == 1]) == 3
@@ -65,7 +65,7 @@ def test_more_numbers_than_one_call_takes(account: Account, monkeypatch: pytest.
     images = [account.image() for _ in range(5)]
     account.region.add_launch_template("web", versions=[{}, *({"ImageId": image} for image in images), {}])
     for number in range(2, 7):
-        pin(account, f"g{number}", LaunchTemplateName="web", Version=str(number))
+        name_version(account, f"g{number}", LaunchTemplateName="web", Version=str(number))
     assert account.read().uses.keys() == set(images)
     assert account.fake_aws.calls.count(CALL) == 4
 
@@ -73,35 +73,36 @@ def test_more_numbers_than_one_call_takes(account: Account, monkeypatch: pytest.
 def test_a_hidden_managed_template(account: Account) -> None:
     image = account.image()
     account.region.add_launch_template("web", versions=[{}, {"ImageId": image}, {}], managed=True)
-    pin(account, LaunchTemplateName="web", Version="2")
+    name_version(account, LaunchTemplateName="web", Version="2")
     assert len(account.users(image)) == 1
 
 
 def test_a_name_that_looks_like_an_id(account: Account) -> None:
     image = account.image()
     account.region.add_launch_template("lt-web", versions=[{}, {"ImageId": image}, {}])
-    pin(account, LaunchTemplateName="lt-web", Version="2")
+    name_version(account, LaunchTemplateName="lt-web", Version="2")
     assert len(account.users(image)) == 1
 
 
-def test_the_snapshots_of_a_pinned_version(account: Account) -> None:
+def test_the_snapshots_of_a_named_version(account: Account) -> None:
     devices = [{"Ebs": {"SnapshotId": "snap-1"}}]
     account.region.add_launch_template("web", versions=[{}, {"BlockDeviceMappings": devices}, {}])
-    pin(account, LaunchTemplateName="web", Version="2")
-    assert account.read().snapshots == {"snap-1"}
+    name_version(account, LaunchTemplateName="web", Version="2")
+    [use] = account.read().snapshots["snap-1"]
+    assert use.label.startswith('Auto Scaling group "front", launch template ')
 
 
 def test_a_version_that_was_deleted_is_a_warning_and_the_others_count(account: Account) -> None:
     image = account.image()
     template = account.region.add_launch_template("web", versions=[{}, {"ImageId": image}, {}, {}])
     del template.versions[3]
-    pin(account, "one", LaunchTemplateId=template.template_id, Version="2")
-    pin(account, "two", LaunchTemplateId=template.template_id, Version="3")
+    name_version(account, "one", LaunchTemplateId=template.template_id, Version="2")
+    name_version(account, "two", LaunchTemplateId=template.template_id, Version="3")
     assert len(account.users(image)) == 1
     assert account.warnings == (
         (
-            f'launch template {template.template_id} version 3, named by Auto Scaling group "two", does not exist: '
-            "it protects nothing"
+            f'Launch template {template.template_id} version 3 does not exist (named by Auto Scaling group "two"); '
+            "it protects no AMI."
         ),
     )
 
@@ -109,12 +110,12 @@ def test_a_version_that_was_deleted_is_a_warning_and_the_others_count(account: A
 @pytest.mark.parametrize("version", ["7", "$Latest", "$Default"])
 @pytest.mark.parametrize("named", [{"LaunchTemplateId": "lt-0123456789abcdef0"}, {"LaunchTemplateName": "gone"}])
 def test_a_template_that_was_deleted_is_a_warning(account: Account, version: str, named: dict[str, str]) -> None:
-    pin(account, **named, Version=version)
+    name_version(account, **named, Version=version)
     assert account.read().uses == {}
     assert account.warnings == (
         (
-            f'launch template {next(iter(named.values()))} version {version}, named by Auto Scaling group "front", '
-            "does not exist: it protects nothing"
+            f"Launch template {next(iter(named.values()))} version {version} does not exist "
+            '(named by Auto Scaling group "front"); it protects no AMI.'
         ),
     )
 
@@ -122,7 +123,7 @@ def test_a_template_that_was_deleted_is_a_warning(account: Account, version: str
 @pytest.mark.parametrize(("version", "mark"), [("$Latest", "latest"), ("$Default", "default")])
 def test_a_template_that_came_after_the_templates_were_read(account: Account, version: str, mark: str) -> None:
     images = [account.image(), account.image()]
-    pin(account, LaunchTemplateName="new", Version=version)
+    name_version(account, LaunchTemplateName="new", Version=version)
 
     def make(*_: object) -> None:
         if not account.region.launch_templates:
@@ -137,30 +138,31 @@ def test_a_template_that_came_after_the_templates_were_read(account: Account, ve
 @pytest.mark.parametrize("code", ["UnauthorizedOperation", "InvalidParameterValue", "InvalidLaunchTemplateId.Malformed"])
 def test_any_other_refusal_stops_the_run(account: Account, code: str) -> None:
     account.region.add_launch_template("web", versions=[{}, {"ImageId": account.image()}, {}])
-    pin(account, LaunchTemplateName="web", Version="2")
+    name_version(account, LaunchTemplateName="web", Version="2")
     account.fault(CALL, code=code, when=lambda call: "LaunchTemplateId" in call.params)
-    with pytest.raises(AwsError, match=f"{CALL} .*{code}(.|\n)*--skip-check launch-templates"):
+    with pytest.raises(AwsError, match=f"{CALL} .*{code}") as caught:
         account.read()
+    assert ("--skip-check launch-templates" in caught.value.hint) == (code == "UnauthorizedOperation")
 
 
-def test_a_later_page_of_a_pinned_template_that_breaks_stops_the_run(account: Account) -> None:
+def test_a_later_page_of_a_named_version_that_breaks_stops_the_run(account: Account) -> None:
     account.region.add_launch_template("web", versions=[{}, {}, {}, {}])
     for version in ("2", "3"):
-        pin(account, version, LaunchTemplateName="web", Version=version)
+        name_version(account, version, LaunchTemplateName="web", Version=version)
     account.fake_aws.pager.cap = 1
     account.fault(CALL, "truncated", page=2, times=None, when=lambda call: "LaunchTemplateId" in call.params)
     with pytest.raises(AwsError, match=CALL):
         account.read()
 
 
-def test_the_pins_of_a_refresh_are_warned_of_too(account: Account) -> None:
+def test_a_deleted_version_that_a_refresh_names_is_a_warning(account: Account) -> None:
     account.region.add_group("front")
     account.region.add_refresh("front", {"LaunchTemplate": {"LaunchTemplateName": "gone", "Version": "3"}}, refresh_id="r-1")
-    assert account.refreshes("ami-1", ["front"]) == []
+    assert account.refreshes("ami-1") == []
     assert account.warnings == (
         (
-            'launch template gone version 3, named by instance refresh r-1 of Auto Scaling group "front" (InProgress), '
-            "does not exist: it protects nothing"
+            "Launch template gone version 3 does not exist "
+            '(named by instance refresh r-1 of Auto Scaling group "front" (InProgress)); it protects no AMI.'
         ),
     )
 
@@ -190,7 +192,7 @@ def test_other_versions_than_those_asked_for_stop_the_run(account: Account, vers
     pages = account.api.pages
     asks = lambda action, **more: answer if "LaunchTemplateName" in more else pages(action, **more)  # noqa: E731
     account.api.pages = asks  # type: ignore[method-assign]
-    pin(account, LaunchTemplateName="new", Version=version)
+    name_version(account, LaunchTemplateName="new", Version=version)
     with pytest.raises(AwsError, match="MalformedResponse: the answer has not the versions of new that were asked for"):
         account.read()
 
@@ -198,7 +200,7 @@ def test_other_versions_than_those_asked_for_stop_the_run(account: Account, vers
 def test_a_version_longer_than_any_number(account: Account) -> None:
     """Python refuses to make a number of so many digits."""
     template = account.region.add_launch_template("web", versions=[{}, {}])
-    pin(account, LaunchTemplateId=template.template_id, Version="9" * 5000)
+    name_version(account, LaunchTemplateId=template.template_id, Version="9" * 5000)
     account.fault(CALL, code="InvalidParameterValue", when=lambda call: "LaunchTemplateId" in call.params)
     with pytest.raises(AwsError, match="InvalidParameterValue"):
         account.read()

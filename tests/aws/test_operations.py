@@ -1,0 +1,115 @@
+"""Every operation, held against botocore's service models: a listing that pages by another name would read page one only."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+import botocore.session
+import pytest
+
+from amicleaner.aws.operations import IAM_PREFIXES, OPERATIONS, Operation, iam_action
+from amicleaner.aws.trimmed_models import READ, SLIM, slim
+from amicleaner.aws.usage import ALL
+
+PAGING = re.compile(r"token|marker", re.IGNORECASE)
+SIZE = re.compile(r"max_?(results|records|items)|limit|page_?size", re.IGNORECASE)
+EACH = pytest.mark.parametrize("action", OPERATIONS)
+
+
+@cache
+def session() -> Any:
+    return botocore.session.Session()
+
+
+def model(action: str) -> Any:
+    return session().get_service_model(OPERATIONS[action].service).operation_model(action.rpartition(":")[2])
+
+
+def members(shape: Any) -> dict[str, Any]:
+    return dict(shape.members) if shape else {}
+
+
+@EACH
+def test_the_method_is_boto3s_name_of_the_call(action: str) -> None:
+    operation = OPERATIONS[action]
+    client = session().create_client(
+        operation.service, region_name="eu-west-1", aws_access_key_id="key", aws_secret_access_key="secret"
+    )
+    assert client.meta.method_to_api_mapping[operation.method] == action.rpartition(":")[2]
+
+
+@EACH
+def test_the_items_are_a_list_of_the_response(action: str) -> None:
+    operation = OPERATIONS[action]
+    if operation.items:
+        assert members(model(action).output_shape)[operation.items].type_name == "list"
+
+
+@EACH
+def test_a_listing_pages_by_the_members_of_the_service(action: str) -> None:
+    operation = OPERATIONS[action]
+    asked, answered = members(model(action).input_shape), members(model(action).output_shape)
+    tokens = [name for name in answered if PAGING.search(name)]
+    if not operation.items:
+        assert not tokens, "it pages, so it needs `items`"
+    elif operation.next_page:
+        assert tokens == [operation.next_page]
+        assert asked[operation.next_page].type_name == "string"
+    else:
+        assert not tokens
+
+
+@EACH
+def test_the_size_of_a_page_is_one_that_the_service_takes(action: str) -> None:
+    operation = OPERATIONS[action]
+    asked = members(model(action).input_shape)
+    if operation.size:
+        size = asked[operation.size_member]
+        assert size.type_name == "integer"
+        assert operation.size <= size.metadata.get("max", operation.size)
+        assert operation.size >= size.metadata.get("min", 0)
+        assert operation.next_page
+    elif operation.items:
+        # What is left to AWS, because no bound is documented or there is nothing to say.
+        assert [name for name in asked if SIZE.fullmatch(name)] in ([], ["MaxRecords"], ["MaxResults"])
+
+
+@EACH
+def test_the_iam_action_has_the_services_prefix(action: str) -> None:
+    signed = session().get_service_model(OPERATIONS[action].service).signing_name
+    assert iam_action(action) == f"{signed}:{action.rpartition(':')[2]}"
+    assert IAM_PREFIXES.get(OPERATIONS[action].service, signed) == signed
+
+
+def test_two_operations_never_share_an_iam_action() -> None:
+    assert len({iam_action(action) for action in OPERATIONS}) == len(OPERATIONS)
+
+
+def test_every_operation_of_a_source_belongs_to_its_actions() -> None:
+    """A call that is not among any source's actions would be missing in the least-privilege policy."""
+    services = {action.partition(":")[0] for source in ALL for action in source.actions} - {"ec2", "autoscaling", "ssm"}
+    named = {action for source in ALL for action in source.actions}
+    assert {iam_action(action) for action in OPERATIONS if iam_action(action).partition(":")[0] in services} <= named
+
+
+@pytest.mark.parametrize("service", sorted(SLIM))
+def test_a_trimmed_model_has_what_is_called_and_read(service: str) -> None:
+    whole = session().get_component("data_loader").load_service_model(service, "service-2")
+    trimmed = slim(service, whole)
+    wanted = {action.rpartition(":")[2] for action, operation in OPERATIONS.items() if operation.service == service}
+    assert trimmed["operations"].keys() == wanted
+    if service == "ec2":
+        for shape, kept in READ.items():
+            assert trimmed["shapes"][shape]["members"].keys() == kept, shape
+
+
+def test_pages_are_asked_for_to_the_end_by_each_name_of_the_token() -> None:
+    assert {operation.next_page for operation in OPERATIONS.values() if operation.items} == {
+        "NextToken",
+        "nextToken",
+        "Marker",
+        "",
+    }
+    assert Operation("ec2", "describe_images", "Images").next_page == "NextToken"
