@@ -9,7 +9,7 @@ from typing import IO
 from ..actions import DELETE, ORDER, RELEASE
 from ..clock import Clock
 from ..config import BY_NAME, Config
-from ..models import AmiResult, CallRecord, SnapshotResult, Target
+from ..models import AmiResult, CallRecord, RestoreResult, SnapshotResult, Target
 from ..plan import Plan
 from ..result import Orphan, Result
 from . import explain, sentences, tables
@@ -193,6 +193,15 @@ class Console:
         self._about(sentences.snapshot_line(result), result.target)
         self._done += self._doing().startswith("Deleting")
 
+    def restored(self, result: RestoreResult) -> None:
+        """A line; failures are told at the end, as errors."""
+        if result.outcome != "failed":
+            self._about(sentences.restore_line(result), result.target)
+
+    def suggestion(self, text: str) -> None:
+        """The configuration file, and nothing else, on standard output."""
+        self._print.machine(text)
+
     def finished(self, result: Result) -> None:
         """Failures, the final sentence, errors, and the data of a machine-readable format.  Each of these is written although
         the stream of another one is broken; then the first OSError is raised."""
@@ -212,9 +221,6 @@ class Console:
         self._failures("snapshots", result.failed_snapshots)
         if self._config.explain is not None and result.dangling and not self._config.quiet:
             self._print.block(explain.dangling(result.dangling, self._print.width))
-        for restored in result.restored:
-            if restored.outcome != "failed":
-                self._about(sentences.restore_line(restored), restored.target)
         if result.restored:
             self._print.text(sentences.restore_sentence(result))
         if result.amis:

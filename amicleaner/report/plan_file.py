@@ -43,7 +43,7 @@ class SavedPlan:
     path: str
     targets: tuple[Target, ...]
     options: Mapping[str, Any]
-    removals: Mapping[tuple[Target, str], str]
+    changes: Mapping[tuple[Target, str], str]
 
     def config(self, given: Config) -> Config:
         """The plan's own options and Regions together with what was `given` with --apply-plan.  Limits that were given win.

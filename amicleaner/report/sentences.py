@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from ..actions import DELETE, DELETE_SNAPSHOT, DEREGISTER, DISABLE, ENABLE, ORDER, QUARANTINE, RELEASE
-from ..models import AmiResult, BlockSnapshot, Failure, Reason, SnapshotResult, Target, Use
+from ..models import AmiResult, BlockSnapshot, Failure, Reason, RestoreResult, SnapshotResult, Target, Use
 from ..plan import Plan
-from ..result import Orphan, RestoreResult, Result
+from ..result import Orphan, Result
 from .sizes import orphan_block, upper_bound
 
 REASON_WORDS: Mapping[Reason, str] = {
