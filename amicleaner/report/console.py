@@ -203,8 +203,8 @@ class Console:
         self._print.machine(text)
 
     def finished(self, result: Result) -> None:
-        """Failures, the final sentence, errors, and the data of a machine-readable format.  Each of these is written although
-        the stream of another one is broken; then the first OSError is raised."""
+        """Failures, the final sentence, errors, and the data of a machine-readable format.  Each of these is written
+        although the stream of another one is broken; then the first OSError is raised."""
         self._begin(str)
         self._print.clear()
         broken: OSError | None = None
