@@ -110,6 +110,8 @@ def _run(**given: Any) -> None:
     environment, warnings = from_environment(os.environ)
     path = line.get("config", environment.get("config"))
     config = combine(line, environment, from_file(path) if path else {})
+    if config.demo is not None:
+        echo_error("Demo: a simulated account in memory. Nothing real is touched.")
     for warning in (*warnings, *suspicious(config)):
         echo_error(f"Warning: {warning}")
     if config.iam_policy:
