@@ -1,4 +1,5 @@
-"""What is true of the plan of every account, whatever the options: random accounts, held against the contract in other words.
+"""What is true of the plan of every account, whatever the options: random accounts, held against the contract in other
+words.
 
 Each property names the line that it guards.
 """
