@@ -35,6 +35,9 @@ def suggest_config(inventories: Sequence[Inventory], config: Config, plan_with: 
     rules = tuple(Rule(name, (("only_name", _globs(name, families[name])),)) for name in chosen)
     options = _top_level(config)
     plan = plan_with(replace(config, **{**_RESET, **options, "rules": rules}))
+    if not rules:
+        # Settings without a rule would be settings for every AMI.
+        return "\n".join([*_head(plan), "#", "# There is nothing to suggest: no family has two or more AMIs."]) + "\n"
     lines = [*_head(plan), "", *(f"{name} = {_toml(value)}" for name, value in options.items())]
     for rule in rules:
         decisions = [decision for decision in plan.decisions if decision.rule == rule.name]

@@ -66,7 +66,7 @@ def test_zero_is_a_number_to_keep(keep: int, goes: set[str]) -> None:
         ),
     ],
 )
-def test_what_is_deleted_says_what_its_group_keeps(options: dict[str, int], sentence: str) -> None:
+def test_what_is_deleted_says_what_its_group_keeps(options: dict[str, Any], sentence: str) -> None:
     amis = [*row(1), image(9, days=9, tags={"role": "front"})]
     assert plan_of([*amis, image(10, days=9.1, tags={"role": "front"})], **options).decisions[2].explanation == sentence
 

