@@ -9,9 +9,9 @@ from typing import Any
 
 from .config import BY_NAME, OPTIONS, Config, Rule
 from .family import family_of
-from .models import Ami
+from .models import Ami, Inventory
 from .options import RETENTION
-from .plan import Decision, Inventory, Plan
+from .plan import Decision, Plan
 
 MAX_RULES = 50
 """Rules in a suggestion: the largest families.  Nobody reviews more."""

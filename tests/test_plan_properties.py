@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from amicleaner.actions import ACTIONS, DELETE, KEEP, KEEP_UNTIL_TAG, QUARANTINE, QUARANTINE_TAG, RELEASE
 from amicleaner.config import Config, Rule
 from amicleaner.family import family_of
-from amicleaner.models import FAILED_STATES, Ami, Target
-from amicleaner.plan import Decision, Facts, Inventory, Plan, make_plan, restrict, to_resolve
+from amicleaner.models import FAILED_STATES, Ami, Inventory, Target
+from amicleaner.plan import Decision, Facts, Plan, make_plan, restrict, to_resolve
 from amicleaner.quarantine import format_since
 from tests.strategies import (
     HERE,
