@@ -136,7 +136,7 @@ def _carry_out(config: Config) -> int:
         clock=SYSTEM_CLOCK,
         version=__version__,
     )
-    # Thousands of AMIs are no garbage: looking for some among them again and again takes a tenth of the time.
+    # Looking for garbage among thousands of AMIs, again and again, takes a tenth of the time.
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
     interrupts = Interrupts()
