@@ -732,6 +732,8 @@ def populated() -> World:
 
 IMAGE = {"ImageId": "ami-00000001"}
 TAGS = {"Resources": ["ami-00000001"], "Tags": [{"Key": "a", "Value": "b"}]}
+HOME = f"eu-west-1:{DEFAULT_ACCOUNT}"
+BUILDER = f"arn:aws:imagebuilder:{HOME}"
 # The parameters with which each action's response is not empty.
 QUESTIONS: dict[str, dict[str, Any]] = {
     "DescribeImageAttribute": {**IMAGE, "Attribute": "launchPermission"},
@@ -748,6 +750,21 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "RestoreSnapshotFromRecycleBin": {"SnapshotId": "snap-00000009"},
     "ListRules": {"ResourceType": "EC2_IMAGE"},
     "GetRule": {"Identifier": "rule0000001"},
+    "ListImageRecipes": {"owner": "Self"},
+    "ListContainerRecipes": {"owner": "Self"},
+    "ListImagePipelineImages": {"imagePipelineArn": f"{BUILDER}:image-pipeline/p0"},
+    "GetImage": {"imageBuildVersionArn": f"{BUILDER}:image/base0/1.x.x"},
+    "sagemaker:DescribeCluster": {"ClusterName": f"arn:aws:sagemaker:{HOME}:cluster/train-0"},
+    "ListComputeNodeGroups": {"clusterIdentifier": "pcs_0"},
+    "GetComputeNodeGroup": {"clusterIdentifier": "pcs_0", "computeNodeGroupIdentifier": "pcs_g1"},
+    "elasticmapreduce:ListClusters": {"ClusterStates": ["WAITING"]},
+    "elasticmapreduce:DescribeCluster": {"ClusterId": "j-0"},
+    "ListInstanceGroups": {"ClusterId": "j-1"},
+    "ListInstanceFleets": {"ClusterId": "j-2"},
+    "DescribeDBEngineVersions": {"Engine": "custom-oracle-ee", "IncludeAll": True},
+    "DescribeConfigurationSettings": {"ApplicationName": "shop-0", "TemplateName": "saved"},
+    "ListPlatformVersions": {"Filters": [{"Type": "PlatformOwner", "Operator": "=", "Values": ["self"]}]},
+    "DescribePlatformVersion": {"PlatformArn": f"arn:aws:elasticbeanstalk:{HOME}:platform/own/1.0.0"},
     "DescribeInstanceRefreshes": {"AutoScalingGroupName": "group"},
     "GetParameters": {"Names": ["full"]},
     "AssumeRole": {"RoleArn": f"arn:aws:iam::{OTHER}:role/cleaner", "RoleSessionName": "test"},
@@ -800,7 +817,7 @@ def test_the_service_model_has_every_member_of_a_response(service: str, action: 
     session.events.register("before-parse", lambda response_dict, **_: bodies.append(response_dict["body"]))
     client = session.client(BOTO_NAMES.get(service, service), config=ONCE)
     method = next(name for name, known in client.meta.method_to_api_mapping.items() if known == action)
-    parsed = getattr(client, method)(**QUESTIONS.get(action, {}))
+    parsed = getattr(client, method)(**QUESTIONS.get(f"{service}:{action}", QUESTIONS.get(action, {})))
     shape = client.meta.service_model.operation_model(action).output_shape
     if shape is None:
         return

@@ -283,7 +283,7 @@ class RegionState:
         return recipe
 
     def add_entry(self, kind: str, shape: Shape, **members: Any) -> Entry:
-        """Something of a service in `services.py`, as boto3 shows it."""
+        """Add a resource of a service in `services.py`, as boto3 shows it."""
         with self.world.lock:
             entry = Entry(shape=shape, **members)
             self.entries.setdefault(kind, []).append(entry)

@@ -228,7 +228,7 @@ class Recipe:
 
 @dataclass(kw_only=True)
 class Entry(Resource):
-    """Something of another service, as boto3 shows it."""
+    """A resource of a service in `services.py`, as boto3 shows it."""
 
     shape: Shape
 
