@@ -150,7 +150,8 @@ def _why_old(config: Config) -> str:
     if not numbers:
         return "Unused, and its group keeps no AMIs (--keep-previous 0)."
     if len(numbers) == 1 and config.newest_kept:
-        return f"Unused, and older than the {config.newest_kept} newest in its group."
+        newest = "newest" if config.newest_kept == 1 else numbers[0]
+        return f"Unused, and older than the {newest} in its group."
     return f"Unused, and not among the AMIs that its group keeps ({', '.join(numbers)})."
 
 

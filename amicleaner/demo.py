@@ -87,7 +87,7 @@ NOTHING_TO_TELL = {"DescribeImageReferences": "ImageReferences", "ListImagesInRe
 
 
 @contextmanager
-def demo_session() -> Iterator[boto3.Session]:
+def demo_session(kind: str = "article") -> Iterator[boto3.Session]:
     """A session of the simulated account.  The account, and all that was changed for it, is gone afterwards.
 
     It holds for the whole process, so that sessions which the run makes itself (for roles) are simulated as well.  Raises

@@ -11,6 +11,7 @@ from typing import Any
 
 from .actions import DELETE, DELETE_SNAPSHOT, ORDER, RELEASE
 from .audit import Audit, Subject
+from .aws.api import Api
 from .aws.changes import CALLS_AT_ONCE, Changer
 from .aws.deleter import WORKERS, Deleter
 from .aws.fetcher import fetch_bin, fetch_shared_with
@@ -78,7 +79,7 @@ class Execution:
                     await deleter.run(jobs, self._recheck, first)
             deleter.settle_left()
 
-        deleter = self._run(work, references, len({target for target, _ in deleted}))
+        deleter = self._run(work, references)
         order = [(decision.target, decision.ami.id) for decision in plan.changes]
         return {key: deleter.results[key] for key in order if key in deleter.results}
 
@@ -94,7 +95,7 @@ class Execution:
             first = {} if confirmed else self._first_rounds(jobs, None)
             await deleter.run(jobs, self._recheck_orphans, first)
 
-        deleter = self._run(work, SnapshotReferences((), ()), len({orphan.target for orphan in orphans}))
+        deleter = self._run(work, SnapshotReferences((), ()))
         return deleter.snapshots
 
     def in_bin(self, targets: Sequence[Target]) -> InBin:
@@ -109,23 +110,11 @@ class Execution:
                 found |= {(target, id): until for id, until in images.items() if until is not None}
         return found
 
-    def _run(
-        self, work: Callable[[Deleter, Changer], Coroutine[Any, Any, None]], references: SnapshotReferences, targets: int
-    ) -> Deleter:
-        threads = min(CALLS_AT_ONCE, WORKERS * max(1, targets))
-        calls = started_pool(threads, "change")
+    def _run(self, work: Callable[[Deleter, Changer], Coroutine[Any, Any, None]], references: SnapshotReferences) -> Deleter:
+        made: list[Deleter] = []
         rounds = ThreadPoolExecutor(REGIONS_AT_ONCE, thread_name_prefix="recheck")
 
-        async def main() -> Deleter:
-            loop = asyncio.get_running_loop()
-            changer = Changer(
-                self._apis,
-                clock=self._clock,
-                audit=self._audit,
-                limits=self._limits,
-                attempts=self._config.max_attempts,
-                pool=calls,
-            )
+        async def main(changer: Changer, calls: ThreadPoolExecutor) -> None:
             deleter = Deleter(
                 changer,
                 self._apis,
@@ -138,21 +127,18 @@ class Execution:
                 quarantine_days=self._config.quarantine or 0,
                 shared=None if self._config.include_shared else self._shared_with,
             )
-            with self._interrupts.finishing(on_stop=lambda: loop.call_soon_threadsafe(changer.halt)):
-                if self._interrupts.stop.is_set():
-                    changer.halt()
-                await work(deleter, changer)
-            self.stopped_by = changer.stopped_by
-            return deleter
+            made.append(deleter)
+            await work(deleter, changer)
 
         try:
-            deleter: Deleter = self._clock.run(main())
+            self.stopped_by = run_changes(
+                main, self._apis, self._config, self._clock, self._audit, self._interrupts, self._limits
+            )
         finally:
             # Nobody needs the answers that are still on their way.
-            calls.shutdown(wait=False, cancel_futures=True)
             rounds.shutdown(wait=False, cancel_futures=True)
-        self.problems += deleter.problems
-        return deleter
+        self.problems += made[0].problems
+        return made[0]
 
     def _job(self, decision: Decision, changer: Changer) -> Job:
         ami = decision.ami
@@ -226,6 +212,39 @@ def _verdict(decision: Decision | None, job: Job) -> Verdict:
     if decision.action is job.action:
         return Verdict(True)
     return Verdict(False, decision.reason, decision.explanation, decision.used_by)
+
+
+Main = Callable[[Changer, ThreadPoolExecutor], Coroutine[Any, Any, None]]
+"""What is run with a changer and the threads for its calls."""
+
+
+def run_changes(
+    main: Main,
+    apis: Mapping[Target, Api],
+    config: Config,
+    clock: Clock,
+    audit: Audit,
+    interrupts: Interrupts,
+    limits: RateLimits,
+) -> Exception | None:
+    """Runs `main`, which changes something, to its end; an interruption only stops its changer.  Returns what ended it
+    early, besides an interruption."""
+    calls = started_pool(min(CALLS_AT_ONCE, WORKERS * max(1, len(apis))), "change")
+
+    async def run() -> Exception | None:
+        loop = asyncio.get_running_loop()
+        changer = Changer(apis, clock=clock, audit=audit, limits=limits, attempts=config.max_attempts, pool=calls)
+        with interrupts.finishing(on_stop=lambda: loop.call_soon_threadsafe(changer.halt)):
+            if interrupts.stop.is_set():
+                changer.halt()
+            await main(changer, calls)
+        return changer.stopped_by
+
+    try:
+        stopped_by: Exception | None = clock.run(run())
+    finally:
+        calls.shutdown(wait=False, cancel_futures=True)
+    return stopped_by
 
 
 def started_pool(threads: int, name: str) -> ThreadPoolExecutor:

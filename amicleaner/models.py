@@ -224,10 +224,11 @@ def parse_time(value: Any) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why something was not done: AWS's own code and message."""
+    """Why something was not done: AWS's own code and message, and the IAM form of the call where it is known."""
 
     code: str
     message: str
+    action: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,3 +261,14 @@ class AmiResult:
     explanation: str = ""
     used_by: tuple[Use, ...] = ()
     until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreResult:
+    """What became of one AMI or snapshot that was to be brought back.  `already`: it was there.  `reason` says why it was
+    not brought back."""
+
+    target: Target
+    id: str
+    outcome: Literal["restored", "already", "failed", "planned"]
+    reason: str = ""

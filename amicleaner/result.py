@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from .models import AmiResult, Reference, Snapshot, SnapshotResult, Target
+from .models import AmiResult, Reference, RestoreResult, Snapshot, SnapshotResult, Target
 from .plan import Plan
 
 InBin = dict[tuple[Target, str], datetime]
@@ -25,17 +25,6 @@ class Orphan:
     snapshot: Snapshot
     ami: str = ""
     result: SnapshotResult | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RestoreResult:
-    """What became of one AMI or snapshot that was to be brought back.  `already`: it was there.  `reason` says why it was
-    not brought back."""
-
-    target: Target
-    id: str
-    outcome: Literal["restored", "already", "failed", "planned"]
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

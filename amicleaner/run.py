@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -46,18 +46,27 @@ def clean(
     read: then nothing was changed.  Failures after that are in the result.  An OSError of the view's ends the run in order,
     and is raised once `finished` was told.
     """
-    run = _Run(config, view or SilentView(), clock, interrupts or Interrupts())
+    run = Run(config, view or SilentView(), clock, interrupts or Interrupts())
+    return conclude(run, lambda stack: _clean(run, sessions, stack))
+
+
+def conclude(run: Run, work: Callable[[ExitStack], None]) -> Result:
+    """Does the work of a run, tells its end whatever happened, and returns its result."""
     with ExitStack() as stack:
         failure: Exception | None = None
         try:
-            run.whole(sessions, stack)
+            work(stack)
         except Interrupted as interrupted:
             run.result = replace(run.result, interrupted=interrupted.status)
+        except InputEnded as ended:
+            run.problem(describe(ended))
+        except _Stopped:
+            pass
         except OSError as error:
             # The view cannot say what it should.  What was done is told all the same, wherever that is possible.
             failure = error
-        except AmicleanerError as error:
-            if error.exit_status != 1:
+        except (AmicleanerError, RuntimeError) as error:
+            if isinstance(error, AmicleanerError) and error.exit_status != 1:
                 raise
             failure = error
             run.result = replace(run.result, problems=(*run.result.problems, describe(error)))
@@ -78,7 +87,9 @@ class _Stopped(Exception):
 
 
 @dataclass(slots=True)
-class _Run:
+class Run:
+    """What the steps of a run share: how it was asked for, whom to tell, and what happened so far."""
+
     config: Config
     view: View
     clock: Clock
@@ -86,76 +97,27 @@ class _Run:
     result: Result = field(default_factory=Result)
     _several: bool = False
 
-    def whole(self, sessions: SessionMaker, stack: ExitStack) -> None:
-        """Everything but the end."""
-        try:
-            self._go(sessions, stack)
-        except InputEnded as ended:
-            self.problem(describe(ended))
-        except _Stopped:
-            pass
-        except RuntimeError as error:
-            if "can't start new thread" not in str(error):
-                raise
-            raise AmicleanerError(describe(error)) from error
-
-    def _go(self, sessions: SessionMaker, stack: ExitStack) -> None:
-        saved, audit = self._files(stack)
-        config = self.config
-        if config.demo is not None:
-            from .demo import demo_session
-
-            demo = stack.enter_context(demo_session(config.demo))
-            sessions = _always(demo)
-        check_sessions(config, sessions)
-        if not config.check_orphans:
-            self.view.retrieving(config)
-        locations = self._locations(sessions, saved)
-        targets = [location.api.target for location in locations if not location.read_only]
-        self._several = len(locations) > 1
-        self.view.targets(targets)
-        options = UsageOptions(
-            frozenset(config.skip_check), frozenset(config.also_check), config.all_launch_template_versions
-        )
-        scanner = Scanner(options, orphans=config.check_orphans, scanned=self.view.scanned)
-        stack.callback(scanner.close)
-        scans = scanner.scan(locations)
-        self._warn((scan.target, warning) for scan in scans for warning in scan.warnings)
-        planner = Planner(config, scanner, self.clock, {})
-        # Everything is read before the first orphaned snapshot is deleted: what cannot be read stops that deletion too.
-        allowed = saved.changes if saved else None
-        known = planner.decide(scans, allowed)
-        execution = Execution(config, planner, scans, audit, self.clock, self.interrupts, self.view, self._warn_of)
-        if config.check_orphans:
-            orphans, warnings = find_all_orphans(scanner, scans, self.clock.now())
-            self._warn(warnings)
-            self._orphans(orphans, known.plan, execution)
-            self.view.retrieving(config)
-        self._warn(known.warnings)
-        for rule in rules_without_amis(known.plan):
-            self.warning(f"Rule {rule} matches no AMI.")
-        if config.explain is not None or config.output == "json":
-            self.result = replace(self.result, dangling=planner.dangling(known.references))
-        self._amis(known, scans, execution, saved)
-
-    def _files(self, stack: ExitStack) -> tuple[SavedPlan | None, Audit]:
-        """Whatever may be wrong with files is found before AWS is called."""
-        saved = None
-        if self.config.apply_plan is not None:
-            saved = read_plan(self.config.apply_plan)
-            self.config = saved.config(self.config)
-        if self.config.save_plan is not None:
-            check_writable(self.config.save_plan)
+    def open_audit(self, stack: ExitStack) -> Audit:
+        """The audit log, where something may be changed.  Raises UsageError: open it before AWS is called."""
         if self.config.audit_log is None or not self.config.deletes:
-            return saved, Audit()
+            return Audit()
         audit = AuditLog(self.config.audit_log, clock=self.clock)
         stack.callback(audit.close)
-        return saved, audit
+        return audit
 
-    def _locations(self, sessions: SessionMaker, saved: SavedPlan | None) -> list[Location]:
+    def sessions(self, sessions: SessionMaker, stack: ExitStack) -> SessionMaker:
+        """How sessions are made, in a demo too, once it is known that they can be."""
+        if self.config.demo is not None:
+            from .demo import demo_session
+
+            sessions = _always(stack.enter_context(demo_session(self.config.demo)))
+        check_sessions(self.config, sessions)
+        return sessions
+
+    def locations(self, sessions: SessionMaker, saved: SavedPlan | None = None, *, named: bool = False) -> list[Location]:
         """Where the run reads, and where it may delete."""
         config = self.config
-        named = bool(saved or config.save_plan or config.expect_account)
+        named = named or bool(saved or config.save_plan or config.expect_account)
         accounts = find_accounts(config, sessions, self._api, named=named)
         if saved:
             saved.check_accounts(account.id for account in accounts if not account.read_only)
@@ -166,6 +128,7 @@ class _Run:
         locations = find_locations(accounts, config, self._api, targets=saved.targets if saved else None)
         if saved:
             saved.check_targets(location.api.target for location in locations if not location.read_only)
+        self._several = len(locations) > 1
         return locations
 
     def _api(self, target: Target, clients: Clients) -> Api:
@@ -189,7 +152,7 @@ class _Run:
         self.result = replace(self.result, problems=(*self.result.problems, text))
         self.view.problem(text)
 
-    def _warn(self, found: Iterable[tuple[Target, str]]) -> None:
+    def warn(self, found: Iterable[tuple[Target, str]]) -> None:
         """Each warning once, with where it holds if the run has several locations."""
         where: dict[str, list[Target]] = {}
         for target, text in found:
@@ -199,87 +162,129 @@ class _Run:
             more = [f"and {len(shown) - 3} more"] if len(shown) > 3 else []
             self.warning(f"{text} ({', '.join([*shown[:3], *more])})" if self._several else text)
 
-    def _warn_of(self, target: Target | None, text: str) -> None:
+    def warn_of(self, target: Target | None, text: str) -> None:
         """A warning of the deletion's, of one location or of the whole run."""
         if target is None:
             self.warning(text)
         else:
-            self._warn([(target, text)])
+            self.warn([(target, text)])
 
-    def _orphans(self, found: tuple[Orphan, ...], plan: Plan, execution: Execution) -> None:
-        """Orphaned snapshots: shown, confirmed, deleted."""
-        self.result = replace(self.result, orphans=found)
-        self.view.orphans(found)
-        if not found or self._over_limits(plan, len(found)) or not self.config.deletes:
-            return
-        confirmed = not self.config.force_delete
-        if confirmed and not self.view.confirm_orphans(found):
-            return
-        if confirmed:
-            self.view.checking()
-        self.view.removing_orphans(len(found))
-        results = execution.orphans(found, confirmed=confirmed)
-        self.result = replace(self.result, orphans=with_results(found, results))
-        self.view.removed_orphans(sum(result.outcome == "removed" for result in results.values()))
-        self._ended(execution)
-
-    def _amis(self, known: PlanningResult, scans: Sequence[Scan], execution: Execution, saved: SavedPlan | None) -> None:
-        """The plan: shown, confirmed, carried out."""
-        config, plan = self.config, known.plan
-        self.result = replace(self.result, plan=plan)
-        self.view.plan(plan)
-        if saved:
-            existing = {(scan.target, ami.id) for scan in scans for ami in scan.inventory.amis}
-            gone = len(saved.changes.keys() - existing)
-            if gone:
-                self.warning(
-                    f"{gone} {'AMI' if gone == 1 else 'AMIs'} of the plan no longer exist{'s' if gone == 1 else ''}."
-                )
-        for text in refusals(plan, saved.changes if saved else None):
-            self.problem(text)
-        if config.save_plan is not None:
-            write_plan(config.save_plan, self.result, self.clock.now())
-        if self._over_limits(plan, len(self.result.orphans)) or not config.deletes or not plan.changes:
-            return
-        # A plan's file may list AMIs too; whoever applies it has not.
-        asks = not (config.force_delete or (config.from_ids and saved is None))
-        if asks and not self.view.confirm(plan):
-            self.result = replace(self.result, declined=True)
-            self.view.declined()
-            return
-        if asks:
-            self.view.checking()
-        self.view.cleaning(plan)
-        began = self.clock.monotonic()
-        results = execution.amis(plan, None if asks else known)
-        self.result = replace(self.result, amis=results, seconds=self.clock.monotonic() - began)
-        restorable = sorted({d.target for d in plan.removals if d.restorable_until is not None})
-        if restorable and self.interrupts.status is None:
-            self.result = replace(self.result, in_bin=execution.in_bin(restorable))
-        self._ended(execution)
-
-    def _ended(self, execution: Execution) -> None:
-        """What stopped a deletion before its end."""
-        for problem in execution.problems:
+    def ended(self, stopped_by: Exception | None, problems: Sequence[AmicleanerError] = ()) -> None:
+        """Tells what stopped a change before its end, and ends the run for it."""
+        for problem in problems:
             self.problem(describe(problem))
-        execution.problems.clear()
-        if isinstance(execution.stopped_by, OSError):
-            raise execution.stopped_by
-        if execution.stopped_by is not None:
-            self.problem(describe(execution.stopped_by))
+        if isinstance(stopped_by, OSError):
+            raise stopped_by
+        if stopped_by is not None:
+            self.problem(describe(stopped_by))
             raise _Stopped
         if self.interrupts.status is not None:
             raise Interrupted(self.interrupts.status)
 
-    def _over_limits(self, plan: Plan, orphans: int) -> bool:
-        """Whether a limit forbids this run; in a dry run that is only a warning."""
-        said = limits_exceeded(plan, orphans)
-        for text in said:
-            if self.config.dry_run:
-                self.warning(text)
-            elif text not in self.result.problems:
-                self.problem(text)
-        return bool(said) and not self.config.dry_run
+
+def _clean(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
+    """Reads, decides, and carries out what is confirmed."""
+    # Whatever may be wrong with files is found before AWS is called.
+    saved = None
+    if run.config.apply_plan is not None:
+        saved = read_plan(run.config.apply_plan)
+        run.config = saved.config(run.config)
+    config = run.config
+    if config.save_plan is not None:
+        check_writable(config.save_plan)
+    audit = run.open_audit(stack)
+    sessions = run.sessions(sessions, stack)
+    if not config.check_orphans:
+        run.view.retrieving(config)
+    locations = run.locations(sessions, saved)
+    run.view.targets([location.api.target for location in locations if not location.read_only])
+    options = UsageOptions(frozenset(config.skip_check), frozenset(config.also_check), config.all_launch_template_versions)
+    scanner = Scanner(options, orphans=config.check_orphans, scanned=run.view.scanned)
+    stack.callback(scanner.close)
+    scans = scanner.scan(locations)
+    run.warn((scan.target, warning) for scan in scans for warning in scan.warnings)
+    planner = Planner(config, scanner, run.clock, {})
+    # Everything is read before the first orphaned snapshot is deleted: what cannot be read stops that deletion too.
+    known = planner.decide(scans, saved.changes if saved else None)
+    execution = Execution(config, planner, scans, audit, run.clock, run.interrupts, run.view, run.warn_of)
+    if config.check_orphans:
+        orphans, warnings = find_all_orphans(scanner, scans, run.clock.now())
+        run.warn(warnings)
+        _delete_orphans(run, orphans, known.plan, execution)
+        run.view.retrieving(config)
+    run.warn(known.warnings)
+    for rule in rules_without_amis(known.plan):
+        run.warning(f"Rule {rule} matches no AMI.")
+    if config.explain is not None or config.output == "json":
+        run.result = replace(run.result, dangling=planner.dangling(known.references))
+    if saved:
+        _warn_of_gone(run, saved, scans)
+    _delete_amis(run, known, execution, saved)
+
+
+def _delete_orphans(run: Run, found: tuple[Orphan, ...], plan: Plan, execution: Execution) -> None:
+    """Orphaned snapshots: shown, confirmed, deleted."""
+    run.result = replace(run.result, orphans=found)
+    run.view.orphans(found)
+    if not found or _over_limits(run, plan) or not run.config.deletes:
+        return
+    confirmed = not run.config.force_delete
+    if confirmed:
+        if not run.view.confirm_orphans(found):
+            return
+        run.view.checking()
+    run.view.removing_orphans(len(found))
+    results = execution.orphans(found, confirmed=confirmed)
+    run.result = replace(run.result, orphans=with_results(found, results))
+    run.view.removed_orphans(sum(result.outcome == "removed" for result in results.values()))
+    run.ended(execution.stopped_by, execution.problems)
+
+
+def _delete_amis(run: Run, known: PlanningResult, execution: Execution, saved: SavedPlan | None) -> None:
+    """The plan: shown, confirmed, carried out."""
+    config, plan = run.config, known.plan
+    run.result = replace(run.result, plan=plan)
+    run.view.plan(plan)
+    for text in refusals(plan, saved.changes if saved else None):
+        run.problem(text)
+    if config.save_plan is not None:
+        write_plan(config.save_plan, run.result, run.clock.now())
+    if _over_limits(run, plan) or not config.deletes or not plan.changes:
+        return
+    # A plan's file may list AMIs too; whoever applies it has not.
+    asks = not (config.force_delete or (config.from_ids and saved is None))
+    if asks:
+        if not run.view.confirm(plan):
+            run.result = replace(run.result, declined=True)
+            run.view.declined()
+            return
+        run.view.checking()
+    run.view.cleaning(plan)
+    began = run.clock.monotonic()
+    results = execution.amis(plan, None if asks else known)
+    run.result = replace(run.result, amis=results, seconds=run.clock.monotonic() - began)
+    restorable = sorted({decision.target for decision in plan.removals if decision.restorable_until is not None})
+    if restorable and run.interrupts.status is None:
+        run.result = replace(run.result, in_bin=execution.in_bin(restorable))
+    run.ended(execution.stopped_by, execution.problems)
+
+
+def _warn_of_gone(run: Run, saved: SavedPlan, scans: Sequence[Scan]) -> None:
+    existing = {(scan.target, ami.id) for scan in scans for ami in scan.inventory.amis}
+    gone = len(saved.changes.keys() - existing)
+    if gone:
+        run.warning(f"{gone} AMI{'s' if gone > 1 else ''} of the plan no longer exist{'' if gone > 1 else 's'}.")
+
+
+def _over_limits(run: Run, plan: Plan) -> bool:
+    """Whether a limit forbids this run; in a dry run that is only a warning."""
+    exceeded = limits_exceeded(plan, len(run.result.orphans))
+    for text in exceeded:
+        if run.config.dry_run:
+            run.warning(text)
+        elif text not in run.result.problems:
+            run.problem(text)
+    return bool(exceeded) and not run.config.dry_run
 
 
 def _always(session: boto3.Session) -> SessionMaker:

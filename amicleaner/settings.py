@@ -44,7 +44,7 @@ def from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[s
             warnings.append(f"Unknown environment variable {variable}.{meant}")
             continue
         if not option.in_environment:
-            raise UsageError(_not_allowed(variable, option))
+            raise _not_allowed(variable, option)
         value: Any
         if option.bare is not None and text.strip().lower() in FLAG_WORDS:
             value = option.bare if FLAG_WORDS[text.strip().lower()] else option.default
@@ -83,9 +83,9 @@ def from_mapping(document: Mapping[str, Any], where: str) -> dict[str, Any]:
         if key == "rule":
             continue
         if option is not None and not option.in_file:
-            raise UsageError(_not_allowed(f"{where}: {key}", option))
+            raise _not_allowed(f"{where}: {key}", option)
         if option is None:
-            raise UsageError(_unknown_key(key, where, FILE_KEYS | {"rule"}))
+            raise _unknown_key(key, where, FILE_KEYS | {"rule"})
         values[key] = _from_toml(option, value, f"{where}: {key}")
     if "rule" in document:
         values["rules"] = _rules(document["rule"], where, has_values="mapping_values" in values)
@@ -140,16 +140,16 @@ def _check_mapping_key(*sources: Mapping[str, Any]) -> None:
             return
 
 
-def _not_allowed(what: str, option: Option) -> str:
+def _not_allowed(what: str, option: Option) -> UsageError:
     if option.command_line_only:
-        return f"{what} is not allowed: for safety, {option.flag} must be passed on the command line."
-    return f"{what} is not allowed: pass {option.flag} on the command line."
+        return UsageError(f"{what} is not allowed: for safety, {option.flag} must be passed on the command line.")
+    return UsageError(f"{what} is not allowed: pass {option.flag} on the command line.")
 
 
-def _unknown_key(key: str, where: str, known: Iterable[str]) -> str:
+def _unknown_key(key: str, where: str, known: Iterable[str]) -> UsageError:
     names = sorted(known, key=list(BY_NAME).index)
     near = nearest(key.replace("-", "_"), names)
-    return f"{where}: unknown key {key!r}.{f' Did you mean {near}?' if near else ''}"
+    return UsageError(f"{where}: unknown key {key!r}.", hint=f"Did you mean {near}?" if near else "")
 
 
 def _from_toml(option: Option, value: Any, where: str) -> Any:
@@ -197,16 +197,16 @@ def _rule_options(table: Mapping[str, Any], where: str, has_values: bool) -> tup
         if key == "name":
             continue
         if key not in RULE_KEYS:
-            raise UsageError(_unknown_in_rule(key, where))
+            raise _wrong_key_in_rule(key, where)
         options[key] = _from_toml(BY_NAME[key], value, f"{where}: {key}")
     if options.get("mapping_key", "family") != "family" and not (has_values or "mapping_values" in options):
         raise UsageError(f"{where}: mapping_key also requires mapping_values (tag keys, or substrings of names).")
     return tuple(options.items())
 
 
-def _unknown_in_rule(key: str, where: str) -> str:
+def _wrong_key_in_rule(key: str, where: str) -> UsageError:
     if key in FILE_KEYS:
-        return f"{where}: {key} cannot be set in a rule; set it before the first [[rule]]."
+        return UsageError(f"{where}: {key} cannot be set in a rule.", hint="Set it before the first [[rule]].")
     if key in BY_NAME:
         return _not_allowed(f"{where}: {key}", BY_NAME[key])
     return _unknown_key(key, where, RULE_KEYS)

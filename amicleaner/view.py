@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from .config import Config
-from .models import AmiResult, CallRecord, SnapshotResult, Target
+from .models import AmiResult, CallRecord, RestoreResult, SnapshotResult, Target
 from .plan import Plan
 from .result import Orphan, Result
 
@@ -66,6 +66,12 @@ class View(Protocol):
     def snapshot_done(self, result: SnapshotResult) -> None:
         """What became of a snapshot, once it is true: deleted, kept or failed."""
 
+    def restored(self, result: RestoreResult) -> None:
+        """What became of an AMI or snapshot that was to be brought back, once it is true; in a dry run what would."""
+
+    def suggestion(self, text: str) -> None:
+        """The configuration file that was asked for."""
+
     def finished(self, result: Result) -> None:
         """The end, of an interrupted run too: failures, the final sentence, and machine-readable output."""
 
@@ -97,4 +103,6 @@ class SilentView:
     def cleaning(self, plan: Plan) -> None: ...
     def ami_done(self, result: AmiResult) -> None: ...
     def snapshot_done(self, result: SnapshotResult) -> None: ...
+    def restored(self, result: RestoreResult) -> None: ...
+    def suggestion(self, text: str) -> None: ...
     def finished(self, result: Result) -> None: ...

@@ -1,21 +1,24 @@
-"""From words to a `Config`, and what is said of words that are none.  Nothing here gets as far as AWS."""
+"""From the words of a command line to a `Config`, and the messages about wrong ones.  Nothing here reaches AWS."""
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from amicleaner import __version__
+from amicleaner import __version__, cli
 from amicleaner.cli import _status
-from amicleaner.config import Config
-from amicleaner.errors import AmicleanerError, AwsError
-from amicleaner.options import OPTIONS
+from amicleaner.config import OPTIONS, Config
+from amicleaner.errors import AmicleanerError, AwsError, UsageError
+from amicleaner.options import SECTIONS
 from amicleaner.result import Result
 
 ID, OTHER_ID = "ami-12345678", "ami-0123456789abcdef0"
@@ -28,11 +31,11 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     """The configs with which a run would have begun."""
     configs: list[Config] = []
 
-    def clean(config: Config, **_: Any) -> Result:
+    def carry_out(config: Config) -> int:
         configs.append(config)
-        return Result()
+        return 0
 
-    monkeypatch.setattr("amicleaner.run.clean", clean)
+    monkeypatch.setattr(cli, "_carry_out", carry_out)
     return configs
 
 
@@ -48,25 +51,28 @@ def parse(runs: list[Config], capsys: pytest.CaptureFixture[str]) -> Parse:
 
 @pytest.fixture
 def refuse(runs: list[Config], capsys: pytest.CaptureFixture[str]) -> Refuse:
-    """Makes sure that wrong words end the command before anything runs; hands back the message."""
+    """Checks that wrong words end the command before anything runs; returns the message."""
 
     def refuse(*words: str) -> str:
         assert _status(words) == 2
         assert not runs
         out, err = capsys.readouterr()
         assert out == ""
-        assert err.startswith("Error: ")
-        assert len(err.splitlines()) <= 2
+        error, *hint = err.splitlines()
+        assert error.startswith("Error: ")
+        assert error.endswith(".")
+        assert len(hint) <= 1
+        assert all(line.startswith("Hint: ") for line in hint)
         assert "Traceback" not in err
         return err
 
     return refuse
 
 
-# What people have in their scripts
+# Words that people have in their scripts
 
 
-def test_nothing_said_is_the_defaults(parse: Parse) -> None:
+def test_empty_command_line_gives_the_defaults(parse: Parse) -> None:
     assert parse() == Config()
 
 
@@ -107,19 +113,34 @@ def test_nothing_said_is_the_defaults(parse: Parse) -> None:
         ("--price-per-gib 0 --max-deletions 5", {"price_per_gib": 0.0, "max_deletions": 5}),
         ("--output json --dry-run --exit-code", {"output": "json", "exit_code": True}),
         ("--full-report --", {"full_report": True}),
+        *((word, {"force_delete": True, "dry_run": False}) for word in ("-f", "-y", "--yes", "--force-delete")),
+        ("-fq --dry-run", {"force_delete": True, "quiet": True, "dry_run": True}),
+        ("--explain", {"explain": ()}),
+        (f"--explain {ID} {OTHER_ID} --dry-run", {"explain": (ID, OTHER_ID), "dry_run": True}),
+        (f"--explain --dry-run --explain {ID}", {"explain": (ID,)}),
+        ("--dry-run", {"explain": None, "demo": None, "keep_previous": None}),
+        ("--demo --dry-run", {"demo": "article", "dry_run": True}),
+        ("--demo tour", {"demo": "tour"}),
+        ("--demo=tour", {"demo": "tour"}),
+        ("--mapping-key family --keep-monthly 6", {"mapping_key": "family", "keep_monthly": 6}),
+        ("--quarantine 14 --limit 5 --max-percent 12.5", {"quarantine": 14, "limit": 5, "max_percent": 12.5}),
+        ("--used-by-files infra - -f", {"used_by_files": ("infra", "-")}),
+        ("--audit-log - --dry-run", {"audit_log": "-"}),
+        (f"--restore {ID} audit.jsonl", {"restore": (ID, "audit.jsonl")}),
+        ("--suggest-config", {"suggest_config": True}),
     ],
 )
-def test_words(parse: Parse, line: str, expected: dict[str, Any]) -> None:
+def test_words_become_a_config(parse: Parse, line: str, expected: dict[str, Any]) -> None:
     config = parse(*line.split())
     assert {name: getattr(config, name) for name in expected} == expected
     assert config.mapping_values == expected.get("mapping_values", ("environment", "role"))
 
 
-def test_a_value_may_hold_anything_else(parse: Parse) -> None:
+def test_value_may_contain_anything_else(parse: Parse) -> None:
     assert parse("--mapping-values", "two words", "=x", "ünï").mapping_values == ("two words", "=x", "ünï")
 
 
-# Words that are none
+# Wrong words
 
 
 @pytest.mark.parametrize(
@@ -127,83 +148,111 @@ def test_a_value_may_hold_anything_else(parse: Parse) -> None:
     [
         (option.flag, word)
         for option in OPTIONS
-        if option.kind in ("text", "texts")
+        if option.kind in ("string", "strings") and option.bare is None
         for word in ("--dry-run", "-f", "-", "--", "--keep-previous=0")
+        if not (word == "-" and option.dash)
     ],
 )
 def test_no_option_takes_another_as_its_value(refuse: Refuse, option: str, next_word: str) -> None:
-    """A swallowed --dry-run deletes things."""
-    assert f"Option '{option}' needs a value" in refuse(option, next_word)
-    assert f"Option '{option}' needs a value" in refuse("--full-report", option)
+    """A swallowed --dry-run deletes AMIs."""
+    assert f"{option} requires a value." in refuse(option, next_word)
+    assert f"{option} requires a value." in refuse("--full-report", option)
+
+
+@pytest.mark.parametrize("option", [option.flag for option in OPTIONS if option.bare is not None])
+def test_optional_value_is_no_other_option(parse: Parse, option: str) -> None:
+    assert parse(option, "--dry-run").dry_run
+    assert parse(option, "-q").quiet
 
 
 @pytest.mark.parametrize("option", [option.flag for option in OPTIONS if option.kind in ("integer", "number")])
-def test_no_number_is_another_option(refuse: Refuse, option: str) -> None:
-    assert f"Option '{option}' needs a number." in refuse(option, "--dry-run")
-    assert f"Option '{option}' needs a number." in refuse(option)
-    assert "is not a valid" in refuse(option, "-f")
+def test_number_is_no_other_option(refuse: Refuse, option: str) -> None:
+    for words in (["--dry-run"], ["-f"], ["-"], []):
+        assert f"{option} requires a number." in refuse(option, *words)
 
 
-@pytest.mark.parametrize("option", [option.flag for option in OPTIONS if option.kind in ("text", "texts")])
-def test_an_empty_value_is_none(refuse: Refuse, option: str) -> None:
+@pytest.mark.parametrize("option", [option.flag for option in OPTIONS if option.kind in ("string", "strings")])
+def test_empty_value_is_refused(refuse: Refuse, option: str) -> None:
     """`--config "$FILE"` with nothing in FILE is a mistake in a script, not the wish for no file."""
-    assert option in refuse(option, "")
+    values = () if option != "--mapping-key" else ("--mapping-values", "a")
+    assert f"{option}: empty value; omit the option or set a value." in refuse(option, "", *values)
+
+
+SEE_HELP = "Hint: Run 'amicleaner --help' for all options."
+DRY_RUN = "Hint: To see what would be deleted: amicleaner --dry-run"
 
 
 @pytest.mark.parametrize(
-    "line, words",
+    "line, error, hint",
     [
-        ("--keep-previous -1", "--keep-previous: -1 is too small: the minimum is 0."),
-        ("--ami-min-days -2", "--ami-min-days: -2 is too small"),
-        ("--keep-previous many", "'many' is not a valid integer"),
-        ("--keep-previous 2.5", "'2.5' is not a valid integer"),
-        ("--price-per-gib nan", "--price-per-gib"),
-        ("--keep-previous 3 4", "unexpected extra argument (4)"),
-        ("--drry-run", "No such option '--drry-run'. (Did you mean one of: '--dry-run'"),
-        ("--keep-previos 3", "'--keep-previous'"),
-        ("--keep-prev 3", "No such option '--keep-prev'"),
-        ("--full", "No such option '--full'"),
-        ("--map-key name", "No such option '--map-key'"),
-        ("-x", "No such option '-x'"),
-        ("-fx", "No such option '-x'"),
-        ("--dry-run=1", "'--dry-run' does not take a value"),
-        ("delete", "unexpected extra argument (delete)"),
-        ("--full-report everything", "unexpected extra argument (everything)"),
-        ("-- --dry-run", "unexpected extra argument (--dry-run)"),
-        ("-- --region", "unexpected extra argument (--region)"),
-        ("--save-plan a b", "unexpected extra argument (b)"),
-        ("--mapping-key name", "--mapping-key needs --mapping-values beside it"),
-        ("--mapping-key tags", "--mapping-key needs --mapping-values beside it"),
-        ("--mapping-key nam --mapping-values a", "'nam' is not one of 'name', 'tags'"),
-        ("--output xml", "'xml' is not one of"),
-        ("--skip-check spots", "'spots' is not one of"),
-        ("--from-ids ami-1", "'ami-1' is not an AMI id: one looks like ami-0123456789abcdef0."),
-        (f"--from-ids {ID},{OTHER_ID}", "is not an AMI id"),
-        (f"--from-ids {ID} --keep-previous 4", "--keep-previous can't stand beside --from-ids"),
-        (f"--from-ids {ID} --mapping-values environment role", "--mapping-values can't stand beside --from-ids"),
-        (f"--from-ids {ID} --ami-min-days -1", "--ami-min-days can't stand beside --from-ids"),
-        ("--ignore-in-use", "--ignore-in-use is allowed only with --from-ids"),
-        ("--apply-plan p.json --keep-previous 4", "--keep-previous can't stand beside --apply-plan"),
-        ("--apply-plan p.json --region eu-west-1", "--region can't stand beside --apply-plan"),
-        (f"--apply-plan p.json --from-ids {ID}", "--from-ids can't stand beside --apply-plan"),
-        ("--apply-plan p.json --config c.toml", "c.toml"),
-        ("--save-plan p.json --check-orphans", "--save-plan can't stand beside --check-orphans"),
-        ("--exit-code", "add --dry-run"),
-        ("--config missing.toml", "missing.toml can't be read: No such file or directory."),
-        ("--role-arn me", "is not a role's ARN"),
+        ("--keep-previous -1", "--keep-previous: -1 is too small; the minimum is 0.", ""),
+        ("--ami-min-days -2", "--ami-min-days: -2 is too small; the minimum is -1.", ""),
+        ("--keep-previous many", "--keep-previous: 'many' is not a whole number.", ""),
+        ("--keep-previous 2.5", "--keep-previous: '2.5' is not a whole number.", ""),
+        ("--price-per-gib nan", "--price-per-gib: nan is not a finite number.", ""),
+        ("--keep 3", "Unknown option '--keep'.", "Did you mean --keep-previous?"),
+        ("--keep=3", "Unknown option '--keep'.", "Did you mean --keep-previous?"),
+        ("--drry-run", "Unknown option '--drry-run'.", "Did you mean --dry-run?"),
+        ("--keep-previos 3", "Unknown option '--keep-previos'.", "Did you mean --keep-previous?"),
+        ("--full", "Unknown option '--full'.", "Did you mean --full-report?"),
+        ("--map-key name", "Unknown option '--map-key'.", "Did you mean --mapping-key?"),
+        ("--delete", "Unknown option '--delete'.", SEE_HELP),
+        ("-x", "Unknown option '-x'.", SEE_HELP),
+        ("-fx", "Unknown option '-fx'.", SEE_HELP),
+        ("-dry-run", "Unknown option '-dry-run'.", "Did you mean --dry-run?"),
+        ("--dry-run=1", "--dry-run takes no value.", ""),
+        ("--help=1", "--help takes no value.", ""),
+        ("delete", "amicleaner has no subcommands: 'delete'.", DRY_RUN),
+        ("clean --dry-run", "amicleaner has no subcommands: 'clean'.", DRY_RUN),
+        ("restore ami-12345678", "amicleaner has no subcommands: 'restore'.", "Did you mean --restore?"),
+        ("apply plan.json", "amicleaner has no subcommands: 'apply'.", "Did you mean --apply-plan?"),
+        ("help", "amicleaner has no subcommands: 'help'.", "Did you mean --help?"),
+        (ID, f"Unexpected argument '{ID}'.", f"--explain {ID}"),
+        ("--keep-previous 3 4", "Unexpected argument '4'.", "--keep-previous takes one value."),
+        ("--save-plan a b", "Unexpected argument 'b'.", "--save-plan takes one value."),
+        ("--demo tour b", "Unexpected argument 'b'.", "--demo takes one value."),
+        ("--full-report everything", "Unexpected argument 'everything'.", "--full-report takes no value."),
+        ("-f everything", "Unexpected argument 'everything'.", "-f takes no value."),
+        ("--dry-run=x", "--dry-run takes no value.", ""),
+        ("-- --dry-run", "Unexpected argument '--dry-run'.", SEE_HELP),
+        ("-- --region", "Unexpected argument '--region'.", SEE_HELP),
+        ("--mapping-values -x", "--mapping-values requires a value.", "write --mapping-values=-x"),
+        ("--mapping-key name", "--mapping-key also requires --mapping-values (tag keys, or substrings of names).", ""),
+        ("--mapping-key tags", "--mapping-key also requires --mapping-values (tag keys, or substrings of names).", ""),
+        ("--mapping-key pattern", "--mapping-key also requires --mapping-values (tag keys, or substrings of names).", ""),
+        ("--mapping-key nam --mapping-values a", "'nam' is not one of name, tags, family, pattern.", "mean name?"),
+        ("--output xml", "--output: 'xml' is not one of table, json, csv, markdown.", ""),
+        ("--skip-check spots", "--skip-check: 'spots' is not one of", "Did you mean spot?"),
+        ("--skip-check spot,fleets", "'spot,fleets' is not one of", "spaces: --skip-check spot fleets"),
+        ("--region a,b", "--region: 'a,b' is not a Region or a pattern.", "spaces: --region a b"),
+        ("--from-ids ami-1", "--from-ids: 'ami-1' is not an AMI id.", "Example: ami-0123456789abcdef0"),
+        (f"--from-ids {ID},{OTHER_ID}", "is not an AMI id.", f"spaces: --from-ids {ID} {OTHER_ID}"),
+        (f"--from-ids {ID} --keep-previous 4", "--keep-previous cannot be combined with --from-ids, which", ""),
+        (f"--from-ids {ID} --mapping-values environment role", "--mapping-values cannot be combined with --from-ids", ""),
+        (f"--from-ids {ID} --ami-min-days -1", "--ami-min-days cannot be combined with --from-ids", ""),
+        ("--ignore-in-use", "--ignore-in-use requires --from-ids.", ""),
+        ("--apply-plan p.json --keep-previous 4", "--keep-previous cannot be combined with --apply-plan", ""),
+        ("--apply-plan p.json --region eu-west-1", "--region cannot be combined with --apply-plan", ""),
+        (f"--apply-plan p.json --from-ids {ID}", "--from-ids cannot be combined with --apply-plan", ""),
+        ("--apply-plan p.json --config c.toml", "c.toml", ""),
+        (f"--restore {ID} --keep-previous 4", "--keep-previous cannot be combined with --restore", ""),
+        (f"--restore {ID} -f", "--force-delete cannot be combined with --restore", ""),
+        ("--save-plan p.json --check-orphans", "--save-plan cannot be combined with --check-orphans", ""),
+        ("--exit-code", "--exit-code requires --dry-run.", ""),
+        ("--config missing.toml", "Can't read the configuration file missing.toml: No such file or directory.", ""),
+        ("--role-arn me", "--role-arn: 'me' is not the ARN of a role.", "Example: arn:aws:iam::123456789012:role/cleaner"),
+        ("--rule prod", "--rule requires a configuration file with [[rule]] tables.", "Pass it with --config."),
     ],
 )
-def test_wrong_words(refuse: Refuse, line: str, words: str) -> None:
-    assert words in refuse(*line.split())
+def test_wrong_words_are_named_with_a_hint(refuse: Refuse, line: str, error: str, hint: str) -> None:
+    first, *rest = refuse(*line.split()).splitlines()
+    assert error in first
+    assert (hint in rest[0]) if hint else not rest
 
 
-def test_numbers_may_be_as_long_as_one_likes(parse: Parse, refuse: Refuse) -> None:
+def test_number_may_have_any_length(parse: Parse, refuse: Refuse) -> None:
     assert parse("--keep-previous", "9" * 400).keep_previous == int("9" * 400)
     assert "--keep-previous" in refuse("--keep-previous", "9" * 5000)[:80]
-
-
-def test_a_value_with_a_dash_is_told_how_to_be_one(refuse: Refuse) -> None:
-    assert "for a value that starts with a dash write --mapping-values=-x" in refuse("--mapping-values", "-x")
 
 
 # File and environment
@@ -247,92 +296,130 @@ def test_the_file_may_be_named_by_the_environment(
     "text, words",
     [
         ("keep_previos = 2", "Did you mean keep_previous?"),
-        ("force_delete = true", "force_delete is not obeyed"),
-        ("keep_previous = -1", "--keep-previous: -1 is too small"),
-        ('output = "xml"', "'xml' is not one of"),
-        ('mapping_key = "name"', "--mapping-key needs --mapping-values beside it"),
+        ("force_delete = true", "force_delete is not allowed"),
+        ("keep_previous = -1", "c.toml: keep_previous: -1 is too small"),
+        ('mapping_key = "name"', "--mapping-key also requires --mapping-values"),
+        ("[[rule]]\nname = 'prod'\nkeep = 1", "c.toml: rule 'prod': unknown key 'keep'.\nHint: Did you mean keep_previous?"),
     ],
 )
-def test_a_wrong_file(refuse: Refuse, file: Callable[[str], str], text: str, words: str) -> None:
+def test_wrong_file_is_refused(refuse: Refuse, file: Callable[[str], str], text: str, words: str) -> None:
     assert words in refuse("--config", file(text))
 
 
 @pytest.mark.parametrize(
     "variable, text, words",
     [
-        ("FORCE_DELETE", "1", "AMICLEANER_FORCE_DELETE is not obeyed"),
-        ("KEEP_PREVIOUS", "-1", "--keep-previous: -1 is too small"),
-        ("KEP_PREVIOUS", "1", "Did you mean AMICLEANER_KEEP_PREVIOUS?"),
-        ("MAPPING_KEY", "name", "--mapping-key needs --mapping-values beside it"),
+        ("FORCE_DELETE", "1", "AMICLEANER_FORCE_DELETE is not allowed"),
+        ("KEEP_PREVIOUS", "-1", "AMICLEANER_KEEP_PREVIOUS: -1 is too small"),
+        ("MAPPING_KEY", "name", "--mapping-key also requires --mapping-values"),
     ],
 )
-def test_a_wrong_variable(refuse: Refuse, monkeypatch: pytest.MonkeyPatch, variable: str, text: str, words: str) -> None:
+def test_wrong_variable_is_refused(
+    refuse: Refuse, monkeypatch: pytest.MonkeyPatch, variable: str, text: str, words: str
+) -> None:
     monkeypatch.setenv(f"AMICLEANER_{variable}", text)
     assert words in refuse()
 
 
-def test_tag_keys_of_a_file_are_no_parts_of_names(
-    parse: Parse, refuse: Refuse, file: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+def test_unknown_variable_warns_and_the_run_goes_on(
+    runs: list[Config], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = file('mapping_values = ["e"]')
-    assert parse("--config", path).mapping_values == ("e",)
-    assert "needs --mapping-values beside it" in refuse("--config", path, "--mapping-key", "name")
-    monkeypatch.setenv("AMICLEANER_MAPPING_KEY", "name")
-    assert "needs --mapping-values beside it" in refuse("--config", path)
-    assert parse("--config", path, "--mapping-values", "front").mapping_key == "name"
-    monkeypatch.setenv("AMICLEANER_MAPPING_VALUES", "back")
-    assert parse("--config", path).mapping_values == ("back",)
+    monkeypatch.setenv("AMICLEANER_VERSION", "1.2.3")
+    monkeypatch.setenv("AMICLEANER_KEPT", "\x1b[2J")
+    assert _status(["--dry-run", "--keep-tag", "a,b"]) == 0
+    assert runs == [Config(dry_run=True, keep_tag=("a,b",))]
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "Warning: Unknown environment variable AMICLEANER_KEPT.",
+        "Warning: Unknown environment variable AMICLEANER_VERSION.",
+        "Warning: --keep-tag: 'a,b' contains a comma; separate values with spaces.",
+    ]
 
 
-def test_ids_and_plans_bring_their_own_choice(parse: Parse, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a file or the environment chooses by is no misunderstanding beside them: it just does not count."""
-    for name, text in [("KEEP_PREVIOUS", "1"), ("MAPPING_KEY", "name"), ("REGION", "eu-*"), ("DEBUG", "1")]:
-        monkeypatch.setenv(f"AMICLEANER_{name}", text)
-    by_id = parse("--from-ids", ID)
-    assert (by_id.keep_previous, by_id.mapping_key, by_id.region, by_id.debug) == (4, "tags", ("eu-*",), True)
-    by_plan = parse("--apply-plan", "p.json")
-    assert (by_plan.keep_previous, by_plan.region, by_plan.debug) == (4, (), True)
+def test_rules_of_the_file_exclude_their_options_on_the_command_line(
+    parse: Parse, refuse: Refuse, file: Callable[[str], str]
+) -> None:
+    path = file("[[rule]]\nname = 'prod'\n[[rule]]\nname = 'rest'")
+    assert [rule.name for rule in parse("--config", path, "--rule", "rest").rules] == ["prod", "rest"]
+    assert "--keep-previous cannot be combined with the [[rule]] tables" in refuse("--config", path, "--keep-previous", "4")
+    assert "Its rules: prod, rest" in refuse("--config", path, "--rule", "dev")
+    assert parse("--config", path, "--from-ids", ID).rules == ()
 
 
 # The end of a run
+
+
+def stop_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def carry_out(config: Config) -> int:
+        raise error
+
+    monkeypatch.setattr(cli, "_carry_out", carry_out)
+
+
+BUG = "Hint: This is a bug in amicleaner. Run again with --debug for a traceback and report it. See CONTRIBUTING.md.\n"
 
 
 @pytest.mark.parametrize(
     "error, status, words",
     [
         (AmicleanerError("Nobody is there."), 1, "Error: Nobody is there.\n"),
+        (AmicleanerError("It is shut.", hint="Open it."), 1, "Error: It is shut.\nHint: Open it.\n"),
+        (UsageError("No Region."), 2, "Error: No Region.\n"),
         (AwsError("ec2:DescribeImages", "Denied", "no", region="eu-west-1"), 1, "Region eu-west-1: Denied: no\n"),
         (KeyboardInterrupt(), 130, "Interrupted.\n"),
-        (ZeroDivisionError("x"), 1, "Error: ZeroDivisionError: x\n"),
-        # What a network says in the name of AWS may not move the cursor, nor hide anything.
+        (ZeroDivisionError("x"), 1, f"Error: ZeroDivisionError: x\n{BUG}"),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "Error: Can't write the output: No space left on device.\n"),
+        (OSError(errno.EMFILE, "x"), 1, "Error: Too many open files.\nHint: Raise the limit on open files (ulimit -n).\n"),
+        (BrokenPipeError(), 1, ""),
+        # Text from the network can't move the cursor.
         (AwsError("ssm:GetParameters", "Denied", "no\x1b[2J\u202e"), 1, "Denied: no\\x1b[2J\\u202e\n"),
     ],
 )
-def test_what_stops_a_run_is_told(
+def test_error_ends_the_run_with_a_message(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, status: int, words: str
 ) -> None:
-    def clean(*_: Any, **__: Any) -> Result:
-        raise error
-
-    monkeypatch.setattr("amicleaner.run.clean", clean)
+    stop_with(monkeypatch, error)
     assert _status([]) == status
     out, err = capsys.readouterr()
     assert out == ""
-    assert words in err
+    assert err.endswith(words)
     assert "Traceback" not in err
 
 
+def test_debug_shows_the_traceback_of_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop_with(monkeypatch, ZeroDivisionError("x"))
+    with pytest.raises(ZeroDivisionError):
+        _status(["--debug"])
+
+
 @pytest.mark.parametrize("result, status", [(Result(), 0), (Result(problems=("no",)), 1), (Result(interrupted=143), 143)])
-def test_the_status_is_the_results(monkeypatch: pytest.MonkeyPatch, result: Result, status: int) -> None:
-    monkeypatch.setattr("amicleaner.run.clean", lambda *_, **__: result)
-    assert _status([]) == status
+@pytest.mark.parametrize("words, module, name", [([], "run", "clean"), (["--restore", ID], "restore", "restore")])
+def test_exit_status_is_that_of_the_result(
+    monkeypatch: pytest.MonkeyPatch, result: Result, status: int, words: list[str], module: str, name: str
+) -> None:
+    def carry_out(config: Config, *, view: object, interrupts: object) -> Result:
+        return result
+
+    monkeypatch.setitem(sys.modules, "amicleaner.report.console", SimpleNamespace(Console=lambda *_, **__: None))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, f"amicleaner.{module}", SimpleNamespace(**{name: carry_out}))  # type: ignore[arg-type]
+    assert _status(words) == status
+
+
+def test_iam_policy_is_printed_and_nothing_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], runs: list[Config]
+) -> None:
+    monkeypatch.setattr("amicleaner.aws.iam.policy", lambda config: {"Statement": [config.check_orphans]})
+    assert _status(["--iam-policy", "--check-orphans"]) == 0
+    assert capsys.readouterr().out == '{\n  "Statement": [\n    true\n  ]\n}\n'
+    assert not runs
 
 
 # Help and version
 
 
 def child(*words: str, code: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
-    """A process of its own, with the words behind it."""
+    """The command in a process of its own."""
     program = ["-c", code] if code else ["-m", "amicleaner"]
     environ = {name: text for name, text in os.environ.items() if name not in ("TERM", "COLUMNS")} | environ
     return subprocess.run(
@@ -352,17 +439,35 @@ def test_the_version_is_bare(word: str) -> None:
 
 
 @pytest.mark.parametrize("columns", ["", "40", "200"])
-def test_help_stands_in_80_columns_with_all_options_and_defaults(columns: str) -> None:
+def test_help_fits_80_columns_and_shows_every_option(columns: str) -> None:
     done = child("--help", **({"COLUMNS": columns} if columns else {}))
     assert (done.returncode, done.stderr) == (0, "")
     assert max(map(len, done.stdout.splitlines())) <= 80
-    text = " ".join(done.stdout.split())
+    text = "".join(done.stdout.split())
     for option in OPTIONS:
-        assert f"{option.flag} " in text
-        if columns != "40":  # where words are broken
-            assert text.count(option.section + ":") == 1
-            shown = option.shown or str(option.default)
-            assert option.kind == "flag" or f"[default: {shown}]" in text.split(f" {option.flag} ", 1)[1]
+        assert all(flag in text for flag in option.flags)
+        assert option.help.replace(" ", "") in text
+        assert (f"[default:{option.shown}]".replace(" ", "") in text) == bool(option.shown)
+    assert text.count("[default:") == sum(bool(option.shown) for option in OPTIONS)
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if line[:1].strip()][1:] == [
+        *(f"{section}:" for section in SECTIONS),
+        "Examples:",
+        "Documentation:",
+    ]
+
+
+def test_examples_of_the_help_are_understood(parse: Parse) -> None:
+    for line, _ in cli.EXAMPLES:
+        parse(*line.split()[1:])
+
+
+def test_help_points_to_files_of_the_repository() -> None:
+    root = Path(__file__).parent.parent
+    named = re.findall(r"[\w./-]+\.md", cli.DOCUMENTATION)
+    assert named
+    assert all((root / name).is_file() for name in [*named, "CONTRIBUTING.md"])
+    assert "://" not in cli.DOCUMENTATION + cli.INTRODUCTION
 
 
 HEAVY = ("boto3", "botocore", "blessings", "curses", "_curses", "prettytable", "moto", "jmespath", "urllib3")

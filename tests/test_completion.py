@@ -1,4 +1,4 @@
-"""What a shell offers at the tab key: by itself, by the protocol of the shells, and in the shells that are installed."""
+"""What a shell offers at the tab key: as a function, by the protocol of the shells, and in the installed shells."""
 
 from __future__ import annotations
 
@@ -17,63 +17,76 @@ import pytest
 
 from amicleaner import cli
 from amicleaner.checks import CHECKS
-from amicleaner.completion import OWN, suggest
-from amicleaner.options import OPTIONS, Option
+from amicleaner.completion import suggest
+from amicleaner.config import OPTIONS
+from amicleaner.options import OWN, Option
 from tests.command.process import command, environment, run
 
 
 def texts(*words: str) -> list[str]:
-    """What may stand in the place of the last of `words`."""
+    """What the last of `words` may become."""
     return [suggestion.text for suggestion in suggest(words[:-1], words[-1])]
 
 
-# What fits
+# Suggestions
 
 
-def test_every_option_is_offered() -> None:
-    assert texts("--") == [option.flag for option in OPTIONS] + ["--version", "--help"]
+def test_dashes_offer_every_option_with_its_aliases() -> None:
+    long = [flag for option in OPTIONS for flag in option.flags if flag.startswith("--")]
+    assert texts("--") == [*long, "--version", "--help"]
+    assert {"--force-delete", "--yes"} <= {*long}
     assert texts("") == texts("--")
 
 
-def test_short_options_are_offered_to_a_dash() -> None:
-    assert {*texts("-")} - {*texts("--")} == {"-f", "-v", "-h"}
+def test_dash_offers_short_options_too() -> None:
+    assert {*texts("-")} - {*texts("--")} == {"-f", "-y", "-q", "-v", "-h"}
 
 
-def test_click_s_own_options_are_those_that_the_command_has() -> None:
+def test_command_has_the_options_of_click() -> None:
     ctx = click.Context(cli.command, **cli.command.context_settings)
     own = [parameter for parameter in cli.command.get_params(ctx) if parameter.name not in {o.name for o in OPTIONS}]
     assert {flag: getattr(parameter, "help", None) for parameter in own for flag in parameter.opts} == OWN
 
 
-def test_an_option_that_was_said_is_not_offered_again_unless_it_takes_several() -> None:
+def test_option_on_the_line_is_not_offered_again_unless_it_takes_several_values() -> None:
     assert texts("--dry-run", "--dr") == []
-    assert texts("-f", "--force") == []
+    assert texts("-f", "--force") == texts("-y", "--force") == texts("-f", "--yes") == []
     assert texts("--keep-previous", "2", "--keep-p") == []
     assert texts("--keep-tag", "golden", "--keep-t") == ["--keep-tag"]
 
 
 @pytest.mark.parametrize("option", [option for option in OPTIONS if option.choices], ids=lambda option: option.name)
-def test_choices_stand_behind_their_option(option: Option) -> None:
+def test_option_offers_its_choices(option: Option) -> None:
     assert texts(option.flag, "") == list(option.choices)
 
 
-def test_a_beginning_chooses() -> None:
+def test_beginning_narrows_the_choices() -> None:
     assert texts("--output", "m") == ["markdown"]
     assert texts("--mapping-key", "x") == []
 
 
-def test_a_second_and_a_third_value_stand_behind_one_option() -> None:
+def test_option_offers_further_values() -> None:
     assert texts("--skip-check", "spot", "fl") == ["fleets"]
+    assert texts("--also-check", "emr", "rd") == ["rds-custom"]
     assert texts("--skip-check", "spot", "fleets", "") == [check for check in CHECKS if check not in ("spot", "fleets")]
-    assert texts("--dry-run", "--skip-check", "spot", "--explain", "--skip-check", "f") == ["fleets"]
+    assert texts("--dry-run", "--skip-check", "spot", "--explain", "--skip-check", "fl") == ["fleets"]
 
 
-def test_an_option_with_one_value_takes_no_second() -> None:
+def test_optional_value_is_offered_and_so_are_options() -> None:
+    assert texts("--demo", "") == ["article", "tour"]
+    assert texts("--demo", "t") == ["tour"]
+    assert texts("--demo", "--dr") == ["--dry-run"]
+    assert texts("--demo", "tour", "--dr") == ["--dry-run"]
+    assert texts("--explain", "--dr") == texts("--explain", "ami-12345678", "--dr") == ["--dry-run"]
+    assert "--dry-run" in texts("--explain", "")
+
+
+def test_option_with_one_value_takes_no_second() -> None:
     assert texts("--output", "json", "c") == []
     assert texts("--output", "json", "--save") == ["--save-plan"]
 
 
-def test_a_value_is_never_a_flag_and_a_flag_never_a_value() -> None:
+def test_value_is_never_a_flag_and_flag_never_a_value() -> None:
     assert texts("--skip-check", "--dry") == []
     assert texts("--skip-check", "spot", "--dry") == ["--dry-run"]
     assert texts("--keep-previous", "") == []
@@ -81,7 +94,7 @@ def test_a_value_is_never_a_flag_and_a_flag_never_a_value() -> None:
     assert texts("--dry-run", "--out") == ["--output"]
 
 
-def test_values_that_nobody_can_know_are_not_invented() -> None:
+def test_unknown_values_are_not_invented() -> None:
     assert texts("--keep-tag", "x") == []
     assert texts("--role-arn", "arn:") == []
     assert texts("--nothing", "x") == []
@@ -89,23 +102,24 @@ def test_values_that_nobody_can_know_are_not_invented() -> None:
 
 
 def test_files_are_left_to_the_shell() -> None:
-    for flag in ("--config", "--save-plan", "--apply-plan", "--audit-log"):
+    for flag in ("--config", "--save-plan", "--apply-plan", "--audit-log", "--restore", "--used-by-files"):
         (found,) = suggest([flag], "pl")
         assert (found.kind, found.text) == ("file", "pl")
 
 
-def test_an_equals_sign_in_one_word_and_in_the_three_that_bash_makes() -> None:
+def test_equals_sign_is_understood_in_one_word_and_split_by_bash() -> None:
     assert texts("--output=js") == ["--output=json"]
     assert texts("--output", "=", "js") == ["json"]
     assert texts("--output", "=") == ["table", "json", "csv", "markdown"]
-    assert texts("--output", "=", "json", "--exp") == ["--explain"]
+    assert texts("--output", "=", "json", "--expl") == ["--explain"]
+    assert texts("--demo=t") == ["--demo=tour"]
     assert texts("--skip-check=spot", "fl") == []
     assert texts("--only-tag", "stage=", "--dr") == ["--dry-run"]
     assert texts("--only-tag", "stage", "=", "prod", "--dr") == ["--dry-run"]
 
 
 @pytest.mark.parametrize("flag", ["--region", "--exclude-region"])
-def test_regions_come_from_botocore_s_data(flag: str) -> None:
+def test_regions_come_from_the_data_of_botocore(flag: str) -> None:
     known = boto3.Session().get_available_regions("ec2")
     assert {*known} <= {*texts(flag, "")}
     assert texts(flag, "eu-west-1", "eu-west-") == ["eu-west-2", "eu-west-3"]
@@ -127,12 +141,12 @@ def test_profiles_come_from_the_aws_configuration(flag: str, aws_configuration: 
     assert texts(flag, "prod", "s") == ["staging"]
 
 
-def test_a_broken_configuration_offers_nothing(aws_configuration: Path) -> None:
+def test_broken_configuration_offers_nothing(aws_configuration: Path) -> None:
     aws_configuration.write_text("[profile")
     assert texts("--profile", "") == []
 
 
-def test_regions_and_profiles_alone_load_botocore() -> None:
+def test_only_regions_and_profiles_load_botocore() -> None:
     program = (
         "import sys\nfrom amicleaner.completion import suggest\n"
         "suggest([], '--re'), suggest(['--output'], ''), suggest(['--config'], '')\n"
@@ -154,19 +168,21 @@ def test_regions_and_profiles_alone_load_botocore() -> None:
         ("bash", "amicleaner --config ", "2", "file,\n"),
         ("bash", "amicleaner --region eu-west-1 eu-west-3", "3", "plain,eu-west-3\n"),
         ("zsh", "amicleaner --skip-check spot fl", "3", "plain\nfleets\n_\n"),
-        ("zsh", "amicleaner --dry-r", "1", "plain\n--dry-run\nEverything up to the plan: nothing deleted, nothing asked.\n"),
+        ("zsh", "amicleaner --dry-r", "1", "plain\n--dry-run\nShow the plan and exit; delete nothing.\n"),
         ("zsh", "amicleaner --save-plan p", "2", "file\np\n_\n"),
         ("fish", "amicleaner --skip-check spot fl", "fl", "plain,fleets\n"),
-        ("fish", "amicleaner --mapping-key ", "", "plain,name\nplain,tags\n"),
-        ("fish", "amicleaner --dr", "--dr", "plain,--dry-run\tEverything up to the plan: nothing deleted, nothing asked.\n"),
+        ("fish", "amicleaner --demo t", "t", "plain,tour\n"),
+        ("fish", "amicleaner --ye", "--ye", "plain,--yes\tDon't prompt for confirmation.\n"),
+        ("fish", "amicleaner --mapping-key ", "", "plain,name\nplain,tags\nplain,family\nplain,pattern\n"),
+        ("fish", "amicleaner --dr", "--dr", "plain,--dry-run\tShow the plan and exit; delete nothing.\n"),
     ],
 )  # fmt: skip
-def test_the_answer_that_a_shell_gets(shell: str, words: str, position: str, out: str) -> None:
+def test_shell_gets_its_answer(shell: str, words: str, position: str, out: str) -> None:
     answer = run(env={"_AMICLEANER_COMPLETE": f"{shell}_complete", "COMP_WORDS": words, "COMP_CWORD": position})
     assert (answer.status, answer.out, answer.err) == (0, out, "")
 
 
-def test_a_shell_without_completion_is_an_error() -> None:
+def test_shell_without_completion_is_an_error() -> None:
     assert run(env={"_AMICLEANER_COMPLETE": "tcsh_complete"}).status == 1
 
 
@@ -175,7 +191,7 @@ def test_a_shell_without_completion_is_an_error() -> None:
 
 @pytest.fixture
 def on_the_path(tmp_path: Path) -> dict[str, str]:
-    """An environment in which `amicleaner` is a command; three files stand in the folder."""
+    """An environment in which `amicleaner` is a command, in a folder with three files."""
     folder = tmp_path / "bin"
     folder.mkdir()
     script = folder / "amicleaner"
@@ -218,6 +234,9 @@ LINES = [
     ("--output=mark", "--output=markdown"),
     ("--save-plan plan-m", "--save-plan plan-monday.json"),
     ("--region eu-nor", "--region eu-north-1"),
+    ("--demo to", "--demo tour"),
+    ("--explain --dry-r", "--explain --dry-run"),
+    ("--ye", "--yes"),
 ]
 
 
@@ -233,7 +252,7 @@ LINES = [
     ],
     ids=["bash", "zsh"],
 )
-def test_the_tab_key(shell: list[str], setup: str, line: str, completed: str, on_the_path: dict[str, str]) -> None:
+def test_tab_key_completes(shell: list[str], setup: str, line: str, completed: str, on_the_path: dict[str, str]) -> None:
     if not shutil.which(shell[0]):
         pytest.skip(f"{shell[0]} is not installed")
     shown = typed(shell, setup, f"amicleaner {line}\t", completed, on_the_path)
@@ -241,7 +260,7 @@ def test_the_tab_key(shell: list[str], setup: str, line: str, completed: str, on
 
 
 @pytest.mark.parametrize("line, completed", LINES)
-def test_fish(line: str, completed: str, on_the_path: dict[str, str]) -> None:
+def test_fish_completes(line: str, completed: str, on_the_path: dict[str, str]) -> None:
     if not shutil.which("fish"):
         pytest.skip("fish is not installed")
     script = f"_AMICLEANER_COMPLETE=fish_source amicleaner | source; complete --do-complete 'amicleaner {line}'"

@@ -49,7 +49,9 @@ def some_value(name: str) -> Any:
 
 
 def test_smallest_values_are_allowed() -> None:
-    config = Config(keep_previous=0, ami_min_days=-1, unused_days=0, max_deletions=0, price_per_gib=0, limit=0, max_percent=0)
+    config = Config(
+        keep_previous=0, ami_min_days=-1, unused_days=0, max_deletions=0, price_per_gib=0, limit=0, max_percent=0
+    )
     assert (config.keep_previous, config.ami_min_days, config.unused_days, config.max_deletions) == (0, -1, 0, 0)
 
 
@@ -200,7 +202,15 @@ def test_config_refuses_combination(options: dict[str, Any], words: str) -> None
         {"from_ids": IDS, "ignore_in_use": True, "keep_tag": "a", "include_shared": True, "check_orphans": True},
         {"from_ids": IDS, "dry_run": True, "region": "eu-*", "save_plan": "p", "quarantine": 7},
         {"apply_plan": "p", "force_delete": True, "dry_run": True, "output": "json", "explain": ()},
-        {"apply_plan": "p", "audit_log": "a", "debug": True, "quiet": True, "max_deletions": 0, "limit": 1, "max_percent": 5.0}
+        {
+            "apply_plan": "p",
+            "audit_log": "a",
+            "debug": True,
+            "quiet": True,
+            "max_deletions": 0,
+            "limit": 1,
+            "max_percent": 5.0,
+        }
         | {"role_arn": ROLE, "profile": "p", "external_id": "x", "expect_account": "1" * 12},
         {"restore": ("ami-12345678", "audit.jsonl"), "dry_run": True, "region": "eu-*", "audit_log": "a", "output": "json"},
         {"restore": IDS, "organization_role": "r", "exclude_account": "1" * 12, "iam_policy": True, "quiet": True},
@@ -225,8 +235,13 @@ def test_repeated_value_counts_once_in_the_order_of_the_user() -> None:
 
 @pytest.mark.parametrize(
     "options, deletes",
-    [({}, True), ({"dry_run": True}, False), ({"save_plan": "p"}, False), ({"iam_policy": True}, False)]
-    + [({"suggest_config": True}, False)],
+    [
+        ({}, True),
+        ({"dry_run": True}, False),
+        ({"save_plan": "p"}, False),
+        ({"iam_policy": True}, False),
+        ({"suggest_config": True}, False),
+    ],
 )
 def test_deletes_is_whether_anything_may_change(options: dict[str, Any], deletes: bool) -> None:
     assert Config(**options).deletes is deletes

@@ -1,4 +1,4 @@
-"""Each reason to stay, its edges, and the order in which they are told."""
+"""Each reason to keep an AMI, its edges, and the order in which the reasons are told."""
 
 from __future__ import annotations
 
@@ -7,24 +7,37 @@ from typing import Any, get_args
 
 import pytest
 
+from amicleaner.actions import KEEP_UNTIL_TAG, QUARANTINE_TAG
 from amicleaner.config import Config
-from amicleaner.filters import NAMED_RULES, RULES, Reason, RuleContext, keep_reason
+from amicleaner.filters import NAMED_RULES, OWN_RULES, RULES, RuleContext, keep_reason
 from amicleaner.mapper import groups_of
-from amicleaner.models import Ami
-from tests.strategies import NOW, image, use
+from amicleaner.models import Ami, Reason, Snapshot
+from tests.strategies import NOW, image, snapshot, use
 
 DEV_FRONT = {"environment": "dev", "role": "front"}
 BY_NAME: dict[str, Any] = {"mapping_key": "name", "mapping_values": ("image",)}
 
 
-def reason(ami: Ami, *, uses: int = 0, shared_with: tuple[str, ...] = (), now: datetime = NOW, **options: Any) -> str | None:
-    """Why an AMI stays, or None if it may go."""
+def told(
+    ami: Ami,
+    *,
+    uses: int = 0,
+    shared_with: tuple[str, ...] = (),
+    snapshots: tuple[Snapshot, ...] = (),
+    now: datetime = NOW,
+    **options: Any,
+) -> tuple[str, str] | None:
+    """The reason and the sentence why an AMI is kept, or None if it may be deleted."""
     config = Config(**options)
-    groups = groups_of(ami, config.mapping_key, config.mapping_values)
-    found = keep_reason(RuleContext(ami, (use(ami),) * uses, groups, shared_with, config, now))
+    return keep_reason(RuleContext(ami, config, now, (use(ami),) * uses, groups_of(ami, config), shared_with, snapshots))
+
+
+def reason(ami: Ami, **changes: Any) -> str | None:
+    found = told(ami, **changes)
     if found is None:
         return None
     assert found[1].endswith(".")
+    assert not found[1].startswith("It ")
     return found[0]
 
 
@@ -32,22 +45,29 @@ def tagged(**changes: Any) -> Ami:
     return image(1, tags={**DEV_FRONT, **changes.pop("more", {})}, **changes)
 
 
-def test_an_ordinary_ami_may_go() -> None:
+def test_an_ordinary_ami_may_be_deleted() -> None:
     assert reason(tagged()) is None
 
 
-def test_the_reasons_stand_in_the_order_of_the_contract() -> None:
-    order = [reason for reason, _ in RULES]
-    assert list(dict.fromkeys(order)) == list(get_args(Reason))[: len(set(order))]
-    assert get_args(Reason) == tuple(
-        "in-use state protected managed public shared keep-tag excluded recently-launched not-selected no-tags no-match "
-        "too-young kept-previous old named".split()
-    )
-    assert [reason for reason, _ in NAMED_RULES] == "in-use state protected managed public shared keep-tag".split()
+def test_the_rules_follow_the_order_of_the_reasons() -> None:
+    all_reasons = list(get_args(Reason))
+    for rules in (RULES, NAMED_RULES, OWN_RULES):
+        order = list(dict.fromkeys(reason for reason, _ in rules))
+        assert order == [reason for reason in all_reasons if reason in order]
+    named = [reason for reason, _ in NAMED_RULES]
+    assert named == all_reasons[: all_reasons.index("keep-until") + 1]
+    assert [*dict.fromkeys(reason for reason, _ in OWN_RULES)] == all_reasons[: all_reasons.index("not-selected")]
 
 
 EVERYTHING = image(
-    1, state="pending", protection="enabled", public=True, name="AwsBackup_1", tags={"keep": ""}, last_launched=NOW, days=1
+    1,
+    state="pending",
+    protection="enabled",
+    public=True,
+    name="AwsBackup_1",
+    tags={"keep": "", KEEP_UNTIL_TAG: "2999-01-01", QUARANTINE_TAG: "?"},
+    last_launched=NOW,
+    days=1,
 )
 ALL_OPTIONS: dict[str, Any] = {
     "keep_tag": "keep",
@@ -72,16 +92,21 @@ def test_the_first_reason_is_told(ami: Ami, uses: int, options: dict[str, Any], 
     assert reason(ami, uses=uses, shared_with=("account 2",), **{**ALL_OPTIONS, **options}) == expected
 
 
-def test_reasons_fall_away_one_after_the_other() -> None:
-    """Each reason is told only where those before it do not hold."""
+def test_each_reason_is_told_only_where_those_before_it_do_not_hold() -> None:
     base: dict[str, Any] = {"days": 1, "last_launched": NOW}
-    more: dict[str, Any] = {"tags": {"keep": ""}}
-    told = [
-        reason(image(1, **base, **more, protection="on", name="AwsBackup_1", public=True), **ALL_OPTIONS),
-        reason(image(1, **base, **more, name="AwsBackup_1", public=True), **ALL_OPTIONS),
-        reason(image(1, **base, **more, name="xBackup", public=True), shared_with=("you",), **ALL_OPTIONS),
-        reason(image(1, **base, **more, name="xBackup"), shared_with=("you",), **ALL_OPTIONS),
-        reason(image(1, **base, **more, name="xBackup"), **ALL_OPTIONS),
+    until = {KEEP_UNTIL_TAG: "2999-01-01"}
+    keep = {"keep": "", **until}
+    tags = {QUARANTINE_TAG: "x", **keep}
+    shared: dict[str, Any] = {"shared_with": ("you",)}
+    found = [
+        reason(image(1, **base, tags=tags, state="disabled", protection="on", name="AwsBackup_1"), **ALL_OPTIONS),
+        reason(image(1, **base, tags=tags, protection="on", name="AwsBackup_1", public=True), **ALL_OPTIONS),
+        reason(image(1, **base, tags=keep, protection="on", name="AwsBackup_1", public=True), **ALL_OPTIONS),
+        reason(image(1, **base, tags=keep, name="AwsBackup_1", public=True), **ALL_OPTIONS),
+        reason(image(1, **base, tags=keep, name="xBackup", public=True), **shared, **ALL_OPTIONS),
+        reason(image(1, **base, tags=keep, name="xBackup"), **shared, **ALL_OPTIONS),
+        reason(image(1, **base, tags=keep, name="xBackup"), **ALL_OPTIONS),
+        reason(image(1, **base, tags=until, name="xBackup"), **ALL_OPTIONS),
         reason(image(1, **base, name="xBackup"), **ALL_OPTIONS),
         reason(image(1, **base), **ALL_OPTIONS),
         reason(image(1, days=1), **ALL_OPTIONS),
@@ -90,20 +115,22 @@ def test_reasons_fall_away_one_after_the_other() -> None:
         reason(image(1, days=1, name="none"), **ALL_OPTIONS),
         reason(image(1, days=9, name="none"), **ALL_OPTIONS),
     ]
-    assert told == [
-        *("protected", "managed", "public", "shared", "keep-tag", "excluded", "recently-launched", "not-selected"),
-        *("no-match", "no-tags", "too-young", None),
+    assert found == [
+        *("quarantined", "released", "protected", "managed", "public", "shared", "keep-tag", "keep-until", "excluded"),
+        *("recently-launched", "not-selected", "no-match", "no-tags", "too-young", None),
     ]
 
 
-def test_who_uses_it_is_told() -> None:
-    ami = tagged()
-    told = [keep_reason(RuleContext(ami, (use(ami),) * count, (), (), Config(), NOW), [RULES[0]]) for count in (1, 2, 3)]
-    assert told == [
-        ("in-use", "It is used by instance i-00000001 (stopped)."),
-        ("in-use", "It is used by instance i-00000001 (stopped) and 1 more."),
-        ("in-use", "It is used by instance i-00000001 (stopped) and 2 more."),
-    ]
+@pytest.mark.parametrize(
+    "uses, sentence",
+    [
+        (1, "In use by instance i-00000001 (stopped)."),
+        (2, "In use by instance i-00000001 (stopped) and 1 other."),
+        (14, "In use by instance i-00000001 (stopped) and 13 others."),
+    ],
+)
+def test_the_first_reference_is_named_and_the_others_are_counted(uses: int, sentence: str) -> None:
+    assert told(tagged(), uses=uses) == ("in-use", sentence)
 
 
 @pytest.mark.parametrize(
@@ -114,11 +141,19 @@ def test_who_uses_it_is_told() -> None:
         *((state, "state") for state in ("pending", "disabled", "transient", "deregistered", "", "Available", "new")),
     ],
 )
-def test_states(state: str, expected: str | None) -> None:
+def test_an_ami_in_another_state_is_kept(state: str, expected: str | None) -> None:
     assert reason(tagged(state=state)) == expected
 
 
-def test_what_has_no_date_is_never_old() -> None:
+@pytest.mark.parametrize("state", ["failed", "error", "invalid"])
+def test_a_failed_ami_is_kept_where_it_would_have_to_be_quarantined(state: str) -> None:
+    assert told(tagged(state=state), quarantine=7) == (
+        "state",
+        f"Creation failed (state {state}), so it cannot be quarantined.",
+    )
+
+
+def test_an_ami_without_a_date_is_kept() -> None:
     assert reason(tagged(created=None)) == "state"
 
 
@@ -130,26 +165,102 @@ def test_what_has_no_date_is_never_old() -> None:
         *((text, "protected") for text in ("enabled", "enabled-with-cooldown", "Disabled", "?")),
     ],
 )
-def test_protection(protection: str, expected: str | None) -> None:
+def test_any_protection_but_disabled_keeps(protection: str, expected: str | None) -> None:
     assert reason(tagged(protection=protection)) == expected
 
 
 @pytest.mark.parametrize(
-    "tag, name, expected",
+    "state, tag, quarantine, expected",
     [
-        ("aws:backup:source-resource", "image", "managed"),
-        ("aws:dlm:lifecycle-policy-id", "image", "managed"),
-        ("dlm:managed", "image", "managed"),
-        ("role", "AwsBackup_i-1_2", "managed"),
-        ("dlm:managed-by", "my-AwsBackup_1", None),
-        ("backup", "awsbackup_1", None),
+        ("disabled", None, None, ("state", "In state disabled.")),
+        ("disabled", None, 7, ("state", "In state disabled.")),
+        (
+            "disabled",
+            "2024-03-01T00:00:00Z",
+            None,
+            ("quarantined", "In quarantine since 2024-03-01; only a run with --quarantine deletes or releases it."),
+        ),
+        ("disabled", "?", None, ("quarantined", "In quarantine; only a run with --quarantine deletes or releases it.")),
+        ("disabled", "2024-03-01T00:00:00Z", 7, None),
+        ("disabled", "?", 7, None),
+        *(
+            (
+                "available",
+                value,
+                quarantine,
+                ("released", f"Enabled during its quarantine. Remove the tag {QUARANTINE_TAG} to let it be deleted."),
+            )
+            for value in ("2024-03-01T00:00:00Z", "?", "")
+            for quarantine in (None, 7)
+        ),
+        ("pending", "2024-03-01T00:00:00Z", 7, ("state", "In state pending.")),
     ],
 )
-def test_managed(tag: str, name: str, expected: str | None) -> None:
+def test_the_tag_and_the_state_tell_who_disabled_or_enabled_an_ami(
+    state: str, tag: str | None, quarantine: int | None, expected: tuple[str, str] | None
+) -> None:
+    more = {} if tag is None else {QUARANTINE_TAG: tag}
+    assert told(tagged(state=state, more=more), quarantine=quarantine) == expected
+
+
+MANAGED = [
+    ("aws:backup:source-resource", "image", "managed"),
+    ("aws:dlm:lifecycle-policy-id", "image", "managed"),
+    ("dlm:managed", "image", "managed"),
+    ("role", "AwsBackup_i-1_2", "managed"),
+    ("dlm:managed-by", "my-AwsBackup_1", None),
+    ("backup", "awsbackup_1", None),
+]
+
+
+@pytest.mark.parametrize("tag, name, expected", MANAGED)
+def test_what_another_service_manages_is_kept(tag: str, name: str, expected: str | None) -> None:
     assert reason(tagged(more={tag: "x"}, name=name)) == expected
 
 
-def test_public_and_shared_ones_go_only_with_include_shared() -> None:
+def test_an_ami_of_a_backup_vault_is_kept() -> None:
+    assert told(tagged(owner_alias="aws-backup-vault")) == ("managed", "Managed by AWS Backup.")
+    assert reason(tagged(owner_alias="self")) is None
+
+
+@pytest.mark.parametrize("tag, name, expected", MANAGED[:3])
+def test_a_managed_snapshot_keeps_its_ami(tag: str, name: str, expected: str) -> None:
+    assert reason(tagged(), snapshots=(snapshot("snap-1"), snapshot("snap-2", tags={tag: "x"}))) == expected
+
+
+def test_a_snapshot_with_a_keep_tag_keeps_its_ami() -> None:
+    found = (snapshot("snap-1", tags={"other": ""}), snapshot("snap-2", tags={"keep": "x"}))
+    assert told(tagged(), snapshots=found, keep_tag="keep") == (
+        "keep-tag",
+        "Its snapshot snap-2 is tagged keep (--keep-tag).",
+    )
+    assert reason(tagged(), snapshots=found, keep_tag=("keep=y", "Keep")) is None
+
+
+@pytest.mark.parametrize(
+    "value, now, kept",
+    [
+        ("2024-03-10", datetime(2024, 3, 10, 23, 59, 59, tzinfo=UTC), True),
+        ("2024-03-10", datetime(2024, 3, 11, tzinfo=UTC), False),
+        ("2024-03-09", NOW, False),
+        ("2024-03-11", NOW, True),
+        ("2024-03-10", datetime(2024, 3, 11, 1, tzinfo=timezone(timedelta(hours=2))), True),  # still the 10th in UTC
+        ("2024-03-10", datetime(2024, 3, 10, 23, tzinfo=timezone(-timedelta(hours=2))), False),
+        ("9999-12-31", NOW, True),
+        *(
+            (value, NOW, True)
+            for value in (
+                *("", "20200101", "2020-W01-1", "2020-1-1", " 2020-01-01", "2020-01-01\n", "2020-02-30", "0000-01-01"),
+                *("2020-01-01T00:00:00Z", "never", "\u0662020-01-01", "01-01-2020"),
+            )
+        ),
+    ],
+)
+def test_keep_until_counts_until_its_day_is_over(value: str, now: datetime, kept: bool) -> None:
+    assert reason(tagged(more={KEEP_UNTIL_TAG: value}), now=now) == ("keep-until" if kept else None)
+
+
+def test_public_and_shared_amis_are_deleted_only_with_include_shared() -> None:
     assert reason(tagged(public=True)) == "public"
     assert reason(tagged(), shared_with=("account 2",)) == "shared"
     assert reason(tagged(public=True), shared_with=("everybody",), include_shared=True) is None
@@ -279,42 +390,65 @@ def test_no_tags_and_no_match() -> None:
     assert reason(image(1), **BY_NAME) is None
 
 
+def test_pattern_and_family_match_names() -> None:
+    assert reason(image(1, name="other"), mapping_key="pattern", mapping_values=("^image", "x+")) == "no-match"
+    assert reason(image(1), mapping_key="pattern", mapping_values=("^image", "x+")) is None
+    assert reason(image(1, name=""), mapping_key="family") == "no-match"
+    assert reason(image(1), mapping_key="family") is None
+
+
+@pytest.mark.parametrize("excluded, expected", [("mag", "excluded"), ("image-1", "excluded"), ("1.im", None), ("img", None)])
+def test_excluded_values_by_pattern_and_family_are_parts_of_the_name(excluded: str, expected: str | None) -> None:
+    assert reason(image(1), mapping_key="family", excluded_mapping_values=excluded) == expected
+    pattern: dict[str, Any] = {"mapping_key": "pattern", "mapping_values": ("(i)mage-(1)",)}
+    assert reason(image(1), **pattern, excluded_mapping_values=excluded) == expected
+    assert reason(image(1), **pattern, excluded_mapping_values="i.1") == "excluded"  # the group's label
+
+
 def test_an_unreadable_date_of_the_last_launch_counts_as_just_now() -> None:
     ami = Ami.from_aws(
         {"ImageId": "ami-1", "State": "available", "CreationDate": "2020-01-01T00:00:00Z", "LastLaunchedTime": "?"}
     )
-    found = keep_reason(RuleContext(ami, (), ((("role", "web"),),), (), Config(unused_days=0), NOW))
-    assert found == ("recently-launched", "It was launched, and AWS's date of that is unreadable.")
+    sentence = "Launched, but AWS's date of the last launch is unreadable."
+    assert told(ami, unused_days=0) == ("recently-launched", sentence)
 
 
 @pytest.mark.parametrize(
     "ami, options, sentence",
     [
-        (tagged(state=""), {}, "Its state is unknown."),
-        (tagged(created=None), {}, "Its creation date is missing or unreadable, so its age is unknown."),
-        (tagged(protection="on"), {}, "It has deregistration protection (on)."),
-        (tagged(public=True), {}, "It is public."),
-        (tagged(name="AwsBackup_1"), {}, "AWS Backup manages it."),
-        (tagged(more={"aws:backup:x": ""}), {}, "AWS Backup manages it."),
-        (tagged(more={"dlm:managed": ""}), {}, "Data Lifecycle Manager manages it."),
-        (tagged(), {"keep_tag": "role=front"}, "It has the tag role=front of --keep-tag."),
-        (tagged(), {"excluded_mapping_values": ("x", "dev")}, "--excluded-mapping-values excludes dev."),
-        (tagged(last_launched=NOW), {"unused_days": 2}, "It was launched on 2024-03-10, within 2 days."),
-        (tagged(), {"only_tag": "role=db"}, "It does not have the tags of --only-tag."),
-        (tagged(), {"only_name": "db*"}, "Its name matches none of --only-name."),
-        (image(1), {}, "It has none of the tags environment, role."),
-        (tagged(), {"mapping_key": "name", "mapping_values": ("a1", "b2")}, "Its name contains none of a1, b2."),
-        (tagged(days=1), {"ami_min_days": 2}, "It was created on 2024-03-09, less than 2 whole days ago."),
+        (tagged(state=""), {}, "In an unknown state."),
+        (tagged(state="pending"), {}, "In state pending."),
+        (tagged(created=None), {}, "Creation date missing or unreadable, so its age is unknown."),
+        (tagged(protection="on"), {}, "Protected against deregistration (on)."),
+        (tagged(public=True), {}, "Public: every AWS account can launch it."),
+        (tagged(name="AwsBackup_1"), {}, "Managed by AWS Backup."),
+        (tagged(more={"aws:backup:x": ""}), {}, "Managed by AWS Backup."),
+        (tagged(more={"dlm:managed": ""}), {}, "Managed by Data Lifecycle Manager."),
+        (tagged(), {"keep_tag": "role=front"}, "Tagged role=front (--keep-tag)."),
+        (tagged(more={KEEP_UNTIL_TAG: "2999-01-01"}), {}, "Tagged amicleaner:keep-until=2999-01-01."),
+        (
+            tagged(more={KEEP_UNTIL_TAG: "soon"}),
+            {},
+            "Tagged amicleaner:keep-until=soon, which is not a date (YYYY-MM-DD).",
+        ),
+        (tagged(), {"excluded_mapping_values": ("x", "dev")}, "Excluded by --excluded-mapping-values dev."),
+        (tagged(last_launched=NOW), {"unused_days": 2}, "Launched on 2024-03-10, within the last 2 days."),
+        (tagged(last_launched=NOW), {"unused_days": 1}, "Launched on 2024-03-10, within the last 1 day."),
+        (tagged(), {"only_tag": "role=db"}, "Does not have the tags of --only-tag."),
+        (tagged(), {"only_name": "db*"}, "Name does not match --only-name."),
+        (image(1), {}, "Has none of the tags environment, role."),
+        (tagged(), {"mapping_key": "name", "mapping_values": ("a1", "b2")}, "Name contains none of a1, b2."),
+        (tagged(), {"mapping_key": "pattern", "mapping_values": ("a1", "b2")}, "Name matches none of a1, b2."),
+        (tagged(name=""), {"mapping_key": "family"}, "Has no name."),
+        (tagged(days=1), {"ami_min_days": 2}, "Created on 2024-03-09, less than 2 days ago."),
     ],
 )
 def test_each_reason_is_told_in_a_sentence(ami: Ami, options: dict[str, Any], sentence: str) -> None:
-    config = Config(**options)
-    groups = groups_of(ami, config.mapping_key, config.mapping_values)
-    found = keep_reason(RuleContext(ami, (), groups, (), config, NOW))
+    found = told(ami, **options)
     assert found is not None
     assert found[1] == sentence
 
 
 def test_everybody_it_is_shared_with_is_told() -> None:
-    found = keep_reason(RuleContext(tagged(), (), (), ("account 2", "account 3"), Config(), NOW))
-    assert found == ("shared", "It is shared with account 2, account 3.")
+    found = told(tagged(), shared_with=("account 2", "account 3"))
+    assert found == ("shared", "Shared with account 2, account 3.")

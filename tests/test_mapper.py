@@ -1,23 +1,35 @@
-"""Which AMI belongs to which groups, and how the groups are called."""
+"""Which AMI belongs to which groups, and the groups' labels."""
 
 from __future__ import annotations
 
+import re
 from itertools import permutations
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amicleaner.config import Config
 from amicleaner.mapper import UNTAGGED, Group, groups_of, labels_of
 from amicleaner.models import Ami
 from tests.strategies import KEYS, VALUES, Account, accounts, image, options
 
-KEYS_OF_THE_ARTICLE = ("environment", "role")
+
+def groups_by(key: str, values: tuple[str, ...], name: str, **tags: str) -> tuple[Group, ...]:
+    return groups_of(image(1, name=name, tags=tags), Config(mapping_key=key, mapping_values=values))
 
 
 def by_tags(**tags: str) -> Group:
-    (group,) = groups_of(image(1, tags=tags), "tags", KEYS_OF_THE_ARTICLE)
+    (group,) = groups_by("tags", ("environment", "role"), "image", **tags)
     return group
+
+
+def by_pattern(name: str, *patterns: str) -> list[tuple[str, ...]]:
+    """What made each group."""
+    groups = groups_by("pattern", patterns, name)
+    assert all(key == "" for group in groups for key, _ in group)
+    return [tuple(value for _, value in group) for group in groups]
 
 
 def test_by_tags_the_values_of_the_given_keys_make_the_group() -> None:
@@ -37,15 +49,48 @@ def test_an_empty_value_counts_as_none() -> None:
 
 
 def test_by_name_an_ami_is_in_the_group_of_every_value_in_its_name() -> None:
-    both = image(1, name="front-back-7")
-    assert groups_of(both, "name", ("back", "front", "db")) == ((("", "back"),), (("", "front"),))
-    assert groups_of(both, "name", ("Front", "7-")) == ()
+    assert groups_by("name", ("back", "front", "db"), "front-back-7") == ((("", "back"),), (("", "front"),))
+    assert groups_by("name", ("Front", "7-"), "front-back-7") == ()
 
 
 def test_grouping_by_tags_does_not_look_at_names_nor_the_other_way_round() -> None:
-    ami = image(1, name="front", tags={"role": "back"})
-    assert groups_of(ami, "tags", ("front", "back")) == (UNTAGGED,)
-    assert groups_of(ami, "name", ("role", "back")) == ()
+    assert groups_by("tags", ("front", "back"), "front", role="back") == (UNTAGGED,)
+    assert groups_by("name", ("role", "back"), "front", role="back") == ()
+
+
+def test_by_family_the_group_is_the_name_without_what_changes() -> None:
+    assert groups_by("family", ("x",), "web-20260914-ab12cd3") == ((("", "web"),),)
+    assert groups_by("family", ("x",), "") == ()
+
+
+@pytest.mark.parametrize(
+    "name, patterns, expected",
+    [
+        ("web-prod-17", ("^[a-z]+",), [("web",)]),  # without capturing groups the whole match
+        ("web-prod-17", ("^([a-z]+)-([a-z]+)",), [("web", "prod")]),
+        ("web-prod-17", ("(?P<env>dev|prod)",), [("prod",)]),
+        ("web-prod-17", ("prod",), [("prod",)]),  # searched, not matched from the start
+        ("web-prod-17", ("Prod", "^prod"), []),
+        ("web-prod-17", ("prod", "^web"), [("prod",), ("web",)]),  # several groups, as by name
+        ("web-prod-17", ("^(web)", "(?:a|(web))"), [("web",)]),  # the same group
+        ("web-prod-17", ("(x)?(web)",), [("", "web")]),
+        ("web-prod-17", ("(web)(x)?",), [("web", "")]),  # not the group of the one above
+        ("web-prod-17", ("x*", "(x)?", "(x*)(y*)"), []),  # nothing was matched
+        ("a.b", ("(.*)",), [("a.b",)]),
+        ("a.b", (r"(a)\.(b)",), [("a", "b")]),
+    ],
+)
+def test_by_pattern_the_group_is_what_the_capturing_groups_matched(
+    name: str, patterns: tuple[str, ...], expected: list[tuple[str, ...]]
+) -> None:
+    assert by_pattern(name, *patterns) == expected
+
+
+def test_labels_of_patterns_keep_the_order_of_the_name() -> None:
+    one, other, third = ((("", "web"), ("", "dev")), (("", "web.dev"),), (("", "x"), ("", "")))
+    assert labels_of([one]) == {one: "web.dev"}
+    assert labels_of([third]) == {third: "x"}
+    assert labels_of([one, other]) == {one: '"web"."dev"', other: '"web.dev"'}
 
 
 def test_labels_are_the_sorted_values() -> None:
@@ -89,11 +134,16 @@ groups = st.dictionaries(st.sampled_from(KEYS), st.sampled_from([*VALUES[1:], "a
 )
 
 
-@given(st.sets(groups, max_size=12))
+parts = st.lists(st.sampled_from(["", "a", "b", "a.b", '"a"', "a=b", "."]), min_size=1, max_size=3)
+matches = parts.filter(any).map(lambda values: tuple(("", value) for value in values))
+
+
+@given(st.sets(groups, max_size=12) | st.sets(matches, max_size=12))
 def test_no_two_groups_have_the_same_label(some: set[Group]) -> None:
     labels = labels_of(some)
     assert labels.keys() == some
     assert len(set(labels.values())) == len(some)
+    assert all(labels.values())
 
 
 def test_labels_do_not_depend_on_the_order() -> None:
@@ -103,17 +153,18 @@ def test_labels_do_not_depend_on_the_order() -> None:
 
 
 @given(accounts(), options)
-def test_grouping_loses_nobody_and_invents_nobody(account: Account, said: dict[str, object]) -> None:
-    key, values = str(said["mapping_key"]), said["mapping_values"]
-    assert isinstance(values, tuple)
+def test_grouping_loses_nobody_and_invents_nobody(account: Account, said: dict[str, Any]) -> None:
+    config = Config(**said)
     mapped: dict[Group, list[Ami]] = {}
     for ami in account.amis:
-        for group in groups_of(ami, key, values):
+        for group in groups_of(ami, config):
             mapped.setdefault(group, []).append(ami)
     assert all(len({ami.id for ami in amis}) == len(amis) for amis in mapped.values())
     placed = {ami.id for amis in mapped.values() for ami in amis}
-    if key == "tags":
-        assert sum(map(len, mapped.values())) == len(account.amis)
-        assert placed == {ami.id for ami in account.amis}
+    if config.mapping_key in ("tags", "family"):
+        assert sum(map(len, mapped.values())) == len(placed)
+        assert placed == {ami.id for ami in account.amis if config.mapping_key == "tags" or ami.name}
+    elif config.mapping_key == "name":
+        assert placed == {ami.id for ami in account.amis if any(value in ami.name for value in config.mapping_values)}
     else:
-        assert placed == {ami.id for ami in account.amis if any(value in ami.name for value in values)}
+        assert placed <= {ami.id for ami in account.amis if any(re.search(p, ami.name) for p in config.mapping_values)}

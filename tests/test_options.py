@@ -59,8 +59,8 @@ def test_field_without_facts_fails() -> None:
     @dataclass(frozen=True)
     class Forgetful:
         colour: str = "red"
-        size: int = option(1, UNDO, "The size.", colour="red")  # noqa: RUF009
-        shape: bytes = option(b"", UNDO, "The shape.")  # noqa: RUF009
+        size: int = option(1, UNDO, "The size.", colour="red")
+        shape: bytes = option(b"", UNDO, "The shape.")
 
     colour, size, shape = fields(Forgetful)
     with pytest.raises(KeyError):
@@ -96,7 +96,8 @@ def test_option_is_complete(known: Option) -> None:
 @every_option
 def test_facts_of_an_option_agree(known: Option) -> None:
     if known.command_line_only:
-        assert not (known.in_file or known.in_environment)
+        assert not known.in_file
+        assert not known.in_environment
     if known.in_rule:
         assert known.in_file
         assert known.in_plan, "a plan without it would be applied with other rules"
@@ -137,7 +138,7 @@ def test_file_keys_and_rule_keys_follow_from_the_facts() -> None:
     only_there = {known.name for known in OPTIONS if known.command_line_only}
     assert not FILE_KEYS & only_there
     assert RULE_KEYS <= FILE_KEYS
-    assert FILE_KEYS == {known.name for known in OPTIONS} - only_there - {"config", "rule", "iam_policy", "suggest_config"}
+    assert {known.name for known in OPTIONS} - FILE_KEYS == only_there | {"config", "rule", "iam_policy", "suggest_config"}
 
 
 @every_option
@@ -184,8 +185,13 @@ def test_usage_shows_what_follows_the_option(name: str, usage: str) -> None:
 
 @pytest.mark.parametrize(
     "annotation, kind",
-    [("bool", "flag"), ("int | None", "integer"), ("float", "number"), ("str | None", "string")]
-    + [("tuple[str, ...] | None", "strings")],
+    [
+        ("bool", "flag"),
+        ("int | None", "integer"),
+        ("float", "number"),
+        ("str | None", "string"),
+        ("tuple[str, ...] | None", "strings"),
+    ],
 )
 def test_kind_follows_from_the_type(annotation: str, kind: str) -> None:
     assert kind_of(annotation) == kind

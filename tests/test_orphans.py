@@ -1,4 +1,4 @@
-"""Which snapshots are orphans."""
+"""Which snapshots are orphaned."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amicleaner.models import Snapshot
-from amicleaner.orphans import find_orphans, made_for
+from amicleaner.orphans import find_orphans, made_for, manager_of, origin_of
 from tests.strategies import NOW, snapshot_lists
 
 SECOND = timedelta(seconds=1)
@@ -45,9 +45,16 @@ def test_the_description_says_for_which_ami_it_was_made(description: str, ami: s
 
 
 def orphan(**changes: Any) -> bool:
-    """Whether an orphan with these changes still is one; `existing` and `used` as `find_orphans` takes them."""
+    """Whether an orphaned snapshot with these changes still is one; `existing` and `used` as `find_orphans` takes them."""
     existing, used = changes.pop("existing", ()), changes.pop("used", ())
-    plain = {"id": "snap-1", "description": CREATED, "started": NOW - timedelta(days=2), "state": "completed", "size_gib": 8}
+    plain: dict[str, Any] = {
+        "id": "snap-1",
+        "description": CREATED,
+        "started": NOW - timedelta(days=2),
+        "state": "completed",
+        "size_gib": 8,
+    }
+    plain["volume"] = "vol-06caf0d5af00505e7"
     snapshot = Snapshot(**{**plain, **changes})
     found = find_orphans([snapshot], existing, used, NOW)
     assert found in ([], [snapshot])
@@ -62,6 +69,10 @@ def orphan(**changes: Any) -> bool:
         ({"existing": {"ami-654b5503"}}, False),
         ({"description": COPIED, "existing": {"ami-0123456789abcdef0"}}, True),
         ({"description": COPIED, "existing": {"ami-654b5503"}}, False),
+        ({"volume": "vol-ffffffff"}, False),  # a copy that repeats the description of its source
+        ({"volume": ""}, False),
+        ({"description": COPIED, "volume": "vol-ffffffff"}, True),
+        ({"description": COPIED, "volume": ""}, True),
         ({"used": {"snap-1"}}, False),
         ({"description": "mine"}, False),
         ({"state": "pending"}, False),
@@ -76,18 +87,24 @@ def orphan(**changes: Any) -> bool:
         ({"tags": (("backup", "x"), ("dlm", "x"))}, True),
     ],
 )
-def test_what_makes_an_orphan(changes: dict[str, Any], expected: bool) -> None:
+def test_an_orphaned_snapshot_has_every_mark(changes: dict[str, Any], expected: bool) -> None:
     assert orphan(**changes) is expected
 
 
 def test_orphans_are_sorted_by_their_ids_alone() -> None:
     started = [NOW - timedelta(days=days) for days in (2, 4, 3)]
-    found = [Snapshot(f"snap-{id}", CREATED, date, "completed", 8) for id, date in zip("bca", started, strict=True)]
+    found = [Snapshot(f"snap-{id}", COPIED, date, "completed", 8) for id, date in zip("bca", started, strict=True)]
     assert [snapshot.id for snapshot in find_orphans(found, (), (), NOW)] == ["snap-a", "snap-b", "snap-c"]
 
 
 AMIS = st.frozensets(st.integers(0, 5).map("ami-{:08x}".format), max_size=3)
 SNAPSHOTS = st.frozensets(st.integers(0, 7).map("snap-{}".format), max_size=3)
+
+
+def test_the_manager_is_named() -> None:
+    assert manager_of([("dlm:managed", "true")]) == manager_of([("x", ""), ("aws:dlm:x", "")]) == "Data Lifecycle Manager"
+    assert manager_of([("aws:backup:x", "")]) == "AWS Backup"
+    assert manager_of([("aws:backupx", ""), ("dlm", "")]) is None
 
 
 @settings(max_examples=min(settings().max_examples, 1000))
@@ -102,8 +119,9 @@ def test_orphans_of_every_account(
 ) -> None:
     found = find_orphans(snapshots, existing, used, NOW)
     for snapshot in found:
-        ami = made_for(snapshot.description)
+        ami = origin_of(snapshot)
         assert ami is not None
+        assert ami == made_for(snapshot.description)
         assert ami not in existing
         assert snapshot.description.startswith(("Created by CreateImage(i-", "Copied for DestinationAmi ami-"))
         assert snapshot.id not in used
@@ -111,6 +129,7 @@ def test_orphans_of_every_account(
         assert snapshot.started is not None
         assert NOW - snapshot.started > timedelta(days=1)
         assert not any(key.startswith(("aws:", "dlm:")) for key, _ in snapshot.tags)
+        assert snapshot.volume not in ("", "vol-ffffffff") or snapshot.description.startswith("Copied for")
     shuffled = list(snapshots)
     random.shuffle(shuffled)
     assert find_orphans(shuffled, existing, used, NOW) == found

@@ -1,19 +1,36 @@
-"""Which of a group are the newest."""
+"""Which AMIs of a group are kept for being new, and by which rule; held against an independent oracle."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import permutations
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from amicleaner.config import Config
 from amicleaner.models import Ami
-from amicleaner.reducer import newest_first, reduce_group
+from amicleaner.reducer import newest_first, retained
 from tests.strategies import image
 
 
-def ids(amis: object) -> list[int]:
-    assert isinstance(amis, list | tuple)
+def ids(amis: Sequence[Ami]) -> list[int]:
     return [int(ami.id[4:], 16) for ami in amis]
+
+
+def made(number: int, *when: int) -> Ami:
+    return image(number, created=datetime(*when, tzinfo=UTC))  # type: ignore[misc]
+
+
+def kept(amis: Sequence[Ami], **options: Any) -> dict[int, tuple[str, str]]:
+    return {int(id[4:], 16): reason for id, reason in retained(amis, Config(**options), "web").items()}
+
+
+def sentences(amis: Sequence[Ami], **options: Any) -> dict[int, str]:
+    return {number: sentence for number, (_, sentence) in kept(amis, **options).items()}
 
 
 def test_newest_first_then_by_id_whatever_the_order_of_the_input() -> None:
@@ -26,18 +43,142 @@ def test_without_a_date_it_is_the_oldest() -> None:
     assert ids(newest_first([image(1, created=None), image(2, days=9999)])) == [2, 1]
 
 
-@pytest.mark.parametrize(
-    "keep, kept, old",
-    [(0, [], [1, 2, 3]), (1, [1], [2, 3]), (2, [1, 2], [3]), (3, [1, 2, 3], []), (9, [1, 2, 3], [])],
-)
-def test_the_n_newest_stay(keep: int, kept: list[int], old: list[int]) -> None:
+@pytest.mark.parametrize("number, expected", [(0, []), (1, [1]), (2, [1, 2]), (3, [1, 2, 3]), (9, [1, 2, 3])])
+def test_the_n_newest_are_kept(number: int, expected: list[int]) -> None:
     amis = [image(number, days=number) for number in (2, 3, 1)]
-    stay, go = reduce_group(amis, keep)
-    assert (ids(stay), ids(go)) == (kept, old)
+    assert sorted(kept(amis, keep_previous=number)) == expected
+
+
+def test_the_sentence_names_the_group() -> None:
+    amis = [image(1, days=1), image(2, days=2)]
+    assert kept(amis, keep_previous=1) == {1: ("kept-previous", "The newest in web.")}
+    assert kept(amis, keep_previous=4)[2] == ("kept-previous", "One of the 4 newest in web.")
 
 
 @pytest.mark.parametrize("state", ["failed", "error", "invalid"])
-def test_a_failed_one_takes_no_place_however_new(state: str) -> None:
-    amis: list[Ami] = [image(1, days=1, state=state), image(2, days=2), image(3, days=3)]
-    stay, go = reduce_group(amis, 1)
-    assert (ids(stay), ids(go)) == ([2], [1, 3])
+@pytest.mark.parametrize("options", [{"keep_previous": 1}, {"keep_daily": 1}, {"keep_yearly": 1}])
+def test_a_failed_ami_takes_no_place_however_new(state: str, options: dict[str, int]) -> None:
+    amis = [image(1, days=1, state=state), image(2, days=2), image(3, days=3)]
+    assert list(kept(amis, **options)) == [2]
+
+
+def test_periods_without_an_ami_do_not_count() -> None:
+    amis = [made(1, 2026, 10, 20), made(2, 2026, 10, 3), made(3, 2026, 7, 31), made(4, 2024, 2, 29), made(5, 2023, 1, 1)]
+    assert kept(amis, keep_monthly=3) == {
+        1: ("kept-monthly", "Newest of 2026-10, month 1 of 3."),
+        3: ("kept-monthly", "Newest of 2026-07, month 2 of 3."),
+        4: ("kept-monthly", "Newest of 2024-02, month 3 of 3."),
+    }
+
+
+def test_each_rule_tells_its_period() -> None:
+    amis = [made(1, 2026, 10, 20), made(2, 2026, 10, 19), made(3, 2026, 10, 11), made(4, 2026, 9, 1), made(5, 2025, 9, 1)]
+    options = {"keep_previous": 1, "keep_daily": 2, "keep_weekly": 2, "keep_monthly": 2, "keep_yearly": 2}
+    assert kept(amis, **options) == {
+        1: ("kept-previous", "The newest in web."),
+        2: ("kept-daily", "Newest of 2026-10-19, day 2 of 2."),
+        3: ("kept-weekly", "Newest of 2026-W41, week 2 of 2."),
+        4: ("kept-monthly", "Newest of 2026-09, month 2 of 2."),
+        5: ("kept-yearly", "Newest of 2025, year 2 of 2."),
+    }
+
+
+def test_weeks_are_iso_weeks() -> None:
+    """2020-W53 ends on Sunday, January 3, 2021; 2025-W01 begins on Monday, December 30, 2024."""
+    amis = [made(1, 2025, 1, 5), made(2, 2024, 12, 30), made(3, 2024, 12, 29), made(4, 2021, 1, 3), made(5, 2020, 12, 28)]
+    assert sentences(amis, keep_weekly=9) == {
+        1: "Newest of 2025-W01, week 1 of 9.",
+        3: "Newest of 2024-W52, week 2 of 9.",
+        4: "Newest of 2020-W53, week 3 of 9.",
+    }
+
+
+def test_days_are_those_of_utc() -> None:
+    late = image(1, created=datetime(2024, 3, 1, 1, tzinfo=timezone(timedelta(hours=2))))
+    early = image(2, created=datetime(2024, 2, 29, 0, tzinfo=UTC))
+    assert sentences([late, early], keep_daily=2) == {1: "Newest of 2024-02-29, day 1 of 2."}
+
+
+def test_of_two_at_the_same_time_the_first_by_id_is_kept() -> None:
+    assert list(kept([made(2, 2024, 1, 1), made(1, 2024, 1, 1)], keep_yearly=1)) == [1]
+
+
+def test_given_only_periods_no_ami_is_kept_for_being_among_the_newest() -> None:
+    amis = [image(number, days=number / 100) for number in range(1, 6)]
+    assert len(kept(amis)) == 4
+    assert len(kept(amis, keep_yearly=1)) == 1
+    assert len(kept(amis, keep_yearly=1, keep_previous=2)) == 2
+
+
+# The oracle walks through every day of the calendar, from the newest AMI back to the oldest.
+
+
+def monday(day: date) -> date:
+    return day - timedelta(days=(day - date(2018, 1, 1)).days % 7)
+
+
+STARTS = {
+    "keep_daily": lambda day: day,
+    "keep_weekly": monday,
+    "keep_monthly": lambda day: day.replace(day=1),
+    "keep_yearly": lambda day: day.replace(month=1, day=1),
+}
+
+
+def oracle(amis: Sequence[Ami], options: dict[str, int]) -> set[str]:
+    """What is kept: for each rule, periods from the last day backwards, the AMIs of each one by one."""
+    usable = [ami for ami in amis if ami.state == "available" and ami.created is not None]
+    usable.sort(key=lambda ami: (-ami.created.timestamp(), ami.id))  # type: ignore[union-attr]
+    found = {ami.id for ami in usable[: options.get("keep_previous", 0)]}
+    if not usable:
+        return found
+    first, last = (end(ami.created.date() for ami in usable) for end in (min, max))  # type: ignore[union-attr]
+    for name, start_of in STARTS.items():
+        left, day = options.get(name, 0), last
+        while left and day >= first:
+            start = start_of(day)
+            of_period = [ami for ami in usable if start <= ami.created.date() <= day]  # type: ignore[union-attr]
+            found |= {ami.id for ami in of_period[:1]}
+            left -= bool(of_period)
+            day = start - timedelta(days=1)
+    return found
+
+
+EDGES = [
+    datetime(year, month, day, tzinfo=UTC)
+    for year in (2019, 2020, 2021, 2023, 2024, 2025)
+    for month, day in ((1, 1), (1, 4), (2, 28), (3, 1), (12, 28), (12, 31))
+]
+moments = st.builds(
+    lambda edge, days, seconds: edge + timedelta(days=days, seconds=seconds),
+    st.sampled_from(EDGES),
+    st.integers(-8, 8),
+    st.sampled_from((-1, 0, 1, 3600)),
+) | st.datetimes(datetime(2018, 1, 1), datetime(2026, 12, 31)).map(lambda moment: moment.replace(tzinfo=UTC))
+some_amis = st.lists(
+    st.tuples(moments, st.sampled_from(("available", "available", "available", "failed"))), max_size=25
+).map(lambda rows: [image(number, created=created, state=state) for number, (created, state) in enumerate(rows)])
+numbers = st.fixed_dictionaries({"keep_previous": st.integers(0, 3)}, optional={name: st.integers(0, 5) for name in STARTS})
+
+
+@given(some_amis, numbers, st.randoms(use_true_random=False))
+def test_the_oracle_keeps_the_same(amis: list[Ami], options: dict[str, int], random: Any) -> None:
+    found = retained(amis, Config(**options), "web")
+    assert found.keys() == oracle(amis, options)
+    shuffled = list(amis)
+    random.shuffle(shuffled)
+    assert retained(shuffled, Config(**options), "web") == found
+
+
+@given(some_amis, numbers, st.sampled_from(("keep_previous", *STARTS)), st.integers(1, 3))
+def test_more_to_keep_never_keeps_less(amis: list[Ami], options: dict[str, int], name: str, more: int) -> None:
+    larger = {**options, name: options.get(name, 0) + more}
+    assert retained(amis, Config(**options), "web").keys() <= retained(amis, Config(**larger), "web").keys()
+
+
+@given(some_amis, numbers, st.data())
+def test_fewer_amis_beside_it_never_end_what_keeps_an_ami(amis: list[Ami], options: dict[str, int], data: Any) -> None:
+    """What makes the whole plan monotonic: an AMI that comes into use only makes room."""
+    fewer = [ami for ami in amis if data.draw(st.booleans())]
+    still = {ami.id for ami in fewer}
+    assert still & retained(amis, Config(**options), "web").keys() <= retained(fewer, Config(**options), "web").keys()

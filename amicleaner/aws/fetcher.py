@@ -44,16 +44,26 @@ GONE = "gone"
 """The state of an AMI that does not exist."""
 
 
-def fetch_state(api: Api, id: str) -> str:
-    """The state of one own AMI now, `GONE` where there is none.  Raises AwsError."""
+def fetch_ami(api: Api, id: str) -> Ami | None:
+    """One own AMI as it is now, None where there is none.  Raises AwsError."""
     try:
+        # Without a page size: EC2 takes no ids beside one.
         answer = api.call("DescribeImages", ImageIds=[id], IncludeDisabled=True)
     except AwsError as error:
         if error.code in AMI_GONE:
-            return GONE
+            return None
         raise
-    states = [str(image.get("State") or "") for image in answer.get("Images") or () if image.get("ImageId") == id]
-    return GONE if not states or states[0] == "deregistered" else states[0]
+    found: dict[str, Ami] = {}
+    for image in answer.get("Images") or ():
+        _made(api, "DescribeImages", "ImageId", Ami.from_aws, image, found)
+    ami = found.get(id)
+    return None if ami is None or ami.state == "deregistered" else ami
+
+
+def fetch_state(api: Api, id: str) -> str:
+    """The state of one own AMI now, `GONE` where there is none.  Raises AwsError."""
+    ami = fetch_ami(api, id)
+    return GONE if ami is None else ami.state
 
 
 def fetch_visible_amis(api: Api, ids: Collection[str]) -> frozenset[str]:
@@ -125,6 +135,14 @@ def fetch_bin(api: Api) -> tuple[dict[str, datetime | None], tuple[str, ...]]:
     if not all(image.get("ImageId") for image in images):
         raise api.error("ListImagesInRecycleBin", "MalformedResponse", "an image has no ImageId")
     return {image["ImageId"]: parse_time(image.get("RecycleBinExitTime")) for image in images}, ()
+
+
+def fetch_bin_snapshots(api: Api) -> dict[str, str]:
+    """The ids of the snapshots in the Recycle Bin with their descriptions."""
+    snapshots = list(api.pages("ListSnapshotsInRecycleBin"))
+    if not all(snapshot.get("SnapshotId") for snapshot in snapshots):
+        raise api.error("ListSnapshotsInRecycleBin", "MalformedResponse", "a snapshot has no SnapshotId")
+    return {snapshot["SnapshotId"]: str(snapshot.get("Description") or "") for snapshot in snapshots}
 
 
 def fetch_bin_rules(api: Api) -> BinRules:

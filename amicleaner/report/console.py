@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from threading import RLock
 from typing import IO
 
+from ..actions import DELETE, ORDER, RELEASE
 from ..clock import Clock
-from ..config import Config
-from ..models import AmiResult, CallRecord, Failure, Snapshot, SnapshotResult, Target
+from ..config import BY_NAME, Config
+from ..models import AmiResult, CallRecord, RestoreResult, SnapshotResult, Target
 from ..plan import Plan
-from ..result import Result
-from . import tables
-from .document import document, why_kept
-from .formats import render
-from .progress import Progress
+from ..result import Orphan, Result
+from . import explain, sentences, tables
+from .advice import cautions, tag_hints
+from .document import document
+from .formats import to_csv, to_json
+from .markdown import to_markdown
+from .printer import Printer
+from .progress import Scanning
 from .prompt import Prompt
-from .sanitize import escape_control, escape_control_lines
-from .summary_line import added_line
-from .terminal import styles_for, width_of
 
-_INTERRUPTS = (130, 143)
+_SETTINGS = (
+    "only_tag", "only_name", "rule", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly", "keep_tag", "unused_days",
+    "include_untagged", "quarantine",
+)  # fmt: skip
+"""Settings that are shown where they are set, below those that 0.2.2 showed."""
 
 
 class Console:
     """A `View` on three streams, each of which may be missing.
 
-    With `--output table` all goes to standard output but warnings, problems and progress; with a machine format all that is
-    said goes to standard error, and the data alone to standard output when the run is over.  Each line is flushed, so that a
-    run that is killed has shown what it did.  A reader that went away raises BrokenPipeError out of any method.
+    With `--output table` everything is written to standard output except warnings, problems and progress.  With another
+    format all messages are written to standard error, and the data alone to standard output when the run is over.  Every
+    method may raise the OSError of a stream that nobody reads any longer.
     """
 
     def __init__(
@@ -44,212 +47,255 @@ class Console:
         clock: Clock,
         version: str,
     ) -> None:
-        for stream in (stdout, stderr):
-            escape_unencodable(stream)
-            set_blocking(stream)
+        messages = stdout if config.output == "table" else stderr
         self._config = config
         self._clock = clock
         self._version = version
-        self._data = stdout
-        self._errors = stderr
-        self._talk = stdout if config.output == "table" else stderr
-        self._styles = styles_for(self._talk, environ)
-        self._error_styles = self._styles if self._talk is stderr else styles_for(stderr, environ)
-        self._answers = Prompt(stdin, self._talk)
-        self._progress = Progress(stderr, environ, clock)
-        # Calls come back in many threads: a line of progress must not get between another thread's text.
-        self._lock = RLock()
+        self._print = Printer(messages, stderr, stdout, environ, clock, progress=not config.quiet)
+        self._answers = Prompt(stdin, messages)
+        self._scanning = Scanning(clock)
         self._several = False
-        self._calls = 0
-        self._named = bool(config.from_ids)
-        self._noun, self._done, self._total = "AMIs", 0, 0
-
-    def targets(self, targets: Sequence[Target]) -> None:
-        """The targets of the run, once they are known: with several, every line and table says which."""
-        self._several = len(targets) > 1
+        self._total = self._done = self._orphans_deleted = 0
+        self._doing: Callable[[], str] = self._scanning.text
 
     def warning(self, text: str) -> None:
         """On standard error."""
-        self._print(self._errors, escape_control_lines(f"Warning: {text}"))
+        self._print.error(f"Warning: {text}", self._print.error_styles.yellow)
 
     def problem(self, text: str) -> None:
         """On standard error."""
-        self._print(self._errors, self._error_styles.red(escape_control_lines(f"Error: {text}")))
+        self._print.error(f"Error: {text}", self._print.error_styles.red)
 
     def retrieving(self, config: Config) -> None:
-        """The values in force; AMIs that were named need none of them."""
-        if config.from_ids:
+        """The values in force; AMIs that were listed by id need none of them."""
+        if config.from_ids or config.quiet:
             return
         values = {
             "mapping_key": config.mapping_key,
-            "mapping_values": list(config.mapping_values),
+            "mapping_values": list(config.mapping_values) if config.mapping_key != "family" else None,
             "excluded_mapping_values": list(config.excluded_mapping_values) or None,
-            "keep_previous": config.keep_previous,
+            "keep_previous": config.newest_kept,
             "ami_min_days": None if config.ami_min_days < 0 else config.ami_min_days,
         }
+        for name in _SETTINGS:
+            value = getattr(config, name)
+            if value != BY_NAME[name].default:
+                values[name] = list(value) if isinstance(value, tuple) else value
+        values["rules"] = [rule.name for rule in config.rules] or None
         self._bold("Default values : ==>")
         for name, value in values.items():
             if value is not None:
-                self._print(self._talk, self._styles.green(escape_control(f"{name} : {value}")))
-        self._say("")
+                self._print.text(f"{name} : {value}")
+        self._print.block("")
         self._bold("Retrieving AMIs to clean ...")
 
-    def called(self, record: CallRecord) -> None:
-        """A line each for `--debug`; progress on a terminal otherwise."""
-        if self._config.debug:
-            where = ", ".join(filter(None, (record.target.account, record.target.region)))
-            line = escape_control_lines(f"{record.action} ({where}): {record.outcome}, {record.seconds:.3f} s")
-            # In the thread of the call, whose answer must not be lost because nobody reads of it.
-            with suppress(OSError):
-                self._print(self._errors, line)
-        elif not self._total:
-            self._calls += 1
-            self._show(f"Reading: {self._calls} calls")
+    def targets(self, targets: Sequence[Target]) -> None:
+        """With several targets, every line and table says which."""
+        self._several = len(targets) > 1
+        self._scanning.targets = frozenset(targets)
 
-    def orphans(self, orphans: Sequence[tuple[Target, Snapshot]]) -> None:
-        """Their table."""
-        self._print(self._talk, tables.orphan_snapshots(orphans, self._several, self._width))
+    def called(self, record: CallRecord) -> None:
+        """A line per call with `--debug`; else progress, which says when AWS throttles."""
+        # In the thread of the call, whose result must not be lost because nobody reads about it.
+        with suppress(OSError):
+            if self._config.debug:
+                place = ", ".join(filter(None, (record.target.account, record.target.region)))
+                self._print.error(f"{record.action} ({place}): {record.outcome}, {record.seconds:.3f} s", str)
+            self._scanning.called(record)
+            self._draw()
+
+    def scanned(self, target: Target, amis: int) -> None:
+        """Progress."""
+        self._scanning.amis[target] = amis
+        with suppress(OSError):
+            self._draw()
+
+    def orphans(self, orphans: Sequence[Orphan]) -> None:
+        """Their table and their total."""
+        if orphans and not self._config.quiet:
+            table = tables.orphan_snapshots(orphans, self._several, self._clock.now(), self._print.width)
+            self._print.block(table)
+        self._print.text(sentences.orphans_sentence(orphans, self._config.price_per_gib))
 
     def plan(self, plan: Plan) -> None:
-        """The tables and the added line.  AMIs that were named are in no groups."""
-        self.targets(plan.targets)
-        self._named = bool(plan.config.from_ids)
+        """The tables, and the plan in one sentence with what else matters before the confirmation."""
+        self._several = len(plan.targets) > 1
+        self._begin(str)
+        for text in cautions(plan):
+            self.warning(text)
+        if self._config.quiet:
+            # Nothing follows a dry run and a plan without changes, and a prompt needs to say what for.
+            if not (plan.changes and self._config.deletes and (self._config.force_delete or self._config.from_ids)):
+                self._print.text(sentences.plan_sentence(plan))
+            return
+        self._print.text(sentences.account_line(plan, self._scanning.amis))
+        self._explain(plan)
         if self._config.full_report:
-            for label, table in tables.full_report(plan, self._width):
+            for label, table in tables.full_report(plan, self._print.width):
                 self._bold(label)
-                self._print(self._talk, f"{table}\n")
-        if self._config.explain and plan.decisions:
-            self._print(self._talk, f"{tables.explanation(plan, self._width)}\n")
-        if plan.listed:
-            if not (self._config.full_report or self._config.explain):
-                self._say("")
+                self._print.block(f"{table}\n")
+        summary = tables.summary(plan, self._print.width)
+        if summary:
+            if not (self._config.full_report or self._config.explain is not None):
+                self._print.block("")
             self._bold("AMIs to be removed:")
-            self._print(self._talk, tables.summary(plan, self._width))
-        self._say(added_line(plan))
+            self._print.block(summary)
+            self._print.text(sentences.idle_groups(plan))
+        self._named(plan)
+        styles = self._print.styles
+        self._print.text(sentences.plan_sentence(plan), styles.red if plan.removals else styles.bold)
+        for text in (*sentences.plan_notes(plan), *tag_hints(plan)):
+            self._print.text(text)
 
-    def confirm_orphans(self, count: int) -> bool:
-        """The question about orphan snapshots."""
-        return self._ask(f"Do you want to continue and remove {count} orphan snapshots [y/N] ? : ")
+    def confirm_orphans(self, orphans: Sequence[Orphan]) -> bool:
+        """The prompt for orphaned snapshots."""
+        question = f"Do you want to continue and remove {len(orphans)} orphan snapshots [y/N] ? : "
+        return self._answers.read(lambda: self._print.ask(question))
 
-    def confirm_amis(self, count: int) -> bool:
-        """The question about AMIs."""
-        return self._ask(f"Do you want to continue and remove {count} AMIs [y/N] ? : ")
+    def confirm(self, plan: Plan) -> bool:
+        """The prompt for the plan."""
+        return self._answers.read(lambda: self._print.ask(sentences.question(plan)))
+
+    def declined(self) -> None:
+        """After a no."""
+        self._print.text("No AMI was deleted." if self._orphans_deleted else "Nothing was deleted.")
+
+    def checking(self) -> None:
+        """Progress until the first change."""
+        self._begin(lambda: "Checking again …", patience=0)
 
     def removing_orphans(self, count: int) -> None:
-        """Only the end says that they are removed."""
-        self._begin("snapshots", count)
+        """Only the end says that they are deleted."""
+        self._total, self._done = count, 0
         self._bold("Removing orphan snapshots...")
+        self._begin(lambda: f"Deleting… {self._done}/{self._total} snapshots")
 
     def removed_orphans(self, count: int) -> None:
-        """How many really went."""
-        self._total = 0
-        self._say(f"{count} orphan snapshots successfully removed !")
+        """How many were really deleted."""
+        self._orphans_deleted = count
+        self._begin(str)
+        self._print.text(f"{count} orphan snapshots successfully removed !")
 
-    def cleaning(self, count: int) -> None:
-        """The start of the deletion."""
-        self._begin("AMIs", count)
-        self._bold(f"Cleaning from {count} AMI id(s) ..." if self._named else f"Cleaning {count} AMIs ...")
+    def cleaning(self, plan: Plan) -> None:
+        """The start of the changes."""
+        self._total, self._done = len(plan.changes), 0
+        by_id = bool(plan.config.from_ids)
+        self._bold(f"Cleaning from {self._total} AMI id(s) ..." if by_id else f"Cleaning {self._total} AMIs ...")
 
-    def deregistered(self, target: Target, ami: str) -> None:
+    def ami_done(self, result: AmiResult) -> None:
+        """A line; failures are told at the end, all in one table."""
+        self._about(sentences.ami_line(result), result.target)
+        self._done += 1
+        self._begin(lambda: f"Changing… {self._done}/{self._total} AMIs", patience=0)
+
+    def snapshot_done(self, result: SnapshotResult) -> None:
         """A line."""
-        self._say(f"{ami} deregistered{self._where(target)}")
-        self._count("AMIs")
+        self._about(sentences.snapshot_line(result), result.target)
+        self._done += self._doing().startswith("Deleting")
 
-    def snapshot_deleted(self, target: Target, snapshot: str) -> None:
-        """A line."""
-        self._say(f"{snapshot} deleted{self._where(target)}")
-        self._count("snapshots")
+    def restored(self, result: RestoreResult) -> None:
+        """A line; failures are told at the end, as errors."""
+        if result.outcome != "failed":
+            self._about(sentences.restore_line(result), result.target)
 
-    def snapshot_kept(self, target: Target, snapshot: str, by: Sequence[str]) -> None:
-        """A line that names the AMIs that use it."""
-        users = f"{', '.join(by)} {'uses' if len(by) == 1 else 'use'}" if by else "another AMI uses"
-        self._say(f"{snapshot} stays: {users} it{self._where(target)}")
-        self._count("snapshots")
-
-    def ami_kept(self, result: AmiResult) -> None:
-        """A line that names its users."""
-        why = why_kept(result)
-        self._say(f"{result.id} stays{f': {why}' if why else ''}{self._where(result.target)}")
-        self._count("AMIs")
-
-    def ami_failed(self, target: Target, ami: str, failure: Failure) -> None:
-        """Told at the end, all in one table."""
-        self._count("AMIs")
-
-    def snapshot_failed(self, target: Target, snapshot: str, failure: Failure) -> None:
-        """Told at the end, all in one table."""
-        self._count("snapshots")
+    def suggestion(self, text: str) -> None:
+        """The configuration file, and nothing else, on standard output."""
+        self._print.machine(text)
 
     def finished(self, result: Result) -> None:
-        """What failed, how far an interrupted run came, and the data of a machine format."""
-        try:
-            with self._lock:
-                self._progress.clear()
-            self._failures("AMIs", result.failed_amis)
-            self._failures("snapshots", result.failed_snapshots)
-            if result.interrupted in _INTERRUPTS:
-                removed = sum(ami.outcome == "removed" for ami in result.amis.values())
-                self.problem(f"Interrupted: {removed} AMIs were removed, nothing is being deleted any more.")
-        finally:
-            # The talk may go to a terminal that is gone; the data goes elsewhere.
-            if self._config.output != "table":
-                made = document(result, self._config, version=self._version, created=self._clock.now())
-                self._print(self._data, render(made, self._config.output), end="")
+        """Failures, the final sentence, errors, and the data of a machine-readable format.  Each of these is written although
+        the stream of another one is broken; then the first OSError is raised."""
+        self._begin(str)
+        self._print.clear()
+        broken: OSError | None = None
+        for step in (self._summarize, self._report_errors, self._write_data):
+            try:
+                step(result)
+            except OSError as error:
+                broken = broken or error
+        if broken is not None:
+            raise broken
 
-    @property
-    def _width(self) -> int | None:
-        return width_of(self._talk)
+    def _summarize(self, result: Result) -> None:
+        self._failures("AMIs", result.failed_amis)
+        self._failures("snapshots", result.failed_snapshots)
+        if self._config.explain is not None and result.dangling and not self._config.quiet:
+            self._print.block(explain.dangling(result.dangling, self._print.width))
+        if result.restored:
+            self._print.text(sentences.restore_sentence(result))
+        if result.amis:
+            self._print.text(sentences.final_sentence(result), self._print.styles.bold)
+            for note in sentences.undo_notes(result):
+                self._print.text(note)
+
+    def _report_errors(self, result: Result) -> None:
+        for restored in result.restored:
+            if restored.outcome == "failed":
+                self.problem(f"{sentences.restore_line(restored)}{self._where(restored.target)}")
+        for text in sentences.failure_errors(result, self._config.debug):
+            self.problem(text)
+        if result.interrupted is not None:
+            # 1 is not a signal's: standard output was closed.
+            why = "Error: standard output was closed." if result.interrupted == 1 else "Interrupted."
+            self._print.error(f"{why} {sentences.interrupted_sentence(result)}", self._print.error_styles.red)
+
+    def _write_data(self, result: Result) -> None:
+        output = self._config.output
+        if output == "markdown":
+            self._print.machine(to_markdown(result, self._config.price_per_gib))
+        elif output != "table":
+            made = document(result, self._config, version=self._version, created=self._clock.now())
+            self._print.machine(to_json(made) if output == "json" else to_csv(made))
+
+    def _explain(self, plan: Plan) -> None:
+        if self._config.explain:
+            for line in explain.in_detail(plan, self._config.explain):
+                self._print.text(line) if line else self._print.block("")
+        elif self._config.explain is not None:
+            for heading, table in explain.by_group(plan, self._print.width, self._print.styles.red):
+                self._bold(heading)
+                self._print.block(f"{table}\n")
+
+    def _named(self, plan: Plan) -> None:
+        """The AMIs by name, except those that another table has named."""
+        if self._config.explain == ():
+            return
+        for action in (RELEASE,) if self._config.full_report else ORDER:
+            table = tables.named(plan, action, self._print.width, whole=self._config.full_report)
+            if table:
+                self._print.block("")
+                style = self._print.styles.red if action is DELETE else self._print.styles.bold
+                self._print.text(f"To be {action.past}, oldest first:", style)
+                self._print.block(table)
 
     def _failures(self, noun: str, results: Sequence[AmiResult] | Sequence[SnapshotResult]) -> None:
-        if results:
-            self._print(self._talk, self._styles.red(f"{len(results)} failed {noun}"))
-            title = f"Failed {noun[0].upper()}{noun[1:]}"
-            self._print(self._talk, tables.failed(title, results, self._several, self._width))
+        if not results or self._config.quiet:
+            return
+        self._print.text(f"{len(results)} failed {noun}", self._print.styles.red)
+        title = f"Failed {noun[0].upper()}{noun[1:]}"
+        table, messages = tables.failed(title, results, self._several, self._print.width)
+        self._print.block(table)
+        for message in messages:
+            self._print.text(message)
+
+    def _about(self, text: str, target: Target) -> None:
+        if text and not self._config.quiet:
+            self._print.text(f"{text}{self._where(target)}")
 
     def _where(self, target: Target) -> str:
         return f" ({', '.join(filter(None, (target.account, target.region)))})" if self._several else ""
 
-    def _begin(self, noun: str, count: int) -> None:
-        self._noun, self._done, self._total = noun, 0, count
-        with self._lock:
-            self._progress.begin()
-
-    def _count(self, noun: str) -> None:
-        if self._total and noun == self._noun:
-            self._done += 1
-            self._show(f"Removing: {self._done} of {self._total} {noun}")
-
-    def _ask(self, question: str) -> bool:
-        return self._answers.read(lambda: self._print(self._talk, question, end=""))
-
     def _bold(self, text: str) -> None:
-        self._print(self._talk, self._styles.bold(escape_control(text)))
+        if not self._config.quiet:
+            self._print.text(text, self._print.styles.bold)
 
-    def _say(self, text: str) -> None:
-        self._print(self._talk, escape_control_lines(text))
+    def _begin(self, doing: Callable[[], str], patience: float = 1.0) -> None:
+        """From now on progress tells what `doing` says, if anything."""
+        self._doing = doing
+        self._print.begin(patience)
+        self._draw()
 
-    def _show(self, progress: str) -> None:
-        with self._lock:
-            self._progress.show(progress)
-
-    def _print(self, stream: IO[str] | None, text: str, end: str = "\n") -> None:
-        """Whoever calls has made what comes from AWS visible."""
-        with self._lock:
-            self._progress.clear()
-            if stream is not None:
-                stream.write(text + end)
-                stream.flush()
-
-
-def escape_unencodable(stream: IO[str] | None) -> None:
-    """A letter that the stream's encoding lacks becomes an escape, where Python would raise."""
-    reconfigure = getattr(stream, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(errors="backslashreplace")
-
-
-def set_blocking(stream: IO[str] | None) -> None:
-    """Another program may have left a terminal or a pipe in the mode in which a slow reader is an error."""
-    with suppress(AttributeError, OSError, ValueError):
-        if stream is not None:
-            os.set_blocking(stream.fileno(), True)
+    def _draw(self) -> None:
+        text = self._doing()
+        if text:
+            self._print.show(text + self._scanning.throttled())

@@ -1,7 +1,7 @@
-"""The document of a run, version 1: what the JSON output, a saved plan, CSV and Markdown are made from.
+"""The document of a run, version 1: what the JSON output, a saved plan and CSV are made from.
 
-`docs/schema.json` tells its form.  `sha256` is the hexadecimal SHA-256 of the UTF-8 text of all other members in canonical
-form: `json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=True)`.
+`shape.py` states its shape.  `sha256` is the hexadecimal SHA-256 of the UTF-8 text of all other members in canonical form:
+`json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=True)`.
 """
 
 from __future__ import annotations
@@ -13,21 +13,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..config import Config
-from ..models import AmiResult, Failure, SnapshotResult
+from ..models import AmiResult, Failure, Reference, Use
 from ..plan import Decision
 from ..result import Orphan, Result
-from .summary_line import monthly_usd
-
-VERSION = 1
-
-PLAN_OPTIONS = (
-    "all_launch_template_versions", "ami_min_days", "exclude_account", "exclude_region", "excluded_mapping_values",
-    "from_ids", "ignore_in_use", "include_shared", "include_untagged", "keep_previous", "keep_tag", "mapping_key",
-    "mapping_values", "max_deletions", "only_name", "only_tag", "price_per_gib", "region", "skip_check", "unused_days",
-    "used_by_profile", "used_by_role_arn",
-)  # fmt: skip
-"""The options that a plan brings when it is applied: whatever chose the AMIs, and the accounts that protect them.  All of
-them stand in the document, so that a default that changes later does not change a plan.  Credentials and outputs do not."""
+from .advice import cautions
+from .sentences import kept_because, restore_line
+from .shape import PLAN_OPTIONS, VERSION
+from .sizes import Sizes, age_days, gib, monthly_usd, orphan_block, sizes_of
+from .tables import created_for
 
 
 def document(result: Result, config: Config, *, version: str, created: datetime) -> dict[str, Any]:
@@ -35,53 +28,63 @@ def document(result: Result, config: Config, *, version: str, created: datetime)
     of the plan where there is one, which is another's when a plan is applied."""
     plan = result.plan
     options = plan.config if plan else config
-    targets = plan.targets if plan else sorted({orphan.target for orphan in result.orphans})
-    decisions = plan.decisions if plan else ()
-    totals = plan.totals if plan else None
-    size = totals.size_gib if totals else 0
+    sizes = sizes_of(plan) if plan else {}
+    snapshots = [snapshot for _, snapshot in plan.snapshots] if plan else []
+    failed = [restore_line(restored) for restored in result.restored if restored.outcome == "failed"]
     rest: dict[str, Any] = {
         "version": VERSION,
         "amicleaner": version,
-        "created": f"{created.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "created": _time(created),
         "dry_run": not config.deletes,
-        "options": {name: _plain(getattr(options, name)) for name in PLAN_OPTIONS},
-        "targets": [{"account": target.account, "region": target.region} for target in targets],
-        "amis": [_ami(decision, result.amis.get((decision.target, decision.ami.id))) for decision in decisions],
-        "orphan_snapshots": [
-            _orphan(orphan) for orphan in sorted(result.orphans, key=lambda orphan: (orphan.target, orphan.snapshot.id))
+        "status": result.status,
+        "exit_status": result.exit_status,
+        "options": _options(options),
+        "targets": [
+            {"account": target.account, "region": target.region}
+            for target in (plan.targets if plan else sorted({orphan.target for orphan in result.orphans}))
         ],
+        "warnings": list(dict.fromkeys((*result.warnings, *(cautions(plan) if plan else ())))),
+        "problems": [*result.problems, *failed],
+        "amis": [_ami(decision, result, sizes, plan.created) for decision in plan.decisions] if plan else [],
+        "orphan_snapshots": [
+            _orphan(orphan, created)
+            for orphan in sorted(result.orphans, key=lambda orphan: (orphan.target, orphan.snapshot.id))
+        ],
+        "dangling_references": [_dangling(reference) for reference in sorted(result.dangling)],
         "totals": {
-            "amis": totals.amis if totals else 0,
-            "snapshots": totals.snapshots if totals else 0,
-            "size_gib": size,
-            "monthly_usd": monthly_usd(size, options.price_per_gib),
+            "amis": len(plan.removals) if plan else 0,
+            "snapshots": len(snapshots),
+            "size_gib": sum(snapshot.size_gib for snapshot in snapshots),
+            "monthly_usd": monthly_usd(snapshots, options.price_per_gib),
+            "kept": dict(plan.kept_by_reason) if plan else {},
         },
     }
     members = list(rest.items())
+    place = list(rest).index("options") + 1
     # Near the top, where a reader of a long plan sees it.
-    return dict([*members[:5], ("sha256", digest(rest)), *members[5:]])
+    return dict([*members[:place], ("sha256", digest(rest)), *members[place:]])
 
 
 def digest(document: Mapping[str, Any]) -> str:
-    """The `sha256` of a document, whichever it says itself."""
+    """The `sha256` of a document, whatever its own member says."""
     rest = {name: value for name, value in document.items() if name != "sha256"}
     canonical = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 
-def why_kept(result: AmiResult) -> str:
-    """Why an AMI that was to go stays after all, or nothing where it is not known."""
-    if result.used_by:
-        users = ", ".join(use.label for use in result.used_by)
-        return f"{users} {'uses' if len(result.used_by) == 1 else 'use'} it by now"
-    if result.shared_with:
-        return f"it is shared with {', '.join(result.shared_with)}"
-    return ""
+def _options(config: Config) -> dict[str, Any]:
+    values = {name: _plain(getattr(config, name)) for name in PLAN_OPTIONS}
+    if not (config.rules or config.from_ids):
+        # The number in force: a default that changes later does not change a plan.
+        values["keep_previous"] = config.newest_kept
+    values["rules"] = [{"name": rule.name} | {name: _plain(value) for name, value in rule.options} for rule in config.rules]
+    return values
 
 
-def _ami(decision: Decision, result: AmiResult | None) -> dict[str, Any]:
+def _ami(decision: Decision, run: Result, sizes: Sizes, now: datetime) -> dict[str, Any]:
     ami = decision.ami
-    why = why_kept(result) if result and result.outcome == "kept" else ""
+    result = run.amis.get((decision.target, ami.id))
+    why = kept_because(result) if result and result.outcome == "kept" else ""
     used_by = sorted({*decision.used_by, *(result.used_by if result else ())})
     return {
         "account": decision.target.account,
@@ -89,43 +92,65 @@ def _ami(decision: Decision, result: AmiResult | None) -> dict[str, Any]:
         "id": ami.id,
         "name": ami.name,
         "created": ami.created_text,
+        "age_days": age_days(ami.created, now),
+        "size_gib": gib([decision], sizes),
         "tags": dict(ami.tags),
+        "rule": decision.rule,
         "groups": list(decision.groups),
-        "decision": "remove" if decision.remove else "keep",
+        "decision": decision.action.name,
         "reason": decision.reason,
-        "explanation": f"It stays: {why}." if why else decision.explanation,
-        "used_by": [{"kind": use.kind, "id": use.id, "account": use.account, "region": use.region} for use in used_by],
-        "snapshots": [{"id": snapshot.id, "size_gib": snapshot.size_gib} for snapshot in ami.snapshots],
+        "explanation": f"Kept meanwhile: {why}" if why else decision.explanation,
+        "used_by": [_use(use) for use in used_by],
+        "snapshots": [
+            {"id": snapshot.id, "size_gib": sizes.get((decision.target, snapshot.id), snapshot.size_gib)}
+            for snapshot in ami.snapshots
+        ],
+        "restorable_until": _time(decision.restorable_until) if decision.restorable_until else None,
         "outcome": result.outcome if result else None,
         "error": _ami_error(result) if result else None,
     }
 
 
 def _ami_error(result: AmiResult) -> dict[str, str] | None:
-    """Its own error, or those of its snapshots: an AMI can be gone while a snapshot of it is not."""
+    """Its own error, or those of its snapshots: an AMI can be deleted while one of its snapshots is not."""
     if result.error:
         return _error(result.error)
-    failed = [(snapshot.id, snapshot.error) for snapshot in result.snapshots if snapshot.outcome == "failed"]
-    errors = [(id, error) for id, error in failed if error]
+    errors = [
+        (snapshot.id, snapshot.error) for snapshot in result.snapshots if snapshot.outcome == "failed" and snapshot.error
+    ]
     if not errors:
         return None
     return {"code": errors[0][1].code, "message": "; ".join(f"{id}: {error.message}" for id, error in errors)}
 
 
-def _orphan(orphan: Orphan) -> dict[str, Any]:
-    result: SnapshotResult | None = orphan.result
+def _orphan(orphan: Orphan, now: datetime) -> dict[str, Any]:
+    result = orphan.result
     return {
         "account": orphan.target.account,
         "region": orphan.target.region,
         "id": orphan.snapshot.id,
-        "size_gib": orphan.snapshot.size_gib,
+        "size_gib": orphan_block(orphan).size_gib,
+        "age_days": age_days(orphan.snapshot.started, now),
+        "ami": created_for(orphan),
         "outcome": result.outcome if result else None,
         "error": _error(result.error) if result and result.error else None,
     }
 
 
+def _dangling(reference: Reference) -> dict[str, str]:
+    return {"ami": reference.ami} | _use(reference.use)
+
+
+def _use(use: Use) -> dict[str, str]:
+    return {"kind": use.kind, "id": use.id, "account": use.account, "region": use.region}
+
+
 def _error(failure: Failure) -> dict[str, str]:
     return {"code": failure.code, "message": failure.message}
+
+
+def _time(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _plain(value: Any) -> Any:

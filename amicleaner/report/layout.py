@@ -4,7 +4,7 @@ block of lines.  Without a width (a pipe) every row is one line, so that scripts
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from prettytable import PrettyTable
@@ -13,6 +13,9 @@ from .sanitize import LEFT_TO_RIGHT_MARK, columns, escape_control, head, is_righ
 
 _BORDERS = 3
 """What a column takes beside its text: a border and two spaces (and one border more at the end)."""
+
+_CUT = "-" * 20
+"""Between blocks."""
 
 # Where a line may end: a space goes away, other signs stay at the end; a date breaks before its time.
 _BREAK = re.compile(r" +|(?<=[-_./;,=])|(?<=\dT)(?=\d\d:)")
@@ -29,11 +32,21 @@ class Column:
     optional: bool = False
 
 
-def table(columns_: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None = None) -> str:
-    """The rows, in their order, as a table of at most `width` columns.  Cells may hold anything."""
+def table(
+    columns_: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    width: int | None = None,
+    *,
+    cuts: Collection[int] = (),
+    style: Callable[[str], str] | None = None,
+) -> str:
+    """The rows, in their order, as a table of at most `width` columns.  Cells may hold anything.
+
+    `cuts` are the indexes of rows below which there is a line.  The rows below the first cut are in `style`.
+    """
     cells = [[escape_control(cell) for cell in row] for row in rows]
     if width is None:
-        return _draw(columns_, cells)
+        return _draw(columns_, cells, cuts, style)
     natural = [max(map(columns, (column.title, *(row[index] for row in cells)))) for index, column in enumerate(columns_)]
     everything = list(range(len(columns_)))
     needed = [index for index in everything if not columns_[index].optional]
@@ -50,16 +63,35 @@ def table(columns_: Sequence[Column], rows: Sequence[Sequence[str]], width: int 
                     ["\n".join(map(_anchor, wrap(row[index], limit))) for index, limit in zip(shown, widths, strict=True)]
                     for row in cells
                 ]
-                return _draw([columns_[index] for index in shown], wrapped)
-    return _blocks(columns_, cells, width)
+                return _draw([columns_[index] for index in shown], wrapped, cuts, style)
+    return _blocks(columns_, cells, width, cuts, style)
 
 
-def _draw(columns_: Sequence[Column], cells: Sequence[Sequence[str]]) -> str:
+def _draw(
+    columns_: Sequence[Column],
+    cells: Sequence[Sequence[str]],
+    cuts: Collection[int],
+    style: Callable[[str], str] | None,
+) -> str:
     drawn = PrettyTable([column.title for column in columns_])
     for column in columns_:
         drawn.align[column.title] = "r" if column.right else "l"
-    drawn.add_rows([list(row) for row in cells])
-    return drawn.get_string()
+    for index, row in enumerate(cells):
+        drawn.add_row(list(row), divider=index in cuts)
+    lines = drawn.get_string().split("\n")
+    return "\n".join(_styled(lines, lambda line: line.startswith("+-"), 2, style) if cuts else lines)
+
+
+def _styled(
+    lines: list[str], is_border: Callable[[str], bool], skipped: int, style: Callable[[str], str] | None
+) -> list[str]:
+    """The lines with those in `style` that follow the first cut, a border after `skipped` others."""
+    borders = 0
+    shown = []
+    for line in lines:
+        borders += is_border(line)
+        shown.append(style(line) if style and borders > skipped and not is_border(line) else line)
+    return shown
 
 
 def _fit(natural: Sequence[int], floors: Sequence[int], available: int) -> list[int]:
@@ -71,10 +103,16 @@ def _fit(natural: Sequence[int], floors: Sequence[int], available: int) -> list[
     return widths
 
 
-def _blocks(columns_: Sequence[Column], cells: Sequence[Sequence[str]], width: int) -> str:
+def _blocks(
+    columns_: Sequence[Column],
+    cells: Sequence[Sequence[str]],
+    width: int,
+    cuts: Collection[int],
+    style: Callable[[str], str] | None,
+) -> str:
     """One line for each cell that holds something, the first of a row at the margin; long ones go on further in."""
     lines = []
-    for row in cells:
+    for number, row in enumerate(cells):
         for index, (column, cell) in enumerate(zip(columns_, row, strict=True)):
             if not cell and index:
                 continue
@@ -82,7 +120,9 @@ def _blocks(columns_: Sequence[Column], cells: Sequence[Sequence[str]], width: i
             first, *more = wrap(f"{column.title}: {cell}", max(width - 8, 20))
             lines.append(indent + _anchor(first))
             lines += [f"        {_anchor(line)}" for line in more]
-    return "\n".join(lines)
+        if number in cuts:
+            lines.append(_CUT)
+    return "\n".join(_styled(lines, lambda line: line == _CUT, 0, style))
 
 
 def wrap(text: str, width: int) -> list[str]:

@@ -1,11 +1,17 @@
-"""Saved plans: written whole or not at all, and read with suspicion, for what they say is deleted."""
+"""Saved plans: written whole or not at all, and read with suspicion, for what they say is deleted.
+
+Only the members that are used are looked at, once the checksum and the version are right: whatever version of amicleaner
+wrote the plan, of one version of the document all can be read.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,65 +19,72 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..config import Config
+from ..config import BY_NAME, Config, Rule
 from ..errors import UsageError
 from ..models import Target
 from ..result import Result
-from .document import PLAN_OPTIONS, document
+from .document import digest, document
 from .formats import to_json
-from .reader import read_document
-from .sanitize import escape_control
+from .sanitize import cut, escape_control
+from .sentences import listing, where
+from .shape import AMI, DOCUMENT, VERSION, misfit
 
 _MAX_BYTES = 1 << 29
 """Far beyond the plan of the largest account, and short of a device without an end."""
 
+_AGAIN = "Save the plan again with --save-plan."
+
 
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """What a plan says: where it was made, with which options (by their long names), and which AMIs are to go."""
+    """What a plan says: where it was made, with which options (by their long names), and what it changes: (target, AMI id)
+    to the name of an action."""
 
     path: str
     targets: tuple[Target, ...]
-    options: dict[str, Any]
-    removals: frozenset[tuple[Target, str]]
+    options: Mapping[str, Any]
+    changes: Mapping[tuple[Target, str], str]
 
-    def config(self, beside: Config) -> Config:
-        """The plan's own options with what stands beside `--apply-plan`; a `--max-deletions` there wins."""
+    def config(self, given: Config) -> Config:
+        """The plan's own options and Regions together with what was `given` with --apply-plan.  Limits that were given win.
+        Raises UsageError where they are not valid together."""
         options = dict(self.options)
-        if beside.max_deletions is not None:
-            options["max_deletions"] = beside.max_deletions
-        if beside.organization_role is None:
+        for option in BY_NAME.values():
+            if option.in_plan and option.with_apply_plan and getattr(given, option.name) != option.default:
+                options[option.name] = getattr(given, option.name)
+        options |= {"region": tuple(sorted({target.region for target in self.targets})), "exclude_region": ()}
+        if given.organization_role is None:
             # Without an organization no account is looked for, and the plan's targets are checked in any case.
             options["exclude_account"] = ()
         try:
-            return replace(beside, **options, apply_plan=None)
+            config = replace(given, **options, apply_plan=None)
+            for rule in config.rules:
+                config.for_rule(rule)
         except UsageError as error:
-            raise UsageError(f"{_shown(self.path)}: its options are not valid together: {error}") from error
+            raise UsageError(f"{_shown(self.path)}: its options are not valid: {error}") from error
+        return config
 
     def check_accounts(self, accounts: Iterable[str]) -> None:
         """Raises UsageError unless the run works in every account of the plan: known before any Region is."""
-        today = sorted(accounts)
-        missing = [target for target in self.targets if target.account not in today]
+        today = sorted(set(accounts))
+        missing = sorted({target.account for target in self.targets} - set(today))
         if missing:
-            raise self._elsewhere(missing, ", ".join(f"account {account}" for account in today))
+            raise UsageError(
+                f"{_shown(self.path)} was created for {_accounts(missing)}; these credentials are for {_accounts(today)}."
+            )
 
     def check_targets(self, targets: Iterable[Target]) -> None:
         """Raises UsageError unless the run works in every account and Region of the plan.  That it works in more changes
-        nothing: there the plan removes nothing."""
+        nothing: there the plan changes nothing."""
         today = set(targets)
         missing = [target for target in self.targets if target not in today]
         if missing:
-            raise self._elsewhere(missing, _places(sorted(today)))
-
-    def _elsewhere(self, missing: Sequence[Target], today: str) -> UsageError:
-        return UsageError(
-            f"{_shown(self.path)} is the plan of {_places(missing)}, and this run works in {today}: "
-            "apply it with the credentials and the Region with which it was saved."
-        )
+            created, covered = (listing([where(target) for target in found]) for found in (missing, sorted(today)))
+            raise UsageError(f"{_shown(self.path)} was created for {created}; this run covers {covered or 'no Region'}.")
 
 
-def read_plan(path: str, *, version: str = __version__) -> SavedPlan:
-    """The plan in a file.  Raises UsageError for one that is changed, cut, of another version, or none."""
+def read_plan(path: str) -> SavedPlan:
+    """The plan in a file.  Raises UsageError for one that was changed, cut, or is none."""
     try:
         with open(path, "rb") as file:
             data = file.read(_MAX_BYTES + 1)
@@ -80,36 +93,109 @@ def read_plan(path: str, *, version: str = __version__) -> SavedPlan:
         # Windows's editors put a mark before the text, which changes nothing in it.
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UsageError(f"--apply-plan: {_shown(path)} is not a plan: it is not a text in UTF-8.") from error
+        raise UsageError(f"--apply-plan: {_shown(path)} is not a plan: it is not UTF-8 text.") from error
     except (OSError, ValueError) as error:
         raise UsageError(f"--apply-plan: can't read {_shown(path)}: {_reason(error)}.") from error
     try:
-        plan = read_document(text, version=version)
+        return _saved(path, parse(text))
     except UsageError as error:
         raise UsageError(f"--apply-plan: {_shown(path)}: {error}") from error
-    return SavedPlan(path, plan_targets(plan), plan_options(plan), plan_removals(plan))
 
 
-def plan_options(document: dict[str, Any]) -> dict[str, Any]:
-    """A plan's own options, as `Config` takes them."""
-    options = document["options"]
-    return {name: tuple(options[name]) if isinstance(options[name], list) else options[name] for name in PLAN_OPTIONS}
+def parse(text: str) -> dict[str, Any]:
+    """The document in `text`, whole and of this version.  Raises UsageError for anything else."""
+    try:
+        found = json.loads(text, object_pairs_hook=_members, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise UsageError(
+            f"not valid JSON (line {error.lineno}, column {error.colno}): not a plan, or truncated. {_AGAIN}"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise UsageError(f"not a plan: {why}. {_AGAIN}") from error
+    if not isinstance(found, dict) or "version" not in found or "sha256" not in found:
+        raise UsageError(f"valid JSON, but not a plan of amicleaner. {_AGAIN}")
+    if type(found["version"]) is not int or found["version"] != VERSION:
+        version, writer = cut(repr(found["version"]), 40), cut(repr(found.get("amicleaner")), 40)
+        raise UsageError(
+            f"a plan of version {version}, saved by amicleaner {writer}; this amicleaner reads version {VERSION}. {_AGAIN}"
+        )
+    if digest(found) != found["sha256"]:
+        raise UsageError(f"checksum mismatch. The plan was modified or truncated. {_AGAIN}")
+    return found
 
 
-def plan_targets(document: dict[str, Any]) -> tuple[Target, ...]:
-    """The accounts and Regions that a plan was made in."""
-    return tuple(Target(target["account"], target["region"]) for target in document["targets"])
+def _saved(path: str, plan: Mapping[str, Any]) -> SavedPlan:
+    """What a plan is used for.  Raises UsageError where a member that is used is missing or of another kind."""
+    members = DOCUMENT["properties"]
+    for name in ("targets", "options"):
+        _check(plan, name, members, name)
+    if not isinstance(plan.get("amis"), list):
+        raise _no_plan("amis")
+    targets = tuple(Target(target["account"], target["region"]) for target in plan["targets"])
+    keys = []
+    removals = {}
+    for index, ami in enumerate(plan["amis"]):
+        for name in ("account", "region", "id", "decision"):
+            _check(ami, name, AMI["properties"], f"amis[{index}].{name}")
+        key = (Target(ami["account"], ami["region"]), ami["id"])
+        keys.append(key)
+        if ami["decision"] != "keep":
+            removals[key] = ami["decision"]
+    twice = sorted({id for (_, id), count in Counter(keys).items() if count > 1})
+    if twice:
+        raise UsageError(f"lists {listing(twice)} more than once. {_AGAIN}")
+    outside = sorted({id for target, id in keys if target not in targets})
+    if outside:
+        raise UsageError(f"lists AMIs outside its targets: {listing(outside)}. {_AGAIN}")
+    return SavedPlan(path, targets, _options(plan["options"]), removals)
 
 
-def plan_removals(document: dict[str, Any]) -> frozenset[tuple[Target, str]]:
-    """The AMIs that a plan removes."""
-    return frozenset(
-        (Target(ami["account"], ami["region"]), ami["id"]) for ami in document["amis"] if ami["decision"] == "remove"
+def _check(part: Any, name: str, members: Mapping[str, Any], where: str) -> None:
+    if not isinstance(part, dict) or name not in part:
+        raise _no_plan(where)
+    wrong = misfit(part[name], members[name], where)
+    if wrong is not None:
+        raise _no_plan(wrong)
+
+
+def _no_plan(where: str) -> UsageError:
+    return UsageError(
+        f"not a plan that this amicleaner can apply: {escape_control(cut(where, 60))} is missing or unknown. {_AGAIN}"
     )
 
 
+def _options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """A plan's own options, as `Config` takes them; what an older version did not write has its default."""
+    found = {name: _value(value) for name, value in options.items() if name != "rules"}
+    rules = [
+        Rule(rule["name"], tuple((name, _value(value)) for name, value in rule.items() if name != "name"))
+        for rule in options.get("rules", ())
+        if "name" in rule
+    ]
+    if len(rules) < len(options.get("rules", ())):
+        raise _no_plan("options.rules.name")
+    return found | {"rules": tuple(rules)}
+
+
+def _value(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        # Of two members with one name each reader takes another: what was reviewed might not be what is done.
+        raise ValueError("a member appears twice")
+    return members
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
 def check_writable(path: str) -> None:
-    """Raises UsageError where a plan can't be written to `path`: asked before AWS is, for reading an account takes long."""
+    """Raises UsageError where a plan can't be written to `path`: found out before AWS is called."""
     _check_place(path)
     try:
         descriptor, name = _temporary(path)
@@ -127,8 +213,8 @@ def write_plan(path: str, result: Result, created: datetime) -> None:
 
 
 def write_text(path: str, text: str) -> None:
-    """Puts a file with `text` into the place of `path`, for its owner alone: account ids and names stand in it.  Never
-    through a symbolic link, which somebody else may have laid, and never a part of it."""
+    """Replaces the file at `path` by one with `text`, readable by its owner only: it holds account ids and names.  Never
+    through a symbolic link, which somebody else may have put there, and never a part of the text."""
     _check_place(path)
     name = None
     try:
@@ -154,7 +240,7 @@ def _temporary(path: str) -> tuple[int, str]:
 
 def _check_place(path: str) -> None:
     if not os.path.basename(path):
-        raise UsageError(f"--save-plan: {_shown(path)} is a folder's name: name a file.")
+        raise UsageError(f"--save-plan: {_shown(path)} is a folder. Pass the path of a file.")
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -162,10 +248,10 @@ def _check_place(path: str) -> None:
     except (OSError, ValueError) as error:
         raise _cannot(path, error) from error
     if stat.S_ISLNK(mode):
-        raise UsageError(f"--save-plan: {_shown(path)} is a symbolic link: name the file itself.")
+        raise UsageError(f"--save-plan: {_shown(path)} is a symbolic link. Pass the path of the file itself.")
     if not stat.S_ISREG(mode):
         raise UsageError(
-            f"--save-plan: {_shown(path)} is not a file (for a plan on standard output: --dry-run --output json)."
+            f"--save-plan: {_shown(path)} is not a regular file. For a plan on standard output: --dry-run --output json."
         )
 
 
@@ -181,5 +267,7 @@ def _shown(path: str) -> str:
     return escape_control(path)
 
 
-def _places(targets: Iterable[Target]) -> str:
-    return ", ".join(f"account {target.account or 'unknown'} Region {target.region}" for target in targets) or "none"
+def _accounts(accounts: Sequence[str]) -> str:
+    if not accounts:
+        return "no account"
+    return f"account{'s' if len(accounts) > 1 else ''} {listing([account or 'unknown' for account in accounts])}"

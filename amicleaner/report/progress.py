@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import IO
 
 from ..clock import Clock
+from ..models import CallRecord, Target
 from .sanitize import columns, cut, escape_control
 from .terminal import MUTE, is_terminal, width_of
 
@@ -14,6 +15,12 @@ _INTERVAL = 0.1
 
 _PATIENCE = 1.0
 """Seconds that something takes before it needs progress."""
+
+_SHOWN = 5.0
+"""Seconds for which a throttle is told."""
+
+_THROTTLES = ("RequestLimitExceeded", "TooManyRequestsException", "SlowDown", "BandwidthLimitExceeded")
+"""Codes of AWS without `Throttl` in them."""
 
 
 class Progress:
@@ -25,9 +32,9 @@ class Progress:
         self._drawn = 0
         self.begin()
 
-    def begin(self) -> None:
-        """Something new begins, which may be over before anybody wonders."""
-        self._next = self._clock.monotonic() + _PATIENCE
+    def begin(self, patience: float = _PATIENCE) -> None:
+        """Something new begins, which may be over within `patience` seconds, before anybody wonders."""
+        self._next = self._clock.monotonic() + patience
 
     def show(self, text: str) -> None:
         """Draws `text` instead of what stands there, unless it was drawn just now."""
@@ -53,3 +60,30 @@ class Progress:
         except (OSError, ValueError):
             # The terminal went away: the run has better things to report.
             self._stream = None
+
+
+class Scanning:
+    """How far the scan is, in Regions and AMIs, and whether AWS throttles."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._throttled_at = -_SHOWN
+        self.targets: frozenset[Target] = frozenset()
+        self.amis: dict[Target, int] = {}
+
+    def called(self, record: CallRecord) -> None:
+        """A call came back."""
+        if "Throttl" in record.outcome or record.outcome in _THROTTLES:
+            self._throttled_at = self._clock.monotonic()
+
+    def throttled(self) -> str:
+        """The end of the line, for some seconds after a throttle."""
+        return ", throttled by AWS, retrying" if self._clock.monotonic() - self._throttled_at < _SHOWN else ""
+
+    def text(self) -> str:
+        """`Scanning… 11/24 Regions, 412 AMIs`."""
+        if not self.targets:
+            return "Scanning…"
+        done = [target for target in self.targets if target in self.amis]
+        regions = "Region" if len(self.targets) == 1 else "Regions"
+        return f"Scanning… {len(done)}/{len(self.targets)} {regions}, {sum(self.amis[target] for target in done)} AMIs"

@@ -44,7 +44,10 @@ class Prompt:
                 self._talk.write("\n")
                 self._talk.flush()
         if not answer:
-            raise InputEnded("The input ended at the question, which counts as a no; --force-delete asks no question.")
+            raise InputEnded(
+                "No confirmation given (standard input is closed or not a terminal). Nothing was deleted. "
+                "Use --force-delete to skip the prompt."
+            )
         return answer.strip().lower() in (b"y", b"yes")
 
     def _line(self) -> bytes:

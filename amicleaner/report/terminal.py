@@ -15,11 +15,11 @@ def _plain(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Styles:
-    """Each puts a text in its style; without styles it comes back as it is."""
+    """Each puts a text in its style; without styles it comes back as it is.  Red is what is deleted and what failed."""
 
     bold: Callable[[str], str] = _plain
-    green: Callable[[str], str] = _plain
     red: Callable[[str], str] = _plain
+    yellow: Callable[[str], str] = _plain
 
 
 PLAIN = Styles()
@@ -38,7 +38,7 @@ def styles_for(stream: IO[str] | None, environ: Mapping[str, str]) -> Styles:
         from blessings import Terminal  # type: ignore[import-untyped]
 
         terminal: Any = Terminal(kind=kind, stream=stream)
-        styles = Styles(terminal.bold, terminal.green, terminal.red)
+        styles = Styles(terminal.bold, terminal.red, terminal.yellow)
         styles.red("")
     except Exception:
         # No curses, no terminfo entry, a stream without a descriptor: no style is worth a failed run.

@@ -78,7 +78,7 @@ class Finished:
     def untroubled(self) -> bool:
         """Nothing in either stream comes from Python rather than from the program."""
         said = self.out + self.err
-        return not any(word in said for word in ("Traceback", "Exception ignored", "Warning:", "is a fault of amicleaner"))
+        return not any(word in said for word in ("Traceback", "Exception ignored", "Warning:", "is a bug in amicleaner"))
 
 
 def run(

@@ -1,0 +1,179 @@
+"""Brings AMIs back: enables those in quarantine, and restores those in the Recycle Bin, their snapshots first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+from ..actions import ENABLE, QUARANTINE_TAG, RESTORE_IMAGE, RESTORE_SNAPSHOT, UNTAG
+from ..audit import Subject
+from ..clock import Clock
+from ..errors import AwsError
+from ..models import Ami, RestoreResult, Target
+from ..quarantine import DISABLED
+from ..restoring import Holdings, Step, Wanted
+from .api import Api
+from .changes import Changed, Changer
+from .fetcher import fetch_ami, fetch_amis, fetch_bin, fetch_bin_snapshots, fetch_snapshots_by_id
+
+Outcome = Literal["restored", "already", "failed", "planned"]
+
+WORKERS = 4
+"""AMIs in work in one target together."""
+
+POLL = 2.0
+"""Seconds between two looks whether restored snapshots are there."""
+
+PATIENCE = 600.0
+"""Seconds to wait for the snapshots of one AMI."""
+
+
+def fetch_holdings(api: Api, wanted: Sequence[Wanted]) -> Holdings:
+    """What a target holds of what is wanted.  Raises AwsError."""
+    snapshots = sorted(set().union(*(entry.snapshots for entry in wanted)))
+    bin_amis, _ = fetch_bin(api)
+    return Holdings(
+        {ami.id: ami for ami in fetch_amis(api)},
+        frozenset(bin_amis),
+        fetch_bin_snapshots(api),
+        frozenset(snapshot.id for snapshot in fetch_snapshots_by_id(api, snapshots)),
+    )
+
+
+class Restorer:
+    """Carries out steps; `results` are told once they are true."""
+
+    def __init__(
+        self,
+        changer: Changer,
+        apis: Mapping[Target, Api],
+        *,
+        clock: Clock,
+        calls: ThreadPoolExecutor,
+        report: Callable[[RestoreResult], None],
+    ) -> None:
+        self.results: list[RestoreResult] = []
+        self._changer = changer
+        self._apis = apis
+        self._clock = clock
+        self._calls = calls
+        self._report = report
+        self._workers: dict[Target, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(WORKERS))
+        self._one_at_a_time: dict[tuple[Target, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._back: dict[tuple[Target, str], str] = {}
+
+    async def run(self, steps: Sequence[Step]) -> None:
+        """Carries out all steps, a few in each target together."""
+        await asyncio.gather(*(self._carry_out(step) for step in steps))
+
+    async def _carry_out(self, step: Step) -> None:
+        async with self._workers[step.target]:
+            if self._changer.stopping.is_set():
+                return
+            if step.what == "enable":
+                self._done(step, await self._enable(step))
+            elif step.what == "restore":
+                self._done(step, await self._restore(step))
+            else:
+                for id in [step.ami] if step.ami else step.snapshots or ("snapshots",):
+                    outcome: Outcome = "already" if step.what == "nothing" else "failed"
+                    self._tell(RestoreResult(step.target, id, outcome, step.reason))
+
+    async def _enable(self, step: Step) -> str:
+        """Enables an AMI and removes the tag; why that failed, or nothing."""
+        subject = Subject(step.target, step.ami, reason="restore")
+        changed = await self._changer.change(ENABLE, subject)
+        if changed.lost and not changed.succeeded:
+            ami = await self._ami(step)
+            changed = Changed("done") if ami is not None and ami.state == "available" else changed
+        if changed.succeeded:
+            changed = await self._changer.change(UNTAG, subject, finishing=True)
+        return _why(changed)
+
+    async def _restore(self, step: Step) -> str:
+        """Restores the snapshots, waits until they are there, then restores the AMI; why that failed, or nothing."""
+        problems = [await self._snapshot(step, id) for id in step.snapshots]
+        failed = [problem for problem in problems if problem]
+        if not step.ami or failed:
+            return "; ".join(failed)
+        waiting = await self._wait_for_snapshots(step)
+        if waiting:
+            return waiting
+        subject = Subject(step.target, step.ami, reason="restore", snapshots=step.snapshots)
+        changed = await self._changer.change(RESTORE_IMAGE, subject)
+        ami = await self._ami(step)
+        if ami is None or not (changed.succeeded or changed.lost):
+            return "" if changed.succeeded else _why(changed)
+        if any(key == QUARANTINE_TAG for key, _ in ami.tags):
+            # It was deleted out of its quarantine, and nobody who restores it wants it there.
+            return await self._enable(step) if ami.state == DISABLED else await self._untag(step)
+        return ""
+
+    async def _untag(self, step: Step) -> str:
+        return _why(await self._changer.change(UNTAG, Subject(step.target, step.ami, reason="restore"), finishing=True))
+
+    async def _snapshot(self, step: Step, id: str) -> str:
+        """Restores one snapshot, once for all AMIs that share it; why that failed, or nothing."""
+        key = (step.target, id)
+        async with self._one_at_a_time[key]:
+            if key not in self._back:
+                changed = await self._changer.change(
+                    RESTORE_SNAPSHOT, Subject(step.target, id, reason="restore", ami=step.ami)
+                )
+                if changed.lost and not changed.succeeded and await self._states(step.target, [id]):
+                    changed = Changed("done")
+                self._back[key] = "" if changed.succeeded else f"{id}: {_why(changed)}"
+                if changed.succeeded:
+                    self._tell(RestoreResult(step.target, id, "restored"))
+            return self._back[key]
+
+    async def _wait_for_snapshots(self, step: Step) -> str:
+        """Why an AMI cannot be restored yet, or nothing once all its snapshots are there."""
+        give_up = self._clock.monotonic() + PATIENCE
+        while step.snapshots:
+            states = await self._states(step.target, step.snapshots)
+            missing = [id for id in step.snapshots if states.get(id) != "completed"]
+            if not missing:
+                break
+            if self._clock.monotonic() > give_up:
+                return f"still waiting for {', '.join(missing)}; run the command again"
+            if not await self._changer.sleep(POLL):
+                return "the run was stopped first"
+        return ""
+
+    async def _states(self, target: Target, ids: Sequence[str]) -> dict[str, str]:
+        """The states of snapshots; what cannot be read is left out."""
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.run_in_executor(self._calls, fetch_snapshots_by_id, self._apis[target], ids)
+        except AwsError:
+            return {}
+        return {snapshot.id: snapshot.state for snapshot in found}
+
+    async def _ami(self, step: Step) -> Ami | None:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._calls, fetch_ami, self._apis[step.target], step.ami)
+        except AwsError:
+            return None
+
+    def _done(self, step: Step, reason: str) -> None:
+        if step.ami:
+            self._tell(RestoreResult(step.target, step.ami, "failed" if reason else "restored", reason))
+        elif reason:
+            self._tell(RestoreResult(step.target, step.snapshots[0], "failed", reason))
+
+    def _tell(self, result: RestoreResult) -> None:
+        """A view that fails ends the run, and loses no result."""
+        self.results.append(result)
+        try:
+            self._report(result)
+        except Exception as error:
+            self._changer.halt(error)
+
+
+def _why(changed: Changed) -> str:
+    return "" if changed.succeeded else f"{changed.failure.code}: {changed.failure.message}"

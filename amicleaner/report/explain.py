@@ -1,0 +1,127 @@
+"""`--explain`: every AMI by group with its decision and the reason, or everything that is known about some AMIs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from ..models import UNREADABLE, Reference, Target
+from ..plan import Decision, Plan
+from ..reducer import newest_first
+from .layout import Column, table
+from .sentences import number, where
+from .sizes import Sizes, age, gib, sizes_of
+from .tables import columns
+
+_COLUMNS = (
+    Column("AMI Name", 10), Column("AMI ID"), Column("Created", 10, optional=True), Column("Age", right=True),
+    Column("GiB", right=True, optional=True), Column("Decision"), Column("Explanation", 18),
+)  # fmt: skip
+
+NO_GROUP = "(no group)"
+
+
+def by_group(plan: Plan, width: int | None = None, style: Callable[[str], str] | None = None) -> list[tuple[str, str]]:
+    """A heading and a table for each group: what is kept, newest first, and below a line what is deleted or quarantined."""
+    groups: dict[tuple[Target, bool, str, str], list[Decision]] = {}
+    for decision in plan.decisions:
+        for label in decision.groups or (NO_GROUP,):
+            groups.setdefault((decision.target, not decision.groups, label, decision.rule), []).append(decision)
+    sizes = sizes_of(plan)
+    return [
+        (_heading(plan, label, rule, decisions), _table(plan, decisions, sizes, width, style))
+        for (_, _, label, rule), decisions in sorted(groups.items())
+    ]
+
+
+def _heading(plan: Plan, label: str, rule: str, decisions: Sequence[Decision]) -> str:
+    counts: dict[str, int] = {}
+    for decision in decisions:
+        counts[decision.action.verb] = counts.get(decision.action.verb, 0) + 1
+    said = ", ".join(f"{verb} {count}" for verb, count in sorted(counts.items(), reverse=True))
+    target = f" in {where(decisions[0].target)}" if len(plan.targets) > 1 else ""
+    return f"{label}{f' (rule {rule})' if rule else ''}{target}: {said}"
+
+
+def _table(
+    plan: Plan, decisions: Sequence[Decision], sizes: Sizes, width: int | None, style: Callable[[str], str] | None
+) -> str:
+    order = {ami.id: place for place, ami in enumerate(newest_first(decision.ami for decision in decisions))}
+    ordered = sorted(decisions, key=lambda decision: (decision.candidate, order[decision.ami.id]))
+    kept = sum(not decision.candidate for decision in decisions)
+    # One date for all is in the sentence on the Recycle Bin.
+    differ = len({decision.restorable_until for decision in plan.removals}) > 1
+    rows = [
+        [
+            decision.ami.name,
+            decision.ami.id,
+            _created(decision),
+            age(decision.ami.created, plan.created),
+            str(gib([decision], sizes)),
+            decision.action.verb,
+            _explanation(decision, differ),
+        ]
+        for decision in ordered
+    ]
+    cuts = {kept - 1} if 0 < kept < len(decisions) else set()
+    return table(_COLUMNS, rows, width, cuts=cuts, style=style)
+
+
+def _created(decision: Decision) -> str:
+    return f"{decision.ami.created:%Y-%m-%d}" if decision.ami.created else decision.ami.created_text
+
+
+def _explanation(decision: Decision, restorable: bool) -> str:
+    undo = decision.restorable_until
+    return f"{decision.explanation} Restorable until {undo:%Y-%m-%d}." if undo and restorable else decision.explanation
+
+
+def in_detail(plan: Plan, ids: Iterable[str]) -> list[str]:
+    """Everything that is known about these AMIs, in lines; every reference by name."""
+    wanted, sizes = set(ids), sizes_of(plan)
+    lines: list[str] = []
+    for decision in plan.decisions:
+        if decision.ami.id in wanted:
+            lines += [f"{decision.ami.id} {decision.ami.name}".rstrip()]
+            lines += [f"  {name + ':':<17} {value}" for name, value in _facts(plan, decision, sizes) if value]
+            lines.append("")
+    return lines
+
+
+def _facts(plan: Plan, decision: Decision, sizes: Sizes) -> Iterable[tuple[str, str]]:
+    ami = decision.ami
+    yield "Target", where(decision.target)
+    yield "Decision", f"{decision.action.verb} ({decision.reason}): {decision.explanation}"
+    yield "Rule", decision.rule
+    yield "Groups", "; ".join(decision.groups)
+    yield "Created", f"{ami.created_text or 'unknown'} (age {age(ami.created, plan.created)})"
+    launched = "AWS's date is unreadable" if ami.last_launched == UNREADABLE else ""
+    yield "Last launched", launched or (f"{ami.last_launched:%Y-%m-%d}" if ami.last_launched else "never, or not recorded")
+    yield "State", ami.state
+    yield "Visibility", "public" if ami.public else ""
+    yield "Protection", ami.protection
+    yield "Copied from", " in ".join(filter(None, ami.source))
+    yield "Quarantine until", f"{decision.until:%Y-%m-%d}" if decision.until else ""
+    yield "Restorable until", f"{decision.restorable_until:%Y-%m-%d}" if decision.restorable_until else ""
+    for key, value in ami.tags:
+        yield "Tag", f"{key}={value}"
+    for snapshot in ami.snapshots:
+        size = sizes.get((decision.target, snapshot.id), snapshot.size_gib)
+        yield "Snapshot", f"{snapshot.id}, up to {size} GiB{', archived' if snapshot.archived else ''}"
+    for use in decision.used_by:
+        yield "Used by", f"{use.label}, {', '.join(filter(None, (use.account, use.region)))}".rstrip(", ")
+
+
+def unknown_ids(plan: Plan) -> list[str]:
+    """A sentence for each id of `--explain` that none of the targets has: each makes the exit status 1."""
+    known = {decision.ami.id for decision in plan.decisions}
+    place = where(plan.targets[0]) if len(plan.targets) == 1 else f"any of the {number(len(plan.targets), 'target')}"
+    return [f"--explain: {id} was not found in {place}." for id in plan.config.explain or () if id not in known]
+
+
+def dangling(references: Iterable[Reference], width: int | None = None) -> str:
+    """The references to AMIs that do not exist: what fails at its next launch.  Empty where there are none."""
+    rows = sorted(
+        {(reference.use.account, reference.use.region, reference.use.label, reference.ami) for reference in references}
+    )
+    head = columns((Column("Dangling reference", 20), Column("Missing AMI")), True)
+    return table(head, rows, width) if rows else ""

@@ -1,0 +1,94 @@
+"""Brings AMIs back (`--restore`): from quarantine, from the Recycle Bin, or everything in an audit log."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+
+from .aws.changes import Changer
+from .aws.rate_limits import RateLimits
+from .aws.restorer import Restorer, fetch_holdings
+from .aws.targets import SessionMaker, make_session
+from .clock import SYSTEM_CLOCK, Clock
+from .config import AMI_ID, Config
+from .errors import UsageError
+from .execution import run_changes
+from .interrupts import Interrupts
+from .models import RestoreResult, Target
+from .restoring import Step, Wanted, read_log, steps
+from .result import Result
+from .run import Run, conclude
+from .view import SilentView, View
+
+
+def restore(
+    config: Config,
+    *,
+    view: View | None = None,
+    sessions: SessionMaker = make_session,
+    clock: Clock = SYSTEM_CLOCK,
+    interrupts: Interrupts | None = None,
+) -> Result:
+    """Brings back what `config.restore` names: ids of AMIs, and paths of audit logs.
+
+    Returns, raises and tells like `run.clean`.  What cannot be brought back is in the result, with the reason.
+    """
+    run = Run(config, view or SilentView(), clock, interrupts or Interrupts())
+    return conclude(run, lambda stack: _restore(run, sessions, stack))
+
+
+def _restore(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
+    config = run.config
+    wanted = [entry for word in config.restore for entry in _wanted(word)]
+    audit = run.open_audit(stack)
+    regions = sorted({entry.target.region for entry in wanted if entry.target is not None})
+    if regions and not (config.region or config.exclude_region):
+        # A log tells the Regions itself; what is looked for by id is looked for in the usual one.
+        run.config = config = replace(config, region=tuple(regions))
+    locations = run.locations(run.sessions(sessions, stack), named=any(entry.target is not None for entry in wanted))
+    apis = {location.api.target: location.api for location in locations}
+    run.view.targets(list(apis))
+    holdings = {}
+    for target, api in apis.items():
+        holdings[target] = fetch_holdings(api, [entry for entry in wanted if entry.target in (None, target)])
+        run.view.scanned(target, len(holdings[target].amis))
+    todo = steps(wanted, holdings)
+    if config.dry_run:
+        for step in todo:
+            for result in _planned(step):
+                run.result = replace(run.result, restored=(*run.result.restored, result))
+                run.view.restored(result)
+        return
+    results: list[RestoreResult] = []
+
+    async def main(changer: Changer, calls: ThreadPoolExecutor) -> None:
+        restorer = Restorer(changer, apis, clock=run.clock, calls=calls, report=run.view.restored)
+        await restorer.run(todo)
+        results.extend(restorer.results)
+
+    stopped_by = run_changes(main, apis, config, run.clock, audit, run.interrupts, RateLimits(run.clock))
+    run.result = replace(run.result, restored=tuple(results))
+    run.ended(stopped_by)
+
+
+def _wanted(word: str) -> tuple[Wanted, ...]:
+    if AMI_ID.fullmatch(word):
+        return (Wanted(word),)
+    try:
+        with open(word, encoding="utf-8") as file:
+            return read_log(file.read(), word)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"--restore: {word} cannot be read: {reason}.", hint="Pass AMI ids, or an audit log.") from error
+
+
+def _planned(step: Step) -> list[RestoreResult]:
+    """What a dry run says about a step."""
+    target: Target = step.target
+    if step.what == "impossible":
+        return [RestoreResult(target, step.ami or ", ".join(step.snapshots), "failed", step.reason)]
+    if step.what == "nothing":
+        return [RestoreResult(target, id, "already", step.reason) for id in ([step.ami] if step.ami else step.snapshots)]
+    ids = [*step.snapshots, *([step.ami] if step.ami else [])]
+    return [RestoreResult(target, id, "planned") for id in ids]

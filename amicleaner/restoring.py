@@ -1,0 +1,152 @@
+"""What has to be done to bring AMIs back: from an audit log or from ids, by what an account holds now.  Pure."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .actions import DELETE_SNAPSHOT, DEREGISTER, DISABLE, QUARANTINE_TAG
+from .errors import UsageError
+from .models import Ami, Target
+from .orphans import made_for
+from .quarantine import DISABLED
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An AMI to bring back, or without `ami` snapshots alone.  `target` is None where nobody said where it is; `snapshots`
+    are those that it had, as far as a log tells."""
+
+    ami: str
+    target: Target | None = None
+    snapshots: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a target holds: its AMIs, the ids in its Recycle Bin (snapshots with their descriptions), and which of the
+    snapshots that matter exist."""
+
+    amis: Mapping[str, Ami] = field(default_factory=dict)
+    bin_amis: frozenset[str] = frozenset()
+    bin_snapshots: Mapping[str, str] = field(default_factory=dict)
+    snapshots: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What to do about one AMI (or, without `ami`, about snapshots alone).
+
+    `enable`: it is in quarantine.  `restore`: it is in the Recycle Bin; `snapshots` come first.  `nothing`: it is available
+    already.  `impossible`: `reason` says why.
+    """
+
+    target: Target
+    ami: str
+    what: Literal["enable", "restore", "nothing", "impossible"]
+    snapshots: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def read_log(text: str, path: str) -> tuple[Wanted, ...]:
+    """Everything that an audit log says was, or may have been, deleted or disabled.  A last line without its end is ignored;
+    raises UsageError for anything else that is not a line of such a log."""
+    amis: dict[tuple[Target, str], set[str]] = {}
+    singly: dict[tuple[Target, str], set[str]] = defaultdict(set)
+    began: dict[str, Mapping[str, Any]] = {}
+    lines = text.split("\n")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+            target, id = Target(entry["account"], entry["region"]), str(entry["id"])
+            event, attempt, action = entry["event"], entry["attempt"], entry["action"]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            if number == len(lines):
+                continue
+            raise UsageError(f"--restore: {path} is not an audit log: line {number} is malformed.") from error
+        if event == "before":
+            began[attempt] = entry
+            continue
+        began.pop(attempt, None)
+        if entry.get("outcome") in ("done", "unknown"):
+            _note(entry, action, target, id, amis, singly)
+    for entry in began.values():  # killed before the answer was written down: it may have been done
+        _note(entry, entry["action"], Target(entry["account"], entry["region"]), str(entry["id"]), amis, singly)
+    for (target, ami), snapshots in singly.items():
+        if (target, ami) in amis:
+            amis[target, ami] |= snapshots
+        else:
+            amis[target, ""] = amis.get((target, ""), set()) | snapshots
+    return tuple(Wanted(ami, target, frozenset(snapshots)) for (target, ami), snapshots in sorted(amis.items()))
+
+
+def _note(
+    entry: Mapping[str, Any],
+    action: str,
+    target: Target,
+    id: str,
+    amis: dict[tuple[Target, str], set[str]],
+    singly: dict[tuple[Target, str], set[str]],
+) -> None:
+    if action == DEREGISTER.name:
+        amis.setdefault((target, id), set()).update(map(str, entry.get("snapshots") or ()))
+    elif action == DISABLE.name:
+        amis.setdefault((target, id), set())
+    elif action == DELETE_SNAPSHOT.name:
+        singly[target, str(entry.get("ami") or "")].add(id)
+
+
+def steps(wanted: Iterable[Wanted], holdings: Mapping[Target, Holdings]) -> tuple[Step, ...]:
+    """What to do, in the order of account, Region and id.  `holdings` are the targets of the run; an AMI that nobody said
+    where to look for is looked for in all of them."""
+    found: dict[tuple[Target, str], Step] = {}
+    for entry in wanted:
+        if entry.target is not None and entry.target not in holdings:
+            where = f"account {entry.target.account}, Region {entry.target.region}"
+            reason = f"it is in {where}, which is not a target of this run"
+            found.setdefault((entry.target, entry.ami), Step(entry.target, entry.ami, "impossible", reason=reason))
+            continue
+        places = [entry.target] if entry.target is not None else sorted(holdings)
+        decided = [_step(target, entry, holdings[target]) for target in places]
+        best = min(decided, key=lambda step: ("enable", "restore", "nothing", "impossible").index(step.what))
+        key = (best.target, best.ami)
+        if key not in found or len(best.snapshots) > len(found[key].snapshots):
+            found[key] = best
+    return tuple(found[key] for key in sorted(found))
+
+
+def _step(target: Target, wanted: Wanted, held: Holdings) -> Step:
+    if not wanted.ami:
+        snapshots = tuple(sorted(wanted.snapshots & held.bin_snapshots.keys()))
+        lost = sorted(wanted.snapshots - held.bin_snapshots.keys() - held.snapshots)
+        if lost:
+            return Step(target, "", "impossible", snapshots, f"not in the Recycle Bin: {', '.join(lost)}")
+        return Step(target, "", "restore" if snapshots else "nothing", snapshots)
+    ami = held.amis.get(wanted.ami)
+    if ami is not None:
+        return _registered(target, ami)
+    if wanted.ami not in held.bin_amis:
+        return Step(target, wanted.ami, "impossible", reason="it is neither registered nor in the Recycle Bin")
+    described = {id for id, description in held.bin_snapshots.items() if made_for(description) == wanted.ami}
+    lost = sorted(wanted.snapshots - held.bin_snapshots.keys() - held.snapshots)
+    if lost:
+        reason = (
+            f"{', '.join(lost)} {'is' if len(lost) == 1 else 'are'} not in the Recycle Bin, and it needs all its snapshots"
+        )
+        return Step(target, wanted.ami, "impossible", reason=reason)
+    return Step(target, wanted.ami, "restore", tuple(sorted((wanted.snapshots & held.bin_snapshots.keys()) | described)))
+
+
+def _registered(target: Target, ami: Ami) -> Step:
+    if ami.state == "available":
+        return Step(target, ami.id, "nothing", reason="available already")
+    if ami.state == DISABLED and any(key == QUARANTINE_TAG for key, _ in ami.tags):
+        return Step(target, ami.id, "enable")
+    if ami.state == DISABLED:
+        return Step(target, ami.id, "impossible", reason="it is disabled, but not by amicleaner")
+    return Step(target, ami.id, "impossible", reason=f"its state is {ami.state}")

@@ -1,0 +1,153 @@
+"""Bringing AMIs back: from quarantine, from the Recycle Bin, and everything in an audit log."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from amicleaner.actions import QUARANTINE_TAG
+from amicleaner.config import Config
+from amicleaner.errors import UsageError
+from amicleaner.restore import restore
+from amicleaner.result import Result
+from tests.flows.flow import Flow, removed
+
+SKIP = ("batch", "fast-launch", "image-builder")
+
+
+def bring_back(flow: Flow, *words: str, **options: object) -> Result:
+    return restore(Config(restore=words, **options), view=flow.view, clock=flow.time.clock)  # type: ignore[arg-type]
+
+
+def outcomes(result: Result) -> dict[str, str]:
+    return {restored.id: restored.outcome for restored in result.restored}
+
+
+def states(flow: Flow) -> dict[str, str]:
+    return {id: image.state for id, image in flow.home.images.items()}
+
+
+@pytest.fixture
+def retaining(flow: Flow) -> Flow:
+    """An account whose Recycle Bin retains everything for a week."""
+    for kind in ("EC2_IMAGE", "EBS_SNAPSHOT"):
+        flow.home.add_retention_rule(kind, days=7)
+    return flow
+
+
+def test_a_quarantined_ami_is_enabled_and_loses_its_tag(flow: Flow) -> None:
+    ids = flow.several(2)
+    before = {id: dict(flow.home.images[id].tags) for id in ids}
+    flow.clean(quarantine=7, skip_check=SKIP)
+    assert set(states(flow).values()) == {"disabled"}
+    result = bring_back(flow, *ids)
+    assert outcomes(result) == dict.fromkeys(ids, "restored")
+    assert result.exit_status == 0
+    assert set(states(flow).values()) == {"available"}
+    assert {id: dict(flow.home.images[id].tags) for id in ids} == before
+
+
+def test_a_deleted_ami_comes_back_after_its_snapshots(retaining: Flow) -> None:
+    flow = retaining
+    ami = flow.add(snapshots=[8, 8])
+    snapshots = set(ami.snapshot_ids)
+    assert removed(flow.clean(skip_check=SKIP)) == {ami.image_id}
+    result = bring_back(flow, ami.image_id)
+    assert outcomes(result) == dict.fromkeys([*snapshots, ami.image_id], "restored")
+    assert states(flow) == {ami.image_id: "available"}
+    assert flow.home.snapshots.keys() == snapshots
+    made = [call.action for call in flow.fake_aws.calls.changing() if call.action.startswith("Restore")]
+    assert made == ["RestoreSnapshotFromRecycleBin"] * 2 + ["RestoreImageFromRecycleBin"]
+
+
+def test_an_audit_log_brings_back_everything_in_it(retaining: Flow) -> None:
+    flow = retaining
+    ids = flow.several(3)
+    log = flow.path("audit.jsonl")
+    flow.clean(audit_log=log, skip_check=SKIP)
+    assert flow.home.images == {}
+    result = bring_back(flow, log, audit_log=flow.path("restore.jsonl"))
+    assert set(states(flow)) == set(ids)
+    assert result.exit_status == 0
+    lines = [json.loads(line) for line in Path(flow.path("restore.jsonl")).read_text().splitlines()]
+    assert {line["action"] for line in lines} == {
+        "ec2:RestoreImageFromRecycleBin",
+        "ec2:RestoreSnapshotFromRecycleBin",
+    }
+    assert all(line["outcome"] == "done" for line in lines if line["event"] == "after")
+
+
+def test_an_ami_deleted_out_of_quarantine_comes_back_enabled_and_without_the_tag(retaining: Flow) -> None:
+    flow = retaining
+    (id,) = flow.several(1)
+    flow.clean(quarantine=1, skip_check=SKIP)
+    flow.time.seconds += 2 * 86_400
+    assert removed(flow.clean(quarantine=1, skip_check=SKIP)) == {id}
+    assert bring_back(flow, id).exit_status == 0
+    assert states(flow) == {id: "available"}
+    assert QUARANTINE_TAG not in flow.home.images[id].tags
+
+
+def test_a_dry_run_changes_nothing_and_says_what_it_would_do(retaining: Flow) -> None:
+    flow = retaining
+    (id,) = flow.several(1)
+    flow.clean(skip_check=SKIP)
+    before = len(flow.changes())
+    result = bring_back(flow, id, dry_run=True)
+    assert set(outcomes(result).values()) == {"planned"}
+    assert id in outcomes(result)
+    assert len(flow.changes()) == before
+    assert result.exit_status == 0
+
+
+def test_what_cannot_be_brought_back_is_named_with_the_reason(flow: Flow) -> None:
+    available, gone = flow.add().image_id, "ami-0123456789abcdef0"
+    disabled = flow.add(state="disabled").image_id
+    result = bring_back(flow, available, disabled, gone)
+    assert outcomes(result) == {available: "already", disabled: "failed", gone: "failed"}
+    reasons = {restored.id: restored.reason for restored in result.restored}
+    assert "not by amicleaner" in reasons[disabled]
+    assert "Recycle Bin" in reasons[gone]
+    assert result.exit_status == 1
+    assert flow.changes() == []
+
+
+def test_an_ami_that_is_available_already_is_no_failure(flow: Flow) -> None:
+    assert bring_back(flow, flow.add().image_id).exit_status == 0
+
+
+def test_an_ami_waits_for_its_snapshots(retaining: Flow) -> None:
+    flow = retaining
+    (id,) = flow.several(1)
+    flow.clean(skip_check=SKIP)
+    flow.world.recovery = timedelta(seconds=30)
+    start = flow.time.seconds
+    assert bring_back(flow, id).exit_status == 0
+    assert flow.time.seconds - start >= 30
+
+
+def test_without_all_its_snapshots_an_ami_of_a_log_is_not_restored(retaining: Flow) -> None:
+    flow = retaining
+    ami = flow.add(snapshots=[8, 8])
+    log = flow.path("audit.jsonl")
+    flow.clean(audit_log=log, skip_check=SKIP)
+    lost = flow.home.recycled_snapshots.popitem()[0]
+    result = bring_back(flow, log)
+    assert outcomes(result)[ami.image_id] == "failed"
+    assert lost in result.restored[-1].reason
+    assert flow.home.images == {}
+
+
+@pytest.mark.parametrize("content", ["{}\n{}\n", "not a log\n\n", '{"event": "before"}\n{}\n'])
+def test_a_file_that_is_no_audit_log_is_refused(flow: Flow, content: str) -> None:
+    Path(flow.path("audit.jsonl")).write_text(content)
+    with pytest.raises(UsageError, match="not an audit log"):
+        bring_back(flow, flow.path("audit.jsonl"))
+
+
+def test_a_missing_file_is_refused(flow: Flow) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        bring_back(flow, flow.path("missing.jsonl"))
