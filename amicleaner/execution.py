@@ -167,7 +167,7 @@ class Execution:
         """Reads a Region again in every account, and decides again about these AMIs as if for the first time."""
         scans = self._scan_again(region)
         allowed = {job.key: job.action.name for job in jobs}
-        known = self._planner.decide(scans, allowed)
+        known = self._planner.decide(scans, allowed, deleting=True)
         decisions = {(decision.target, decision.ami.id): decision for decision in known.plan.decisions}
         verdicts = {job.key: _verdict(decisions.get(job.key), job) for job in jobs}
         return self._round(scans, verdicts, [text for _, text in known.warnings])
