@@ -9,7 +9,7 @@ from dataclasses import replace
 from threading import Event
 from typing import Any
 
-from .actions import DELETE, DELETE_SNAPSHOT, ORDER, Action
+from .actions import DELETE, DELETE_SNAPSHOT, ORDER, RELEASE
 from .audit import Audit, Subject
 from .aws.api import Api
 from .aws.changes import CALLS_AT_ONCE, Changer
@@ -167,9 +167,9 @@ class Execution:
         """Reads a Region again in every account, and decides again about these AMIs as if for the first time."""
         scans = self._scan_again(region)
         allowed = {job.key: job.action.name for job in jobs}
-        known = self._planner.decide(scans, allowed)
+        known = self._planner.decide(scans, allowed, deleting=True)
         decisions = {(decision.target, decision.ami.id): decision for decision in known.plan.decisions}
-        verdicts = {job.key: _verdict(decisions.get(job.key), job.action) for job in jobs}
+        verdicts = {job.key: _verdict(decisions.get(job.key), job) for job in jobs}
         return self._round(scans, verdicts, [text for _, text in known.warnings])
 
     def _recheck_orphans(self, region: str, jobs: Sequence[Job]) -> Round:
@@ -202,10 +202,14 @@ class Execution:
             self._view.snapshot_done(result)
 
 
-def _verdict(decision: Decision | None, action: Action) -> Verdict:
+def _verdict(decision: Decision | None, job: Job) -> Verdict:
     if decision is None:
         return Verdict(False, gone=True)
-    if decision.action is action:
+    if decision.action is job.action is not RELEASE and decision.groups != job.subject.groups:
+        # It would be deleted out of this group too, but nobody was shown that.
+        before, now = (" and ".join(groups) or "no group" for groups in (job.subject.groups, decision.groups))
+        return Verdict(False, "not-selected", f"Its group changed from {before} to {now}.")
+    if decision.action is job.action:
         return Verdict(True)
     return Verdict(False, decision.reason, decision.explanation, decision.used_by)
 

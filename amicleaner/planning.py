@@ -80,8 +80,11 @@ class Planner:
     clock: Clock
     files: Uses
 
-    def decide(self, scans: Sequence[Scan], allowed: Allowed | None = None) -> PlanningResult:
+    def decide(
+        self, scans: Sequence[Scan], allowed: Allowed | None = None, *, deleting: bool = False
+    ) -> PlanningResult:
         """The plan for these scans.  `allowed`: nothing else may be changed, as by a saved or a confirmed plan.
+        `deleting`: the plan was confirmed, so that each AMI's sharing is read right before it is deleted.
 
         Decides over and over: once it is known that something would be deleted, what refers to it and to the others of its
         group is read; what is known then may leave room for another.  Raises `AwsError` where something cannot be read.
@@ -110,7 +113,7 @@ class Planner:
                 continue
             required = config.require_recycle_bin is not None
             unread = {d.target for d in (plan.candidates if required else plan.removals)} - facts.bins.keys()
-            if unread and (required or allowed is None):
+            if unread and (required or not deleting):
                 bins, denied = self._bins([locations[target] for target in sorted(unread)])
                 warnings += denied
                 facts = replace(facts, bins={**facts.bins, **bins})
@@ -118,7 +121,7 @@ class Planner:
             candidates = {(decision.target, decision.ami.id) for decision in plan.candidates}
             if config.include_shared or candidates <= asked:
                 break
-            if allowed is not None or len(candidates) > ASK_SHARED_FIRST:
+            if deleting or len(candidates) > ASK_SHARED_FIRST:
                 plan = replace(plan, shared_unasked=True)
                 break
             shared = self.scanner.shared_with(((locations[t], id) for t, id in sorted(candidates - asked)), inside)

@@ -4,6 +4,7 @@ only where the tool sleeps."""
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from botocore.credentials import DeferredRefreshableCredentials
 from click.testing import CliRunner
 
 from amicleaner.actions import DELETE
-from amicleaner.aws import targets
+from amicleaner.aws import rate_limits, targets
 from amicleaner.aws.session import new_session
 from amicleaner.cli import command
 from amicleaner.config import OPTIONS, Config
@@ -198,6 +199,22 @@ class Flow:
             self.clean(**options)
         assert self.changes() == []
         return caught.value
+
+    def midway(self, between: Callable[[], object], seconds: float = 61.0) -> None:
+        """Lets the rate limit stop the run after two changing calls; then `between` is called, and `seconds` pass.
+
+        Only while no call is under way, so that no call was allowed before the change and is made after it.
+        """
+        self.patch.setattr(rate_limits, "SHARE_OF_BUCKET", 0.02)
+
+        def waiting(slept: float) -> None:
+            in_loop = threading.current_thread() is threading.main_thread()
+            if in_loop and len(self.fake_aws.calls.changing()) >= 2:
+                self.time.waiting = lambda slept: None
+                self.time.seconds += seconds
+                between()
+
+        self.time.waiting = waiting
 
     def changes(self) -> list[str]:
         """The ids in the changing calls, refused ones too."""
