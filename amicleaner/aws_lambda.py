@@ -28,6 +28,7 @@ RESERVE = 30.0
 """Seconds before the end of the function at which nothing new is started: 20 for what is in flight, the rest to report."""
 
 log = logging.getLogger("amicleaner")
+log.setLevel(logging.INFO)  # Lambda's own level is WARNING
 
 
 class RunFailed(AmicleanerError):
