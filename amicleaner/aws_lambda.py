@@ -16,6 +16,7 @@ from typing import Any
 from .config import BY_NAME, Config
 from .errors import AmicleanerError, UsageError, describe
 from .interrupts import Interrupted, Interrupts
+from .restore import restore
 from .result import Result
 from .run import clean
 from .settings import combine, from_environment, from_file, from_mapping
@@ -60,7 +61,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
             raise UsageError("The time-out of the function is too short. Set it to 60 to 900 seconds.")
         config = configure(event, os.environ, view)
         with interrupts.signals(), interrupts.deadline(seconds):
-            result = clean(config, view=view, interrupts=interrupts)
+            result = (restore if config.restore else clean)(config, view=view, interrupts=interrupts)
     except AmicleanerError as error:
         log.error("Error: %s", describe(error))
         raise

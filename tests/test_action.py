@@ -22,8 +22,8 @@ pytestmark = pytest.mark.once
 
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
 RUN = next(step for step in ACTION["runs"]["steps"] if step["id"] == "run")
-COMMAND_LINE_ONLY = {"dry-run", "apply-plan", "arguments"}
-"""The inputs that reach the command through its command line."""
+COMMAND_LINE_ONLY = {"apply-plan", "include-shared", "skip-check"}
+"""The inputs for options that the environment may not set."""
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def run(aws: Account, tmp_path: Path) -> Any:
 def test_each_input_is_an_option_by_its_long_name() -> None:
     for name, entry in ACTION["inputs"].items():
         key = name.replace("-", "_")
-        assert name in COMMAND_LINE_ONLY or not BY_NAME[key].command_line_only
+        assert BY_NAME[key].command_line_only == (name in COMMAND_LINE_ONLY)
         assert RUN["env"][f"INPUT_{key.upper()}"] == f"${{{{ inputs.{name} }}}}"
         assert entry.get("default") == ("true" if name == "dry-run" else None)
 
@@ -76,12 +76,22 @@ def test_dry_run_false_deletes(aws: Account, run: Any) -> None:
     assert sum(ami["outcome"] == "removed" for ami in document["amis"]) == 4
 
 
-def test_inputs_reach_the_command(aws: Account, run: Any) -> None:
+def test_inputs_reach_the_command(run: Any, tmp_path: Path) -> None:
     runner, outputs = run(keep_previous=2, mapping_key="tags", mapping_values="environment role")
     assert outputs["planned"] == "12"
-    runner, outputs = run(arguments="--keep-tag\nName=two words\n\n--debug\n")
-    assert runner.status == 0
-    assert "DescribeImages" in runner.log
+    (tmp_path / "cleaner.toml").write_text('keep_previous = 2\nmapping_values = ["environment", "role"]\n')
+    assert run(config="cleaner.toml")[1]["planned"] == "12"
+    assert run(config="cleaner.toml", keep_previous=4)[1]["planned"] == "4"
+
+
+def test_inputs_for_the_command_line_reach_the_command(aws: Account, run: Any) -> None:
+    for ami in FOUR[:2]:
+        aws.region.images[ami].public = True
+    assert run()[1]["planned"] == "2"
+    assert run(include_shared=True)[1]["planned"] == "4"
+    assert run(include_shared="yes")[0].status == 2
+    assert run(skip_check="spot fleets")[0].status == 0
+    assert "instances" not in aws.fake_aws.calls.summary()
 
 
 def test_an_input_without_a_value_leaves_a_variable_of_the_job(run: Any) -> None:
@@ -101,8 +111,9 @@ def test_a_denied_deletion_fails_the_step_with_the_status_of_the_command(aws: Ac
 def test_a_wrong_input_fails_the_step_and_says_so_in_the_summary(aws: Account, run: Any) -> None:
     runner, outputs = run(keep_previous="many")
     assert (runner.status, outputs["exit-status"]) == (2, "2")
-    assert "failed with exit status 2" in runner.summary
-    assert run(dry_run="perhaps")[0].status == 1
+    assert "keep-previous" in runner.summary
+    assert run(dry_run="perhaps")[0].status == 2
+    assert run(skip_check="everything")[0].status == 2
     assert aws.deletions() == []
 
 
@@ -126,7 +137,8 @@ def test_no_input_is_run_as_a_script(run: Any, tmp_path: Path, value: str) -> No
 
 
 def test_no_line_of_the_command_is_a_command_to_the_runner(run: Any) -> None:
-    runner, _ = run(arguments="--region\n::set-output name=x::y")
+    runner, _ = run(region="::set-output")
+    assert "::set-output" in runner.log
     lines = runner.log.splitlines()
     assert lines[0].startswith("::stop-commands::")
     assert lines[-1] == "::" + lines[0].removeprefix("::stop-commands::") + "::"

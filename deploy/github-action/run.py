@@ -3,93 +3,115 @@ exit status of the command."""
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
-import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-from amicleaner.report.formats import render
+from amicleaner import __version__
+from amicleaner.clock import SYSTEM_CLOCK
+from amicleaner.config import Config
+from amicleaner.errors import AmicleanerError, UsageError, describe
+from amicleaner.interrupts import Interrupts
+from amicleaner.report.console import Console
+from amicleaner.report.document import document
+from amicleaner.report.formats import to_json
+from amicleaner.report.markdown import to_markdown
+from amicleaner.result import Result
+from amicleaner.run import clean
+from amicleaner.settings import combine, from_environment, from_file
 
-SUMMARY_LIMIT = 1_000_000
-"""Bytes; GitHub discards the summary of a step beyond 1 MiB."""
+COMMAND_LINE_ONLY = ("DRY_RUN", "APPLY_PLAN", "INCLUDE_SHARED", "SKIP_CHECK")
+"""The inputs that the environment and the configuration file may not set."""
 
-COMMAND_LINE_ONLY = ("DRY_RUN", "APPLY_PLAN", "ARGUMENTS")
-"""The inputs that the command takes from its command line; `DRY_RUN` is said there in either case."""
+
+class Log(Console):
+    """Prints to the log of the step, and keeps the result of a run that failed, too."""
+
+    result = Result()
+
+    def finished(self, result: Result) -> None:
+        """The end of the run."""
+        self.result = result
+        super().finished(result)
 
 
 def main() -> int:
-    """Runs the command with the inputs of the action and returns its exit status."""
-    folder = Path(tempfile.mkdtemp(prefix="amicleaner-", dir=os.environ["RUNNER_TEMP"]))
-    result = folder / "result.json"
-    inputs = {name.removeprefix("INPUT_"): value for name, value in os.environ.items() if name.startswith("INPUT_")}
-    words = [sys.executable, "-m", "amicleaner", "--output", "json", *arguments(inputs)]
-    # The command reads most options from its environment. An input without a value leaves a variable of the job as it is.
-    options = {name: value for name, value in inputs.items() if value and name not in COMMAND_LINE_ONLY}
-    environ = {**os.environ, **{f"AMICLEANER_{name}": value for name, value in options.items()}}
-    # No line that the command prints may be taken for a command to the runner.
-    token = secrets.token_hex(16)
-    print(f"::stop-commands::{token}", flush=True)
-    with result.open("wb") as file:
-        done = subprocess.run(words, env=environ, stdin=subprocess.DEVNULL, stdout=file, stderr=sys.stdout, check=False)
-    print(f"::{token}::", flush=True)
-    document = read(result)
-    append("GITHUB_STEP_SUMMARY", summary(document, done.returncode))
-    for name, value in outputs(document, done.returncode):
+    """Runs amicleaner with the inputs of the action and returns the exit status."""
+    try:
+        config = configure(os.environ)
+    except UsageError as error:
+        print(f"Error: {describe(error)}")
+        append("GITHUB_STEP_SUMMARY", to_markdown(Result(problems=(describe(error),)), 0))
+        append("GITHUB_OUTPUT", f"status=failed\nexit-status={error.exit_status}\n")
+        return error.exit_status
+    log = Log(
+        config,
+        stdout=sys.stdout,
+        stderr=sys.stdout,
+        stdin=None,
+        environ=os.environ,
+        clock=SYSTEM_CLOCK,
+        version=__version__,
+    )
+    interrupts = Interrupts()
+    try:
+        with interrupts.signals():
+            status = clean(config, view=log, interrupts=interrupts).exit_status
+    except AmicleanerError as error:
+        print(f"Error: {describe(error)}")
+        status = error.exit_status
+    append("GITHUB_STEP_SUMMARY", to_markdown(log.result, config.price_per_gib))
+    for name, value in outputs(log.result, config, status):
         append("GITHUB_OUTPUT", f"{name}={value}\n")
-    append("GITHUB_OUTPUT", f"result={result}\n")
-    if "\n" not in inputs["SAVE_PLAN"]:  # a second line would be another output
-        append("GITHUB_OUTPUT", f"plan={inputs['SAVE_PLAN']}\n")
-    return done.returncode
+    return status
 
 
-def arguments(inputs: Mapping[str, str]) -> Iterator[str]:
-    """The words of the command line for the inputs that need one."""
-    match inputs["DRY_RUN"].strip().lower():
-        case "true":
-            yield "--dry-run"
-        case "false":
-            yield "--force-delete"
-        case other:
-            sys.exit(f"Error: dry-run must be true or false, not {other!r}.")
-    if plan := inputs["APPLY_PLAN"]:
-        yield f"--apply-plan={plan}"
-    yield from filter(None, map(str.strip, inputs["ARGUMENTS"].splitlines()))
+def configure(environ: Mapping[str, str]) -> Config:
+    """The configuration: the inputs (`INPUT_…`), then the variables of the job (`AMICLEANER_…`), then the file.  An input
+    without a value changes nothing.  Raises UsageError."""
+    inputs = {name.removeprefix("INPUT_"): value for name, value in environ.items() if name.startswith("INPUT_") and value}
+    settings = {f"AMICLEANER_{name}": value for name, value in inputs.items() if name not in COMMAND_LINE_ONLY}
+    environment, warnings = from_environment({**environ, **settings})
+    for warning in warnings:
+        print(f"Warning: {warning}")
+    line = {"dry_run": True} if flag(inputs, "DRY_RUN") else {"force_delete": True}
+    if "APPLY_PLAN" in inputs:
+        line["apply_plan"] = inputs["APPLY_PLAN"]
+    if flag(inputs, "INCLUDE_SHARED"):
+        line["include_shared"] = True
+    if "SKIP_CHECK" in inputs:
+        line["skip_check"] = tuple(inputs["SKIP_CHECK"].split())
+    path = environment.get("config")
+    return combine(line, environment, from_file(path) if path else {})
 
 
-def read(path: Path) -> dict[str, Any]:
-    """The document of the run; empty where the command ended before it had one."""
-    text = path.read_text("utf-8")
-    return json.loads(text) if text else {}
+def flag(inputs: Mapping[str, str], name: str) -> bool:
+    """The value of an input that is true or false.  Raises UsageError."""
+    text = inputs.get(name, "false").strip().lower()
+    if text not in ("true", "false"):
+        raise UsageError(f"The input {name.lower().replace('_', '-')} must be true or false, not {text!r}.")
+    return text == "true"
 
 
-def summary(document: Mapping[str, Any], status: int) -> str:
-    """Markdown for the page of the job."""
-    if not document:
-        return f"**amicleaner failed with exit status {status}.** The log of this step says why.\n"
-    text = render(document, "markdown")
-    if len(text.encode()) > SUMMARY_LIMIT:
-        return "The plan is too long for this page. The output `result` is the path of the whole document.\n"
-    return text
-
-
-def outputs(document: Mapping[str, Any], status: int) -> Iterator[tuple[str, object]]:
-    """The outputs that are counts and words."""
-    amis = document.get("amis", [])
-    decisions = Counter(ami["decision"] for ami in amis)
-    outcomes = Counter(ami["outcome"] for ami in amis)
-    yield "status", document.get("status", "failed")
+def outputs(result: Result, config: Config, status: int) -> Iterator[tuple[str, object]]:
+    """The outputs of the action; the document of the run is written to a file."""
+    outcomes = Counter(ami.outcome for ami in result.amis.values())
+    yield "status", result.status
     yield "exit-status", status
-    yield "planned", decisions["remove"] + decisions["quarantine"]
+    yield "planned", len(result.plan.candidates) if result.plan else 0
     yield "deleted", outcomes["removed"]
     yield "quarantined", outcomes["quarantined"]
     yield "failed", outcomes["failed"]
-    yield "kept", decisions["keep"] + outcomes["kept"]
+    yield "kept", (len(result.plan.kept) if result.plan else 0) + outcomes["kept"]
+    if config.save_plan is not None and result.plan is not None and "\n" not in config.save_plan:
+        yield "plan", config.save_plan
+    path = Path(tempfile.mkdtemp(prefix="amicleaner-", dir=os.environ["RUNNER_TEMP"]), "result.json")
+    path.write_text(to_json(document(result, config, version=__version__, created=SYSTEM_CLOCK.now())), "utf-8")
+    yield "result", path
 
 
 def append(variable: str, text: str) -> None:
@@ -99,4 +121,10 @@ def append(variable: str, text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # No line of the log may be taken for a command to the runner.
+    token = secrets.token_hex(16)
+    print(f"::stop-commands::{token}", flush=True)
+    try:
+        sys.exit(main())
+    finally:
+        print(f"::{token}::", flush=True)
