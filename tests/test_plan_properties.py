@@ -22,6 +22,7 @@ from amicleaner.family import family_of
 from amicleaner.models import FAILED_STATES, Ami, Inventory, Target
 from amicleaner.plan import Decision, Facts, Plan, make_plan, restrict, to_resolve
 from amicleaner.quarantine import format_since
+from amicleaner.recycle_bin import BinRules, RetentionRule
 from tests.strategies import (
     HERE,
     NOW,
@@ -276,9 +277,14 @@ def test_the_limit_only_keeps_more_and_the_youngest(account: Account, said: dict
         assert all(gone.ami.created <= kept.ami.created for gone in limited.candidates)  # type: ignore[operator]
 
 
-@given(accounts(), limited_options, bin_rules, st.integers(1, 20))
-def test_the_recycle_bin_only_keeps_more(account: Account, said: dict[str, Any], bins: Any, days: int) -> None:
+@given(accounts(), limited_options, bin_rules, st.integers(1, 20), st.sampled_from((0, 1, 7, 14)))
+def test_the_recycle_bin_only_keeps_more(
+    account: Account, said: dict[str, Any], bins: BinRules, days: int, retained: int
+) -> None:
     """plan._covered: the comparison with `days`."""
+    if retained:
+        everything = RetentionRule(retained, True)
+        bins = BinRules((*bins.amis, everything), (*bins.snapshots, everything))
     config = Config(**{**said, "limit": None, "require_recycle_bin": None})
     every_snapshot = {**{f"snap-{number}": () for number in range(8)}, **dict(account.snapshot_tags)}
     read = replace(account, bins=bins, snapshot_tags=tuple(every_snapshot.items()))
