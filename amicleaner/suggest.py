@@ -19,7 +19,8 @@ MAX_RULES = 50
 _EXAMPLES = 10
 
 _KEPT = [option.name for option in OPTIONS if option.in_rule and option.section == RETENTION] + ["excluded_mapping_values"]
-_RESET = {option.name: option.default for option in OPTIONS if option.in_rule and option.name not in _KEPT} | {"rule": ()}
+_RESET = {option.name: option.default for option in OPTIONS if option.in_rule and option.name not in _KEPT}
+_RESET |= {"rule": (), "limit": None}
 
 
 def suggest_config(inventories: Sequence[Inventory], config: Config, plan_with: Callable[[Config], Plan]) -> str:
@@ -71,8 +72,10 @@ def _top_level(config: Config) -> dict[str, Any]:
 
 
 def _head(plan: Plan) -> list[str]:
-    target = plan.targets[0] if len(plan.targets) == 1 else None
-    where = f"account {target.account}, Region {target.region}" if target else f"{len(plan.targets)} accounts and Regions"
+    where = f"{len(plan.targets)} accounts and Regions"
+    if len(plan.targets) == 1:
+        (target,) = plan.targets
+        where = f"{f'account {target.account}, ' if target.account else ''}Region {target.region}"
     return [
         f"# Suggested by amicleaner on {plan.created:%Y-%m-%d} for {where}: {_amis(len(plan.decisions))}.",
         "# This file deletes nothing. Review it, then look at the plan:",

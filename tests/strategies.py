@@ -194,6 +194,10 @@ def tag_maps(draw: st.DrawFn) -> dict[str, str]:
 
 
 tags = tag_maps()
+plain_tags = st.fixed_dictionaries(
+    {"environment": st.just("dev")}, optional={"role": st.sampled_from(("web", "front")), "roles": st.just("web")}
+)
+PLAIN_NAMES = ("front-1", "front-2", "front-1.2.3", "front-20240309-ab12cd3", "front-back-20240309", "front-back", "back-2")
 devices = st.lists(
     st.fixed_dictionaries({"Ebs": st.fixed_dictionaries({"SnapshotId": st.sampled_from([f"snap-{n}" for n in range(8)])})})
     | st.just({"VirtualName": "ephemeral0"}),
@@ -207,20 +211,23 @@ def as_aws_tags(pairs: Mapping[str, str]) -> list[dict[str, str]]:
 
 @st.composite
 def images(draw: st.DrawFn, number: int) -> Ami:
-    """One AMI, as `DescribeImages` would tell it."""
-    pairs, state = draw(tags), draw(st.sampled_from(STATES))
-    if state == "disabled" and draw(st.booleans()):
+    """One AMI, as `DescribeImages` would tell it: most are plain, so that enough of them may be deleted."""
+    kind = draw(st.sampled_from(("plain", "plain", "plain", "quarantined", "special")))
+    plain = kind != "special"
+    pairs = draw(plain_tags if plain else tags)
+    state = {"plain": "available", "quarantined": "disabled"}.get(kind) or draw(st.sampled_from(STATES))
+    if kind == "quarantined":
         pairs[QUARANTINE_TAG] = draw(st.sampled_from(SINCE))
     return Ami.from_aws(
         {
             "ImageId": ami_id(number),
-            "Name": draw(st.sampled_from(NAMES)),
-            "CreationDate": draw(st.sampled_from(DATES)),
+            "Name": draw(st.sampled_from(PLAIN_NAMES if plain else NAMES)),
+            "CreationDate": draw(st.sampled_from(DATES[:-3] if plain else DATES)),
             "State": state,
-            "Public": draw(st.sampled_from((False, False, False, True))),
-            "DeregistrationProtection": draw(st.sampled_from(PROTECTIONS)),
-            "LastLaunchedTime": draw(st.sampled_from((None, None, *DATES))),
-            "ImageOwnerAlias": draw(st.sampled_from((None, None, None, None, "self", "aws-backup-vault"))),
+            "Public": not plain and draw(st.sampled_from((False, False, False, True))),
+            "DeregistrationProtection": "" if plain else draw(st.sampled_from(PROTECTIONS)),
+            "LastLaunchedTime": None if plain else draw(st.sampled_from((None, None, *DATES))),
+            "ImageOwnerAlias": None if plain else draw(st.sampled_from((None, None, None, "self", "aws-backup-vault"))),
             "Tags": as_aws_tags(pairs),
             "BlockDeviceMappings": draw(devices),
         }
@@ -270,8 +277,10 @@ bin_rules = st.builds(
 @st.composite
 def accounts(draw: st.DrawFn, target: Target = HERE) -> Account:
     """AMIs in any order; a few of them in use, a few of them shared."""
-    amis = tuple(draw(images(number)) for number in draw(st.permutations(range(draw(st.integers(0, 9))))))
-    some = st.frozensets(st.sampled_from([ami.id for ami in amis]), max_size=3) if amis else st.just(frozenset[str]())
+    amis = tuple(
+        draw(images(number)) for number in draw(st.permutations(range(draw(st.sampled_from((0, 1, 3, 5, 7, 9, 9, 9))))))
+    )
+    some = st.frozensets(st.integers(0, 29).map(ami_id), max_size=3)
     looked_up = tuple(sorted(draw(snapshot_tag_maps).items()))
     return Account(amis, draw(some), draw(some), target, looked_up, draw(st.none() | bin_rules))
 
@@ -287,21 +296,23 @@ _mappings = st.one_of(
     st.fixed_dictionaries({"mapping_key": st.just("pattern"), "mapping_values": tuples(PATTERNS, 1, 3)}),
     st.just({"mapping_key": "family"}),
 )
-_others = st.fixed_dictionaries(
-    {"keep_previous": st.integers(0, 3)},
-    optional={
-        "excluded_mapping_values": tuples(("de", "web", "1", "back", "ev.fr")),
-        "include_untagged": st.booleans(),
-        "only_tag": tuples(("environment=dev", "a=b=web", "role="), most=1),
-        "only_name": tuples(("front*", "*[0-9]", "FRONT")),
-        "ami_min_days": st.integers(-1, 8),
-        "keep_tag": tuples(("keep", "role=web", "a=b", "environment=")),
-        "unused_days": st.none() | st.integers(0, 8),
-        "keep_daily": st.integers(0, 2),
-        "keep_weekly": st.integers(0, 2),
-        "keep_monthly": st.integers(0, 2),
-        "keep_yearly": st.integers(0, 2),
-    },
+_OTHERS: dict[str, st.SearchStrategy[Any]] = {
+    "excluded_mapping_values": st.sampled_from(((), ("web",), ("1", "back"), ("ev.fr",), ("de",))),
+    "include_untagged": st.booleans(),
+    "only_tag": st.sampled_from(((), ("environment=dev",), ("environment=dev",), ("a=b=web",), ("role=",))),
+    "only_name": st.sampled_from(((), ("front*",), ("*[0-9]",), ("FRONT", "front*"), ("FRONT",))),
+    "ami_min_days": st.integers(-1, 8),
+    "keep_tag": st.sampled_from(((), ("keep",), ("role=web",), ("a=b", "environment="))),
+    "unused_days": st.none() | st.integers(0, 8),
+    "keep_daily": st.integers(0, 2),
+    "keep_weekly": st.integers(0, 2),
+    "keep_monthly": st.integers(0, 2),
+    "keep_yearly": st.integers(0, 2),
+}
+# A few at a time: together they keep everything.
+_some_others = st.lists(st.sampled_from(sorted(_OTHERS)), max_size=3, unique=True)
+_others = _some_others.flatmap(
+    lambda names: st.fixed_dictionaries({"keep_previous": st.integers(0, 3), **{name: _OTHERS[name] for name in names}})
 )
 _shared_or_quarantined = st.sampled_from([{}, {}, {"include_shared": True}, {"quarantine": 3}, {"quarantine": 7}])
 # The options that count over the whole run, and those that a [[rule]] may have.

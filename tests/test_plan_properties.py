@@ -280,13 +280,14 @@ def test_the_limit_only_keeps_more_and_the_youngest(account: Account, said: dict
 def test_the_recycle_bin_only_keeps_more(account: Account, said: dict[str, Any], bins: Any, days: int) -> None:
     """plan._covered: the comparison with `days`."""
     config = Config(**{**said, "limit": None, "require_recycle_bin": None})
-    read = replace(account, bins=bins)
+    every_snapshot = {**{f"snap-{number}": () for number in range(8)}, **dict(account.snapshot_tags)}
+    read = replace(account, bins=bins, snapshot_tags=tuple(every_snapshot.items()))
     without, with_days = read.plan(config), read.plan(replace(config, require_recycle_bin=days))
     assert candidates(with_days) <= candidates(without)
     for decision in with_days.removals:
         assert decision.restorable_until is not None
         assert decision.restorable_until >= NOW + timedelta(days=days)
-    unread = replace(account, bins=None).plan(config)
+    unread = replace(read, bins=None).plan(config)
     assert {decision.ami.id: decision.action for decision in without.decisions} == {
         decision.ami.id: decision.action for decision in unread.decisions
     }

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amicleaner.config import Config, Rule
-from amicleaner.models import Ami, Inventory
+from amicleaner.models import Ami, Inventory, Target
 from amicleaner.plan import Facts, Plan, make_plan
 from amicleaner.suggest import MAX_RULES, suggest_config
 from tests.strategies import HERE, NOW, THERE, Account, accounts, image, rule_options, used
@@ -110,6 +110,15 @@ def test_several_targets_are_one_file() -> None:
     text = suggestion(inventories, Facts(), Config())
     assert "for 2 accounts and Regions: 2 AMIs." in text
     assert [rule.name for rule in read(text).rules] == ["web"]
+
+
+def test_an_unknown_account_is_not_named() -> None:
+    inventories = [Inventory(Target("", "eu-west-1"), tuple(series(1, 2, "web-{}")))]
+    assert "for Region eu-west-1: 2 AMIs." in suggestion(inventories, Facts(), Config())
+
+
+def test_the_limit_of_the_run_does_not_count() -> None:
+    assert "Would delete 2 AMIs." in suggested(series(1, 6, "web-{}"), limit=1)
 
 
 @pytest.mark.parametrize("amis", [[], [image(1, name="web-1")], [image(1, name="web"), image(2, name="db")]])
