@@ -16,6 +16,7 @@ from .orphans import find_orphans, made_for
 from .plan import Allowed, Facts, Plan, Usage, make_plan, to_resolve
 from .recycle_bin import BinRules
 from .result import Orphan
+from .text import uncapitalized
 from .uses import Uses, dangling_references, merge_uses, unknown_amis, uses_by_copies, uses_by_snapshot
 
 ASK_SHARED_FIRST = 200
@@ -209,12 +210,6 @@ def refusals(plan: Plan, allowed: Allowed | None) -> list[str]:
 
 def _where(plan: Plan) -> str:
     return ", ".join(f"account {target.account or 'unknown'}, Region {target.region}" for target in plan.targets)
-
-
-def uncapitalized(sentence: str) -> str:
-    """A sentence as it follows a colon: `in use by …`.  A word all in capitals, or an option, stays as it is."""
-    first = sentence.split(" ")[0]
-    return sentence if len(first) > 1 and not first[1:].islower() else sentence[:1].lower() + sentence[1:]
 
 
 def _by_region(keys: Iterable[tuple[Target, str]]) -> dict[str, list[str]]:

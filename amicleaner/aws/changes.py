@@ -81,8 +81,9 @@ class Changed:
         if self.error is None:
             return Failure("Interrupted", "The run was stopped first.")
         if self.lost:
-            return Failure(self.error.code, f"{self.error.message} (one try got no response: it may be done)".lstrip())
-        return Failure(self.error.code, self.error.message)
+            message = f"{self.error.message} (one try got no response: it may be done)".lstrip()
+            return Failure(self.error.code, message, self.error.action)
+        return Failure(self.error.code, self.error.message, self.error.action)
 
 
 @dataclass(frozen=True, slots=True)
