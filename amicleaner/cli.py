@@ -110,6 +110,8 @@ def _run(**given: Any) -> None:
     environment, warnings = from_environment(os.environ)
     path = line.get("config", environment.get("config"))
     config = combine(line, environment, from_file(path) if path else {})
+    if config.demo is not None:
+        echo_error("Demo: a simulated account in memory. Nothing real is touched.")
     for warning in (*warnings, *suspicious(config)):
         echo_error(f"Warning: {warning}")
     if config.iam_policy:
@@ -134,7 +136,7 @@ def _carry_out(config: Config) -> int:
         clock=SYSTEM_CLOCK,
         version=__version__,
     )
-    # Thousands of AMIs are no garbage: looking for some among them again and again takes a tenth of the time.
+    # Looking for garbage among thousands of AMIs, again and again, takes a tenth of the time.
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
     interrupts = Interrupts()

@@ -12,17 +12,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """`now` gives aware UTC for ages, `monotonic` seconds for intervals, `sleep` takes seconds.  `run` runs a coroutine to
-    its end, in which `asyncio` waits by this clock."""
-
-    now: Callable[[], datetime]
-    monotonic: Callable[[], float]
-    sleep: Callable[[float], None]
-    run: Callable[[Coroutine[Any, Any, Any]], Any]
-
-
 def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     try:
         asyncio.get_running_loop()
@@ -31,6 +20,17 @@ def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     # A library's caller, a notebook for one, may have a loop of its own in this thread.
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, coroutine).result()
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """`now` gives aware UTC for ages, `monotonic` seconds for intervals, `sleep` takes seconds.  `run` runs a coroutine to
+    its end, in which `asyncio` waits by this clock."""
+
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], None]
+    run: Callable[[Coroutine[Any, Any, Any]], Any] = _run
 
 
 def _seconds() -> float:
@@ -51,4 +51,4 @@ def _sleepless() -> int | None:
 
 _SLEEPLESS = _sleepless()
 
-SYSTEM_CLOCK = Clock(now=lambda: datetime.now(UTC), monotonic=_seconds, sleep=time.sleep, run=_run)
+SYSTEM_CLOCK = Clock(now=lambda: datetime.now(UTC), monotonic=_seconds, sleep=time.sleep)

@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, fields, replace
+from functools import lru_cache
 from typing import Any
 
 from .checks import CHECKS, FURTHER_CHECKS
@@ -54,6 +55,10 @@ class Rule:
 
     name: str
     options: tuple[tuple[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        values = ((name, tuple(value) if isinstance(value, list) else value) for name, value in self.options)
+        object.__setattr__(self, "options", tuple(values))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +251,13 @@ class Config:
 
     def for_rule(self, rule: Rule) -> Config:
         """The configuration that holds for the AMIs of one rule; what the rule leaves out comes from here."""
-        return replace(self, rules=(), rule=(), **dict(rule.options))
+        return _for_rule(self, rule)
+
+
+@lru_cache(maxsize=1024)
+def _for_rule(config: Config, rule: Rule) -> Config:
+    # Asked for in each of thousands of targets, and checking all options takes 0.15 ms.
+    return replace(config, rules=(), rule=(), **dict(rule.options))
 
 
 def _option(field: Field[Any]) -> Option:

@@ -134,6 +134,8 @@ def keep_until(ctx: RuleContext) -> str | None:
 
 def excluded(ctx: RuleContext) -> str | None:
     """One of the excluded values is part of a grouped value, or, where tags do not group, of the name."""
+    if not ctx.config.excluded_mapping_values:
+        return None
     values = [[value for _, value in group] for group in ctx.groups]
     strings = [string for group in values for string in (*group, ".".join(group), ".".join(sorted(group)))]
     if ctx.config.mapping_key != "tags":
@@ -256,7 +258,7 @@ def _date(text: str) -> date | None:
 
 
 def _has_tags(ami: Ami, config: Config) -> bool:
-    return {f"{key}={value}" for key, value in ami.tags}.issuperset(config.only_tag)
+    return not config.only_tag or {f"{key}={value}" for key, value in ami.tags}.issuperset(config.only_tag)
 
 
 def _has_name(ami: Ami, config: Config) -> bool:

@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Event
+from threading import Event, Timer, main_thread
 from types import FrameType
 
 STATUSES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
@@ -68,3 +68,14 @@ class Interrupts:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    @contextmanager
+    def deadline(self, seconds: float) -> Iterator[None]:
+        """While inside, and inside `signals`, the run is interrupted after `seconds`, as by SIGTERM.  Not on Windows."""
+        timer = Timer(seconds, signal.pthread_kill, (main_thread().ident, signal.SIGTERM))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()

@@ -137,7 +137,7 @@ class Option:
         if value is None and self.default is None:
             return
         if self.kind == "flag" and not isinstance(value, bool):
-            raise UsageError(f"{label}: {value!r} is neither True nor False.")
+            raise UsageError(f"{label}: {value!r} is not True or False.")
         if self.kind in ("integer", "number"):
             self._check_number(value, label)
         for string in value if self.kind == "strings" else (value,) if self.kind == "string" else ():

@@ -108,9 +108,11 @@ class Run:
     def sessions(self, sessions: SessionMaker, stack: ExitStack) -> SessionMaker:
         """How sessions are made, in a demo too, once it is known that they can be."""
         if self.config.demo is not None:
-            from .demo import demo_session
+            from .demo import REGIONS, demo_session
 
-            sessions = _always(stack.enter_context(demo_session(self.config.demo)))
+            sessions = _always(stack.enter_context(demo_session(self.config.demo, self.clock)))
+            if not (self.config.region or self.config.exclude_region):
+                self.config = replace(self.config, region=REGIONS[self.config.demo])
         check_sessions(self.config, sessions)
         return sessions
 

@@ -4,7 +4,7 @@ file.  What deletes or weakens a check is taken from the command line alone."""
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -73,8 +73,9 @@ def from_file(path: str) -> dict[str, Any]:
     return from_mapping(document, path)
 
 
-def from_mapping(document: Mapping[str, Any], where: str) -> dict[str, Any]:
+def from_mapping(document: Mapping[str, Any], where: str, *, allowed: Collection[str] = ()) -> dict[str, Any]:
     """The options in a configuration, by their long names, as values of their kinds; the `[[rule]]` tables as `rules`.
+    `allowed` are names of options that it may set although they are for the command line alone.
 
     Raises UsageError, which names `where`, for a key or a value that is wrong."""
     values: dict[str, Any] = {}
@@ -82,7 +83,7 @@ def from_mapping(document: Mapping[str, Any], where: str) -> dict[str, Any]:
         option = BY_NAME.get(key)
         if key == "rule":
             continue
-        if option is not None and not option.in_file:
+        if option is not None and not option.in_file and key not in allowed:
             raise _not_allowed(f"{where}: {key}", option)
         if option is None:
             raise _unknown_key(key, where, FILE_KEYS | {"rule"})

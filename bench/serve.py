@@ -11,7 +11,6 @@ import json
 import sys
 
 from tests.fake_aws import FakeAws, World, serve
-from tests.fake_aws.__main__ import warm
 
 from . import scenario
 
@@ -26,9 +25,9 @@ def main() -> None:
     world = World()
     build = getattr(scenario, options.scenario)
     build(world, options.count) if options.count else build(world)
-    warm(world)
     account = min(world.accounts)
     fake_aws = FakeAws(world, latency=options.latency, rates=options.rates)
+    fake_aws.warm()
     with serve(fake_aws) as served:
         print(served.url, world.access_key(account), flush=True)
         sys.stdin.read()

@@ -1,6 +1,6 @@
-"""Fills the parts of the documentation that are made from the program: between `<!-- made: NAME -->` and `<!-- end -->`.
+"""Fills the parts of the documentation that are generated from the code: between `<!-- made: NAME -->` and `<!-- end -->`.
 
-Run it after a change of an option or of a source of use:  python docs/make_tables.py
+Run it after changing an option or a source of references:  python docs/make_tables.py
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from amicleaner.aws import usage
-from amicleaner.completion import OWN
 from amicleaner.config import OPTIONS
-from amicleaner.options import SECTIONS, Option
-from amicleaner.settings import FILE_KEYS
+from amicleaner.options import KIND_WORDS, OWN, SECTIONS, Option
+from amicleaner.settings import FILE_KEYS, RULE_KEYS
 
 ROOT = Path(__file__).parent.parent
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 
 ONLY = " *Command line only.*"
 
@@ -24,78 +23,111 @@ MADE = re.compile(r"(<!-- made: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def filled(text: str) -> str:
-    """A page with its made parts as they should be today."""
+    """A page with its generated parts as they should be."""
     return MADE.sub(lambda match: f"{match[1]}{PARTS[match[2]]()}{match[3]}", text)
 
 
 def options() -> str:
-    """A table for each section, with click's own options in the last one."""
+    """A table per section, with the options of click in the last one."""
     parts = []
     for section in SECTIONS:
         rows = [
-            (_code(_usage(option)), _default(option), option.help + (ONLY if option.command_line_only else ""))
+            (_code(_usage(option)), option.shown, option.help + (ONLY if option.command_line_only else ""))
             for option in OPTIONS
             if option.section == section
         ]
         if section == SECTIONS[-1]:
-            rows += [(_code("-v", "--version"), "", OWN["--version"]), (_code("-h", "--help"), "", OWN["--help"])]
+            rows += [(_code("-v, --version"), "", OWN["--version"]), (_code("-h, --help"), "", OWN["--help"])]
         parts.append(f"### {section}\n\n{_table(('option', 'default', 'meaning'), rows)}")
     return "\n" + "\n".join(parts) + "\n"
 
 
 def option_names() -> str:
-    """A row for each section."""
-    rows = [(section, ", ".join(f"`{o.flag}`" for o in OPTIONS if o.section == section)) for section in SECTIONS]
+    """A row per section."""
+    rows = [(section, _flags(option for option in OPTIONS if option.section == section)) for section in SECTIONS]
     return _table(("about", "options"), rows)
 
 
 def keys() -> str:
-    """What a configuration file may say, and what the environment may."""
+    """What a configuration file and the environment may set."""
     rows = [
-        (f"`{option.name}`", f"`{option.variable}`", _takes(option))
+        (f"`{option.name}`", f"`{option.variable}`" if option.in_environment else "", _takes(option))
         for option in OPTIONS
         if option.name in FILE_KEYS
-    ]  # fmt: skip
-    return _table(("key", "variable", "takes"), rows)
+    ]
+    return _table(("key", "variable", "value"), rows)
+
+
+def rule_keys() -> str:
+    """What a rule may set."""
+    return ", ".join(["`name`", *(f"`{option.name}`" for option in OPTIONS if option.name in RULE_KEYS)]) + "\n"
 
 
 def command_line_only() -> str:
-    """The options that only the command line may say."""
-    return ", ".join(f"`{option.flag}`" for option in OPTIONS if option.command_line_only) + "\n"
+    """The options that only the command line may set."""
+    return _flags(option for option in OPTIONS if option.command_line_only) + "\n"
+
+
+def with_apply_plan() -> str:
+    """The options that may be combined with --apply-plan."""
+    return _flags(option for option in OPTIONS if option.with_apply_plan and option.name != "apply_plan") + "\n"
+
+
+def with_restore() -> str:
+    """The options that may be combined with --restore."""
+    return _flags(option for option in OPTIONS if option.with_restore and option.name != "restore") + "\n"
+
+
+def with_from_ids() -> str:
+    """The options that may not be combined with --from-ids."""
+    return _flags(option for option in OPTIONS if option.selects) + "\n"
 
 
 def sources() -> str:
-    """The sources of use, by the check that leaves them out."""
-    found = sorted((*usage.SOURCES, *usage.FOLLOWED, *usage.ON_DEMAND), key=lambda source: source.check)
-    rows = [(source.words, f"`{source.check}`", ", ".join(f"`{action}`" for action in source.actions)) for source in found]
-    return _table(("what names the AMI", "check", "read with"), rows)
+    """The kinds of references that are checked by default."""
+    return _sources(source for source in usage.ALL if source not in usage.ON_REQUEST)
 
 
-def _default(option: Option) -> str:
-    return "off" if option.kind == "flag" else option.shown or str(option.default)
+def further_sources() -> str:
+    """The kinds of references that are checked on request."""
+    return _sources(usage.ON_REQUEST)
+
+
+def _sources(found: Iterable[usage.UsageSource]) -> str:
+    rows = [
+        (
+            source.words,
+            f"`{source.check}`" if source.check else "always",
+            ", ".join(f"`{action}`" for action in source.actions),
+            source.cost,
+        )
+        for source in sorted(found, key=lambda source: source.check)
+    ]
+    return _table(("what references the AMI", "check", "IAM actions", "cost"), rows)
 
 
 def _usage(option: Option) -> str:
-    value = "|".join(option.choices) if option.choices and not option.metavar else option.metavar
-    more = " ..." if option.kind == "strings" else ""
-    return f"{option.short}, {option.flag}" if option.short else f"{option.flag} {value}{more}".strip()
+    flags = sorted(option.flags, key=lambda flag: flag.startswith("--"))
+    return f"{', '.join(flags)} {option.usage}".strip()
+
+
+def _flags(found: Iterable[Option]) -> str:
+    return ", ".join(f"`{option.flag}`" for option in found)
 
 
 def _takes(option: Option) -> str:
+    choices = " or ".join(f"`{choice}`" for choice in option.choices)
+    if option.bare is not None:
+        return f"`true`, `false`, {choices or KIND_WORDS[option.kind]}"
     if option.kind == "flag":
-        return "`true` or `false`; as a variable `1` or `0`"
-    if option.choices:
-        return " or ".join(f"`{choice}`" for choice in option.choices)
-    return {
-        "integer": "a whole number",
-        "number": "a number",
-        "string": "a text",
-        "strings": "a list of texts; as a variable separated by spaces",
-    }[option.kind]
+        return "`true` or `false`"
+    if option.kind == "string":
+        return choices or KIND_WORDS["string"]
+    return KIND_WORDS[option.kind]
 
 
-def _code(*texts: str) -> str:
-    return "`" + ", ".join(texts).replace("|", r"\|") + "`"
+def _code(text: str) -> str:
+    return "`" + text.replace("|", r"\|") + "`"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -107,8 +139,13 @@ PARTS: dict[str, Callable[[], str]] = {
     "options": options,
     "option-names": option_names,
     "keys": keys,
+    "rule-keys": rule_keys,
     "command-line-only": command_line_only,
+    "with-apply-plan": with_apply_plan,
+    "with-restore": with_restore,
+    "not-with-from-ids": with_from_ids,
     "sources": sources,
+    "further-sources": further_sources,
 }
 
 

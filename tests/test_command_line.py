@@ -401,8 +401,8 @@ def test_exit_status_is_that_of_the_result(
     def carry_out(config: Config, *, view: object, interrupts: object) -> Result:
         return result
 
-    monkeypatch.setitem(sys.modules, "amicleaner.report.console", SimpleNamespace(Console=lambda *_, **__: None))  # type: ignore[arg-type]
-    monkeypatch.setitem(sys.modules, f"amicleaner.{module}", SimpleNamespace(**{name: carry_out}))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "amicleaner.report.console", SimpleNamespace(Console=lambda *_, **__: None))
+    monkeypatch.setitem(sys.modules, f"amicleaner.{module}", SimpleNamespace(**{name: carry_out}))
     assert _status(words) == status
 
 

@@ -86,7 +86,7 @@ def test_path_may_contain_any_bytes() -> None:
         ({"keep_previous": 4.0}, "--keep-previous"),
         ({"keep_previous": True}, "--keep-previous"),
         ({"keep_daily": None}, "--keep-daily"),
-        ({"force_delete": "no"}, "--force-delete: 'no' is neither True nor False."),
+        ({"force_delete": "no"}, "--force-delete: 'no' is not True or False."),
         ({"dry_run": 0}, "--dry-run"),
         ({"mapping_key": "tag"}, "--mapping-key: 'tag' is not one of name, tags, family, pattern. Did you mean tags?"),
         ({"mapping_values": ()}, "--mapping-values requires at least one value."),
@@ -252,9 +252,10 @@ def test_deletes_is_whether_anything_may_change(options: dict[str, Any], deletes
 
 @pytest.mark.parametrize("name", ["keep_daily", "keep_weekly", "keep_monthly", "keep_yearly"])
 def test_period_option_replaces_the_default_of_keep_previous(name: str) -> None:
-    assert Config(**{name: 1}).newest_kept == 0
-    assert Config(**{name: 0}).newest_kept == 4
-    assert Config(**{name: 1}, keep_previous=4).newest_kept == 4
+    one: dict[str, Any] = {name: 1}
+    assert Config(**one).newest_kept == 0
+    assert Config(keep_daily=0).newest_kept == 4
+    assert Config(**one, keep_previous=4).newest_kept == 4
 
 
 @given(
@@ -286,9 +287,15 @@ def test_config_refuses_rule(rules: tuple[Rule, ...], words: str) -> None:
     assert words in refusal(rules=rules)
 
 
+def test_rule_accepts_lists() -> None:
+    rule = Rule("a", (("mapping_values", ["team"]),))
+    assert Config(rules=(rule,)).for_rule(rule).mapping_values == ("team",)
+
+
 def test_rule_takes_what_it_leaves_out_from_the_top_level() -> None:
     config = Config(ami_min_days=7, keep_previous=9, rules=RULES, rule=("rest",), region=("eu-*",))
     prod, rest = map(config.for_rule, config.rules)
     assert (prod.keep_previous, prod.ami_min_days, prod.region) == (2, 7, ("eu-*",))
     assert (rest.keep_previous, rest.ami_min_days) == (9, 7)
-    assert prod.rules == rest.rules == prod.rule == ()
+    assert (prod.rules, rest.rules) == ((), ())
+    assert prod.rule == ()

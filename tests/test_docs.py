@@ -18,14 +18,14 @@ import pytest
 
 import amicleaner
 from amicleaner import cli
-from amicleaner.aws.usage import FOLLOWED, ON_DEMAND, SOURCES
-from amicleaner.checks import CHECKS
-from amicleaner.config import Config
+from amicleaner.aws.usage import ALL
+from amicleaner.checks import CHECKS, FURTHER_CHECKS
+from amicleaner.config import BY_FLAG, BY_NAME, Config
 from amicleaner.filters import RULES, Reason
 from amicleaner.models import UseKind
-from amicleaner.options import BY_NAME, OPTIONS
+from amicleaner.options import OWN
 from amicleaner.result import Result
-from amicleaner.settings import from_environment, from_file
+from amicleaner.settings import FILE_KEYS, combine, from_environment, from_file
 from tests.command.process import run
 
 pytestmark = pytest.mark.once
@@ -70,57 +70,58 @@ def test_each_part_that_can_be_made_stands_somewhere() -> None:
     assert named == script("make_tables").PARTS.keys()
 
 
-def test_the_page_of_options_and_the_help_and_click_say_the_same() -> None:
+def test_page_of_options_and_help_agree() -> None:
     rows = re.findall(
-        r"^\| `(?:-\w, )?(--[a-z-]+)(?: ([^`]*))?` \| (.*) \| (.*) \|$", text_of("docs/options.md"), re.MULTILINE
+        r"^\| `(?:-\w, )*(--[a-z-]+)(?:, --yes)?(?: ([^`]*))?` \| (.*) \| (.*) \|$", text_of("docs/options.md"), re.M
     )
     ctx = click.Context(cli.command, **cli.command.context_settings)
-    help = " ".join(cli.command.get_help(ctx).split())
+    help = "".join(cli.command.get_help(ctx).split())
     parameters = {
-        flag: parameter for parameter in cli.command.get_params(ctx) for flag in parameter.opts if flag[:2] == "--"
+        parameter.opts[0] if parameter.opts[0][:2] == "--" else parameter.opts[1]
+        for parameter in cli.command.get_params(ctx)
     }
-    assert [flag for flag, *_ in rows] == [*parameters]
+    assert {flag for flag, *_ in rows} == parameters
     for flag, value, default, meaning in rows:
-        record = parameters[flag].get_help_record(ctx)
-        assert record
-        shown = f"{meaning.removesuffix(' *Command line only.*')}{f'  [default: {default}]' if default else ''}"
-        assert record[1] == shown
-        # In the help a word may be broken behind its dash.
-        assert shown.replace(" ", "") in help.replace(" ", "")
-        if value:
-            assert value.replace(r"\|", "|") in record[0]
         option = BY_NAME.get(flag[2:].replace("-", "_"))
+        shown = f"{meaning.removesuffix(' *Command line only.*')}{f'[default: {default}]' if default else ''}"
+        # In the help a word may be broken after its dash.
+        assert shown.replace(" ", "") in help
+        assert f"{flag}{value}".replace(r"\|", "|").replace(" ", "") in help
         assert meaning.endswith("*Command line only.*") == bool(option and option.command_line_only)
 
 
-def test_the_page_of_the_configuration_and_the_settings_say_the_same(tmp_path: Path) -> None:
+def test_page_of_the_configuration_and_settings_agree(tmp_path: Path) -> None:
     rows = re.findall(r"^\| `([a-z_]+)` \| `([A-Z_]+)` \| (.*) \|$", text_of("docs/configuration.md"), re.MULTILINE)
-    allowed = {option.name for option in OPTIONS if not option.command_line_only} - {"config", "iam_policy"}
-    assert {key for key, *_ in rows} == allowed
-    examples = {
-        "`true`": ("true", "1", True),
+    assert {key for key, *_ in rows} == FILE_KEYS
+    examples: dict[str, tuple[str, str, Any]] = {
+        "`true`, `false`, `article`": ('"tour"', "tour", "tour"),
+        "`true`, `false`, a list": ('["ami-12345678"]', "ami-12345678", ("ami-12345678",)),
+        "`true`": ("true", "yes", True),
         "a whole": ("7", "7", 7),
         "a number": ("2.5", "2.5", 2.5),
-        "a text": ('"a b"', "a b", "a b"),
-        "a list": ('["a", "b"]', "a b", ("a", "b")),
+        "a string": ('"a b"', "a b", "a b"),
     }
+    lists = {"only_tag": "a=b", "also_check": "emr", "exclude_account": "1" * 12, "expect_account": "1" * 12}
     for key, variable, takes in rows:
+        one = "arn:aws:iam::111111111111:role/r" if key.endswith("role_arn") else lists.get(key, "a")
         choice = re.match("`(name|table)`", takes)
-        form = (f'"{choice[1]}"', choice[1], choice[1]) if choice else next(
-            example for start, example in examples.items() if takes.startswith(start)
-        )  # fmt: skip
-        toml, text, value = form
+        if choice:
+            toml, text, value = f'"{choice[1]}"', choice[1], choice[1]
+        elif takes == "a list of strings":
+            toml, text, value = f'["{one}"]', one, (one,)
+        else:
+            toml, text, value = next(example for start, example in examples.items() if takes.startswith(start))
         path = tmp_path / "one.toml"
         path.write_text(f"{key} = {toml}\n")
         assert from_file(str(path)) == {key: value}
-        assert from_environment({variable: text}) == {key: value}
+        assert from_environment({variable: text}) == ({key: value}, [])
 
 
-def test_every_place_of_use_is_told() -> None:
+def test_every_kind_of_reference_is_documented() -> None:
     page = text_of("docs/in-use.md")
-    for source in (*SOURCES, *FOLLOWED, *ON_DEMAND):
-        assert f"| {source.words} | `{source.check}` |" in page
-    assert {*re.findall(r"\| `([a-z-]+)` \| `", page)} == {*CHECKS}
+    for source in ALL:
+        assert f"| {source.words} | " in page
+    assert {*re.findall(r"\| `([a-z-]+)` \| `", page)} == {*CHECKS, *FURTHER_CHECKS}
 
 
 def test_every_reason_is_explained_in_its_order() -> None:
@@ -167,7 +168,7 @@ FOREIGN = re.compile(
 
 @pages
 def test_every_option_that_a_page_names_exists(page: Path) -> None:
-    known = {option.flag for option in OPTIONS} | {"--version", "--help"}
+    known = {flag for flag in (*BY_FLAG, *OWN) if flag.startswith("--")}
     abbreviated = {"--mapping-v"} if page.name == "from-0.2.2.md" else set()
     named = {*re.findall(r"(?<![\w-])--[a-z][a-z-]*", FOREIGN.sub("", page.read_text("utf-8")))}
     assert named - known == abbreviated
@@ -211,11 +212,11 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     """The configs with which a run would have begun."""
     configs: list[Config] = []
 
-    def clean(config: Config, **_: Any) -> Result:
+    def carry_out(config: Config) -> int:
         configs.append(config)
-        return Result()
+        return 0
 
-    monkeypatch.setattr("amicleaner.run.clean", clean)
+    monkeypatch.setattr(cli, "_carry_out", carry_out)
     return configs
 
 
@@ -241,7 +242,7 @@ def test_there_are_examples() -> None:
 def test_every_command_is_understood(
     page: str, words: list[str], runs: list[Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (toml,) = blocks(text_of("docs/configuration.md"), "toml")
+    toml = blocks(text_of("docs/configuration.md"), "toml")[0]
     (tmp_path / "cleaner.toml").write_text(toml)
     monkeypatch.chdir(tmp_path)
     words = ["cleaner.toml" if word == "/etc/amicleaner.toml" else word for word in words]
@@ -254,13 +255,15 @@ def test_every_configuration_is_accepted(page: Path, tmp_path: Path) -> None:
     for toml in blocks(page.read_text("utf-8"), "toml"):
         path = tmp_path / "cleaner.toml"
         path.write_text(toml)
-        Config(**from_file(str(path)))
+        combine({}, {}, from_file(str(path)))
 
 
 @pages
 def test_every_variable_is_accepted(page: Path) -> None:
     exports = re.findall(r"^export (AMICLEANER_\w+)=(.*)$", page.read_text("utf-8"), re.MULTILINE)
-    Config(**from_environment({name: shlex.split(value)[0] for name, value in exports}))
+    values, warnings = from_environment({name: shlex.split(value)[0] for name, value in exports})
+    assert not warnings
+    combine({}, values, {})
 
 
 @pages

@@ -19,7 +19,7 @@ SCHEMES = {
     "Packer formatted isotime": ("web-20260914104342", "web-20260915000000", "web"),
     "Packer {{uuid}}": ("web-68c69e5e-7a1b-9c1d-2e3f-0123456789ab", "web-0f8fad5b-d9cb-469f-a165-70867728950e", "web"),
     "Image Builder {{imagebuilder:buildDate}}": ("web 2026-09-14T10-43-42.000Z", "web 2026-09-15T08-01-02.123Z", "web"),
-    "Image Builder version and build": ("web-1.0.0-1-2026-09-14T10-43-42.000Z", "web-1.0.1-12-2026-09-15T10-43-42.000Z", "web"),
+    "Image Builder version": ("web-1.0.0-1-2026-09-14T10-43-42.000Z", "web-1.0.1-12-2026-09-15T10-43-42.000Z", "web"),
     "compact ISO time": ("web_20260914T104342Z", "web_20260915T104342Z", "web"),
     "date and time": ("web_20260914_104342", "web_20260915_0043", "web"),
     "dashed date and time": ("web-2026-09-14-10-43", "web-2026-09-15-10-43-42", "web"),
@@ -56,7 +56,11 @@ SCHEMES = {
     ),
     "Kubernetes": ("k8s-1.29-20260914", "k8s-1.29-20260915", "k8s-1.29"),
     "EKS-optimized": ("amazon-eks-node-1.29-v20260914", "amazon-eks-node-1.29-v20261001", "amazon-eks-node-1.29"),
-    "Cluster API": ("capa-ami-ubuntu-22.04-1.29.3-1757846622", "capa-ami-ubuntu-22.04-1.29.4-1757933022", "capa-ami-ubuntu-22.04"),
+    "Cluster API": (
+        "capa-ami-ubuntu-22.04-1.29.3-1757846622",
+        "capa-ami-ubuntu-22.04-1.29.4-1757933022",
+        "capa-ami-ubuntu-22.04",
+    ),
     "Bottlerocket": (
         "bottlerocket-aws-k8s-1.29-x86_64-v1.20.0-abcdef12",
         "bottlerocket-aws-k8s-1.29-x86_64-v1.21.1-0abcdef1",
@@ -136,8 +140,9 @@ def test_what_may_be_another_product_is_another_family(one: str, other: str) -> 
 
 # Parts that never belong to a name, wherever they are at its end.
 TAILS = (
-    "20260914", "2026-09-14", "2026.09.14", "20260914T104342Z", "2026-09-14T10-43-42.000Z", "v20260914", "1.2.3", "v1.2.3", "1.2.3.4",
-    "ab12cd3", "0123456789abcdef0123456789abcdef01234567", "68c69e5e-7a1b-9c1d-2e3f-0123456789ab", "1757846622", "104711",
+    "20260914", "2026-09-14", "2026.09.14", "20260914T104342Z", "2026-09-14T10-43-42.000Z", "v20260914", "1.2.3", "v1.2.3",
+    "1.2.3.4", "ab12cd3", "0123456789abcdef0123456789abcdef01234567", "68c69e5e-7a1b-9c1d-2e3f-0123456789ab", "1757846622",
+    "104711",
 )  # fmt: skip
 STEMS = (
     "web",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -264,10 +265,11 @@ def test_choice_gets_a_hint() -> None:
 @every_option
 def test_file_and_environment_take_what_the_facts_say(known: Option) -> None:
     toml: Any = {"flag": True, "integer": 1, "number": 1.0, "string": "x", "strings": ["x"]}[known.kind]
-    for allowed, read in [
+    reads: list[tuple[bool, Callable[[], object]]] = [
         (known.in_file, lambda: from_mapping({known.name: toml}, "c.toml")),
         (known.in_environment, lambda: from_environment({known.variable: "1"})),
-    ]:
+    ]
+    for allowed, read in reads:
         if known.name == "rule":
             continue  # in a file the key means tables
         try:

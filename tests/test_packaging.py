@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import amicleaner
-from amicleaner.options import OPTIONS, Option
+from amicleaner.config import OPTIONS
+from amicleaner.options import Option
 
 ROOT = Path(__file__).parent.parent
 TESTED_WHEEL = os.environ.get("TESTED_PACKAGE") == "wheel"

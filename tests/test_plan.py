@@ -11,8 +11,8 @@ import pytest
 
 from amicleaner.actions import DELETE, KEEP, QUARANTINE_TAG
 from amicleaner.config import Config
-from amicleaner.models import FAILED_STATES, Ami, BlockSnapshot
-from amicleaner.plan import Facts, Inventory, Totals, make_plan, restrict, to_resolve
+from amicleaner.models import FAILED_STATES, Ami, BlockSnapshot, Inventory
+from amicleaner.plan import Facts, Totals, make_plan, restrict, to_resolve
 from amicleaner.quarantine import format_since
 from amicleaner.recycle_bin import BinRules, RetentionRule
 from tests.strategies import (
@@ -66,7 +66,7 @@ def test_zero_is_a_number_to_keep(keep: int, goes: set[str]) -> None:
         ),
     ],
 )
-def test_what_is_deleted_says_what_its_group_keeps(options: dict[str, int], sentence: str) -> None:
+def test_what_is_deleted_says_what_its_group_keeps(options: dict[str, Any], sentence: str) -> None:
     amis = [*row(1), image(9, days=9, tags={"role": "front"})]
     assert plan_of([*amis, image(10, days=9.1, tags={"role": "front"})], **options).decisions[2].explanation == sentence
 
@@ -369,6 +369,7 @@ def test_a_deletion_says_until_when_it_can_be_undone() -> None:
     assert [decision.restorable_until for decision in plan.decisions] == [NOW + timedelta(days=7), None, None]
     assert plan.bins_read
     assert not plan_of(amis, keep_previous=0, snapshots=found).bins_read
+    assert not make_plan([Inventory(HERE, tuple(amis))], Facts(bins={HERE: None}), Config(keep_previous=0), NOW).bins_read
     assert plan_of(amis, keep_previous=9).bins_read  # where nothing is deleted nothing had to be read
 
 

@@ -1,4 +1,5 @@
-"""What is true of the plan of every account, whatever the options: random accounts, held against the contract in other words.
+"""What is true of the plan of every account, whatever the options: random accounts, held against the contract in other
+words.
 
 Each property names the line that it guards.
 """
@@ -18,8 +19,8 @@ from hypothesis import strategies as st
 from amicleaner.actions import ACTIONS, DELETE, KEEP, KEEP_UNTIL_TAG, QUARANTINE, QUARANTINE_TAG, RELEASE
 from amicleaner.config import Config, Rule
 from amicleaner.family import family_of
-from amicleaner.models import FAILED_STATES, Ami, Target
-from amicleaner.plan import Decision, Facts, Inventory, Plan, make_plan, restrict, to_resolve
+from amicleaner.models import FAILED_STATES, Ami, Inventory, Target
+from amicleaner.plan import Decision, Facts, Plan, make_plan, restrict, to_resolve
 from amicleaner.quarantine import format_since
 from tests.strategies import (
     HERE,
@@ -63,7 +64,7 @@ def groups_in(ami: Ami, config: Config) -> list[object]:
         return [family_of(ami.name)] if ami.name else []
     if config.mapping_key == "name":
         return [value for value in config.mapping_values if value in ami.name]
-    found = []
+    found: list[object] = []
     for pattern in config.mapping_values:
         match = re.search(pattern, ami.name)
         strings = [text or "" for text in (match.groups() or [match[0]])] if match else []

@@ -362,7 +362,7 @@ def test_family_requires_no_values(position: int) -> None:
     assert combine(*sources).mapping_key == "family"
 
 
-RULES = {"rules": (Rule("prod", (("keep_previous", 2),)),)}
+RULES: dict[str, Any] = {"rules": (Rule("prod", (("keep_previous", 2),)),)}
 
 
 @pytest.mark.parametrize("name", sorted(RULE_KEYS))
@@ -391,7 +391,7 @@ def test_rules_can_be_combined_with_everything_else() -> None:
 )
 def test_excluded_options_of_file_and_environment_are_ignored(line: dict[str, Any], ignored: set[str]) -> None:
     """On the command line they are a misunderstanding; a file is shared by all runs."""
-    further = {
+    further: dict[str, Any] = {
         "keep_previous": 1,
         "mapping_key": "name",
         "region": ("eu-*",),
@@ -403,6 +403,8 @@ def test_excluded_options_of_file_and_environment_are_ignored(line: dict[str, An
         "quarantine": 7,
     }
     default = Config()
+    environment: dict[str, Any]
+    file: dict[str, Any]
     for environment, file in [(further, RULES), ({}, {**further, **RULES})]:
         config = combine(line, environment, file)
         assert config.rules == ()

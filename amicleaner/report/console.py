@@ -55,6 +55,7 @@ class Console:
         self._answers = Prompt(stdin, messages)
         self._scanning = Scanning(clock)
         self._several = False
+        self._noun = "AMIs"
         self._total = self._done = self._orphans_deleted = 0
         self._doing: Callable[[], str] = self._scanning.text
 
@@ -166,9 +167,9 @@ class Console:
 
     def removing_orphans(self, count: int) -> None:
         """Only the end says that they are deleted."""
-        self._total, self._done = count, 0
+        self._noun, self._total, self._done = "snapshots", count, 0
         self._bold("Removing orphan snapshots...")
-        self._begin(lambda: f"Deleting… {self._done}/{self._total} snapshots")
+        self._begin(self._changing)
 
     def removed_orphans(self, count: int) -> None:
         """How many were really deleted."""
@@ -178,20 +179,21 @@ class Console:
 
     def cleaning(self, plan: Plan) -> None:
         """The start of the changes."""
-        self._total, self._done = len(plan.changes), 0
+        self._noun, self._total, self._done = "AMIs", len(plan.changes), 0
         by_id = bool(plan.config.from_ids)
         self._bold(f"Cleaning from {self._total} AMI id(s) ..." if by_id else f"Cleaning {self._total} AMIs ...")
 
     def ami_done(self, result: AmiResult) -> None:
         """A line; failures are told at the end, all in one table."""
         self._about(sentences.ami_line(result), result.target)
-        self._done += 1
-        self._begin(lambda: f"Changing… {self._done}/{self._total} AMIs", patience=0)
+        if not self._done:
+            self._begin(self._changing)
+        self._count("AMIs")
 
     def snapshot_done(self, result: SnapshotResult) -> None:
         """A line."""
         self._about(sentences.snapshot_line(result), result.target)
-        self._done += self._doing().startswith("Deleting")
+        self._count("snapshots")
 
     def restored(self, result: RestoreResult) -> None:
         """A line; failures are told at the end, as errors."""
@@ -203,8 +205,8 @@ class Console:
         self._print.machine(text)
 
     def finished(self, result: Result) -> None:
-        """Failures, the final sentence, errors, and the data of a machine-readable format.  Each of these is written although
-        the stream of another one is broken; then the first OSError is raised."""
+        """Failures, the final sentence, errors, and machine-readable data.  Each of these is written although the stream of
+        another one is broken; then the first OSError is raised."""
         self._begin(str)
         self._print.clear()
         broken: OSError | None = None
@@ -288,6 +290,14 @@ class Console:
     def _bold(self, text: str) -> None:
         if not self._config.quiet:
             self._print.text(text, self._print.styles.bold)
+
+    def _changing(self) -> str:
+        return f"Changing… {self._done}/{self._total} {self._noun}"
+
+    def _count(self, noun: str) -> None:
+        if noun == self._noun:
+            self._done += 1
+            self._draw()
 
     def _begin(self, doing: Callable[[], str], patience: float = 1.0) -> None:
         """From now on progress tells what `doing` says, if anything."""

@@ -19,8 +19,7 @@ from ..result import Orphan, Result
 from .advice import cautions
 from .sentences import kept_because, restore_line
 from .shape import PLAN_OPTIONS, VERSION
-from .sizes import Sizes, age_days, gib, monthly_usd, orphan_block, sizes_of
-from .tables import created_for
+from .sizes import Sizes, age_days, created_for, gib, monthly_usd, orphan_block, sizes_of
 
 
 def document(result: Result, config: Config, *, version: str, created: datetime) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from ..models import BlockSnapshot, Target
+from ..orphans import made_for
 from ..plan import Decision, Plan, measured
 from ..result import Orphan
 
@@ -70,3 +71,8 @@ def upper_bound(snapshots: Iterable[BlockSnapshot], price_per_gib: float) -> tup
     size = sum(snapshot.size_gib for snapshot in snapshots)
     cost = f"{monthly_cost(snapshots, price_per_gib):.2f}"
     return f"up to {size} GiB" if size else "", f"up to ${cost}/month" if float(cost) else ""
+
+
+def created_for(orphan: Orphan) -> str:
+    """The AMI that a snapshot was created for."""
+    return orphan.ami or made_for(orphan.snapshot.description) or ""

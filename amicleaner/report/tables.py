@@ -7,12 +7,11 @@ from datetime import datetime
 
 from ..actions import QUARANTINE, Action
 from ..models import AmiResult, Failure, SnapshotResult, Target
-from ..orphans import made_for
 from ..plan import Decision, GroupSummary, Plan
 from ..reducer import newest_first
 from ..result import Orphan
 from .layout import Column, table
-from .sizes import age, gib, orphan_block, sizes_of
+from .sizes import age, created_for, gib, orphan_block, sizes_of
 
 ALL_NAMED = 20
 """Up to so many AMIs are all named before the prompt, of more the `FIRST_NAMED` oldest."""
@@ -144,11 +143,6 @@ def oldest_first(decisions: Iterable[Decision]) -> list[Decision]:
     """By creation date, the unknown ones first, in all targets together."""
     by_ami = {(decision.target, decision.ami.id): decision for decision in decisions}
     return sorted(by_ami.values(), key=lambda d: (d.ami.created is not None, d.ami.created or 0, d.key))
-
-
-def created_for(orphan: Orphan) -> str:
-    """The AMI that a snapshot was created for."""
-    return orphan.ami or made_for(orphan.snapshot.description) or ""
 
 
 def label(group: GroupSummary) -> str:

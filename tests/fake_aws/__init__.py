@@ -1,4 +1,4 @@
-"""A fake AWS for the AWS APIs that amicleaner uses, over their real wire protocols, for tests and benchmarks.
+"""A fake AWS for tests and benchmarks: the APIs that amicleaner uses, over their real wire protocols.
 
 world = World()
 region = world.region("eu-west-1")

@@ -1,4 +1,4 @@
-"""What a handler of an action is given, and the tables in which handlers stand."""
+"""What the handler of an action receives, and the tables of handlers."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Context:
     caller: AccessKey
     call: Call
     pager: Pager
-    may: Callable[[str, bool], bool]  # an IAM action, and whether AWS asks on behalf of the caller
+    may: Callable[[str, bool], bool]  # given an IAM action and whether AWS calls on the caller's behalf
 
     @property
     def params(self) -> Shape:
         return self.call.params
 
     def text(self, name: str) -> str | None:
-        """A parameter; an empty one counts as not given."""
+        """A parameter, or None where it is empty or missing."""
         value = self.params.get(name)
         return str(value) if value not in (None, "") else None
 
@@ -59,7 +59,7 @@ class Context:
         return select(resources, self.structures("Filter"), getters)
 
     def size(self, smallest: int, largest: int, default: int | None = None) -> int | None:
-        """EC2's MaxResults within its bounds."""
+        """EC2's MaxResults, which must be within these bounds."""
         value = self.text("MaxResults")
         if value is None:
             return default
@@ -83,7 +83,7 @@ class Context:
     def _invalid_token(self) -> ApiError:
         token = token_of(self.params)
         match self.call.service:
-            case "ec2":  # seen of DescribeVpcs and of DescribeImages
+            case "ec2":  # as observed with DescribeVpcs and DescribeImages
                 return invalid_value(token, "NextToken", "The token is invalid.")
             case "autoscaling":
                 return ApiError("InvalidNextToken", f"The token '{token}' was invalid")
@@ -101,14 +101,14 @@ class Action:
 
 
 class Actions(dict[str, Action]):
-    """Actions of one service; each names the parameters that it heeds: to ignore one would be a lie."""
+    """The actions of one service. Each names the parameters that it supports; any other is an error, never ignored."""
 
     def __call__(self, *params: str, name: str = "") -> Callable[[Handler], Handler]:
         """`name` is the action's, where it does not follow from the handler's."""
 
         def register(handler: Handler) -> Handler:
             action = name or "".join(word.capitalize() for word in handler.__name__.split("_"))
-            self[action] = Action(handler, frozenset(params) | PAGING_PARAMS | {"DryRun"})
+            self[action] = Action(handler, frozenset(params) | PAGING_PARAMS)
             return handler
 
         return register

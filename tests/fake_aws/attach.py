@@ -1,7 +1,7 @@
-"""The fake AWS inside the process: clients of a hooked session reach it without a socket.
+"""The fake AWS in process: the clients of an attached session reach it without a socket.
 
-botocore emits `before-send` with the finished, signed request and takes what the handler returns as the
-answer. An exception raised there counts as one of the HTTP layer, so that retries work as on a real network.
+botocore emits `before-send` with the signed request and takes what the handler returns as the response. It treats an
+exception raised there as one of the HTTP layer, so clients retry as on a real network.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Body(io.BytesIO):
 
 
 def attach(fake_aws: FakeAws, session: Any) -> None:
-    """Hook a boto3 or botocore session; the clients that it makes from now on speak to the fake AWS."""
+    """Send the requests of clients that this boto3 or botocore session makes from now on to the fake AWS."""
     from botocore.awsrequest import AWSResponse
     from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
@@ -35,7 +35,7 @@ def attach(fake_aws: FakeAws, session: Any) -> None:
             name: value.decode() if isinstance(value, bytes) else str(value) for name, value in request.headers.items()
         }
         try:
-            answer = fake_aws.handle(request.method, path, headers, body)
+            response = fake_aws.handle(request.method, path, headers, body)
         except Broken as broken:
             match broken.kind:
                 case "unreachable":
@@ -44,6 +44,6 @@ def attach(fake_aws: FakeAws, session: Any) -> None:
                     raise ReadTimeoutError(endpoint_url=request.url) from None
                 case _:
                     raise ConnectionClosedError(endpoint_url=request.url) from None
-        return AWSResponse(request.url, answer.status, answer.headers, Body(answer.body))  # type: ignore[arg-type]
+        return AWSResponse(request.url, response.status, response.headers, Body(response.body))  # type: ignore[arg-type]
 
     getattr(session, "_session", session).register("before-send", send)

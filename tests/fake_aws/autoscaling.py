@@ -1,21 +1,17 @@
 """EC2 Auto Scaling (`query` protocol): groups, launch configurations, instance refreshes.
 
-Pages of 50 unless `MaxRecords` says more, 100 at most; names that do not exist are left out of a listing, but
-refreshes of a group that does not exist are an error. Managed groups show unless `IncludeManagedResources` is
-false: the default is the opposite of EC2's.
+Pages of 50 unless `MaxRecords` says more, 100 at most. Names that do not exist are left out of a listing, but the refreshes
+of a group that does not exist are an error. Groups that AWS services manage are shown.
 """
 
 from __future__ import annotations
 
 from .action import Actions, Context
 from .errors import ApiError
-from .filters import Getter, select
 from .resources import AutoScalingGroup, InstanceRefresh, LaunchConfiguration
 from .wire import query
 
 ACTIONS = Actions()
-
-GROUP_FILTERS: dict[str, Getter[AutoScalingGroup]] = {"tag-value": lambda group: list(group.tags.values())}
 
 
 def constraint(value: object, member: str, rule: str) -> ApiError:
@@ -28,15 +24,6 @@ def records(ctx: Context) -> int:
     if not value.isdigit() or not 1 <= int(value) <= 100:
         raise constraint(value, "maxRecords", "Member must have value between 1 and 100")
     return int(value)
-
-
-def names(ctx: Context, parameter: str) -> list[str]:
-    given = ctx.strings(parameter)
-    for number, name in enumerate(given, 1):
-        if not name:
-            member = f"{parameter[0].lower()}{parameter[1:]}.{number}.member"
-            raise constraint(name, member, "Member must have length greater than or equal to 1")
-    return given
 
 
 def render_group(ctx: Context, group: AutoScalingGroup) -> str:
@@ -53,7 +40,7 @@ def render_group(ctx: Context, group: AutoScalingGroup) -> str:
         "DefaultCooldown": 300,
         "AvailabilityZones": [f"{ctx.region.name}a"],
         "HealthCheckType": "EC2",
-        "Instances": group.instances if ctx.flag("IncludeInstances", True) else [],
+        "Instances": group.instances,
         "CreatedTime": group.created,
         "Tags": [
             {
@@ -65,21 +52,13 @@ def render_group(ctx: Context, group: AutoScalingGroup) -> str:
             }
             for key, value in group.tags.items()
         ],
-        "Operator": {"Principal": "service.amazonaws.com"} if group.managed else None,
     }
     return f"<member>{query(group.finish(shape))}</member>"
 
 
-@ACTIONS("AutoScalingGroupNames", "Filters", "IncludeInstances", "IncludeManagedResources")
+@ACTIONS()
 def describe_auto_scaling_groups(ctx: Context) -> str:
-    wanted = names(ctx, "AutoScalingGroupNames")
-    chosen = [
-        group
-        for group in ctx.region.groups.values()
-        if (not wanted or group.name in wanted) and (ctx.flag("IncludeManagedResources", True) or not group.managed)
-    ]
-    filters = [{"Name": e.get("Name"), "Value": e.get("Values")} for e in ctx.structures("Filters")]
-    page, token = ctx.page(select(chosen, filters, GROUP_FILTERS), records(ctx))
+    page, token = ctx.page(ctx.region.groups.values(), records(ctx))
     items = "".join(render_group(ctx, group) for group in page)
     return f"<AutoScalingGroups>{items}</AutoScalingGroups>{query({'NextToken': token})}"
 
@@ -99,7 +78,11 @@ def render_configuration(ctx: Context, configuration: LaunchConfiguration) -> st
 
 @ACTIONS("LaunchConfigurationNames")
 def describe_launch_configurations(ctx: Context) -> str:
-    wanted = names(ctx, "LaunchConfigurationNames")
+    wanted = ctx.strings("LaunchConfigurationNames")
+    for number, name in enumerate(wanted, 1):
+        if not name:
+            member = f"launchConfigurationNames.{number}.member"
+            raise constraint(name, member, "Member must have length greater than or equal to 1")
     known = ctx.region.launch_configurations
     chosen = [known[name] for name in wanted if name in known] if wanted else known.values()
     page, token = ctx.page(chosen, records(ctx))
@@ -119,16 +102,12 @@ def render_refresh(refresh: InstanceRefresh) -> str:
     return f"<member>{query(refresh.finish(shape))}</member>"
 
 
-@ACTIONS("AutoScalingGroupName", "InstanceRefreshIds")
+@ACTIONS("AutoScalingGroupName")
 def describe_instance_refreshes(ctx: Context) -> str:
-    group, ids = ctx.text("AutoScalingGroupName"), ctx.strings("InstanceRefreshIds")
+    group = ctx.text("AutoScalingGroupName")
     if group not in ctx.region.groups:
         raise ApiError("ValidationError", "AutoScalingGroup name not found - null")
-    chosen = [
-        refresh
-        for refresh in ctx.region.refreshes.values()
-        if refresh.group == group and (not ids or refresh.refresh_id in ids)
-    ]
+    chosen = [refresh for refresh in ctx.region.refreshes.values() if refresh.group == group]
     page, token = ctx.page(chosen, records(ctx))
     items = "".join(render_refresh(refresh) for refresh in page)
     return f"<InstanceRefreshes>{items}</InstanceRefreshes>{query({'NextToken': token})}"

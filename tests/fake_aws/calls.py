@@ -1,4 +1,4 @@
-"""The log of what was asked, and how much of it at once."""
+"""The log of calls, and how many ran at once."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ class Call:
     region: str
     service: str
     action: str
-    params: Shape  # by the names on the wire: ImageId, Filter, …
-    connection: int
-    page: int = 1  # which page of a listing this asks for
-    outcome: str = ""  # OK, AWS's error code, or the kind of fault
+    params: Shape  # by their names on the wire: ImageId, Filter, …
+    page: int = 1  # of a listing
+    outcome: str = ""  # OK, AWS's error code, or the kind of a fault
 
     @property
     def name(self) -> str:
@@ -69,7 +68,7 @@ class CallLog:
             self.connections -= 1
 
     def of(self, action: str, account: str | None = None, region: str | None = None) -> list[Call]:
-        """The calls of one action, in the order they came."""
+        """The calls of one action, in order."""
         with self._lock:
             return [
                 call
@@ -83,7 +82,7 @@ class CallLog:
         return len(self.of(action, account, region))
 
     def changing(self) -> list[Call]:
-        """Every call that would change something, refused ones too."""
+        """Every call of an action that changes something, refused calls included."""
         with self._lock:
             return [call for call in self.records if call.action in CHANGING]
 

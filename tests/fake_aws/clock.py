@@ -1,4 +1,4 @@
-"""Time that a test moves by hand, so that rates and expiry need no waiting."""
+"""A clock that tests move by hand, so that rate limits and expiry need no waiting."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def real_clock() -> datetime:
 
 
 class ManualClock:
-    """A clock that stands still until told; its `sleep` moves it, so give it where a `sleep` is wanted."""
+    """A clock that stands still until it is advanced. Its `sleep` advances it and can replace `time.sleep`."""
 
     def __init__(self, now: datetime | None = None) -> None:
         self._now = now or datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The fake AWS itself: one request in, one answer out, and the knobs that make it awkward."""
+"""The fake AWS: one request in, one response out, and the settings with which tests make it fail."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .errors import ApiError, Broken, denied
 from .faults import HTML, Faults
 from .paging import Pager
 from .rates import Rates
-from .wire import JSON_SERVICES, Answer, Request, failure, plain, success
+from .wire import JSON_SERVICES, Request, Response, failure, plain, success
 from .world import AccessKey, World
 
 Hook = Callable[[World, Call], object]
@@ -72,35 +72,46 @@ class FakeAws:
         self.reset(world or World(), latency=latency, rates=rates)
 
     def reset(self, world: World, *, latency: float = 0.0, rates: bool = False) -> None:
-        """Start again with another world; clients that were made for the fake AWS go on."""
+        """Start again with another world. Existing clients keep working."""
         self.world = world
         self.latency = latency
         self.calls = CallLog()
         self.faults = Faults()
         self.pager = Pager()
         self.rates = Rates(world.clock, rates)
-        # IAM actions, patterns too, that are allowed: None is all. For single accounts: `allow_in`.
+        # Allowed IAM actions, or patterns of them; None allows all. `allow_in` overrides it for single accounts.
         self.allow: Collection[str] | None = None
         self.allow_in: dict[str, Collection[str]] = {}
-        # Allowed only where DescribeImageReferences asks on the caller's behalf (aws:CalledVia).
+        # Allowed only where DescribeImageReferences calls on the caller's behalf (aws:CalledVia).
         self.allow_via: Collection[str] = ()
-        # Actions, or `service:*` patterns, that this endpoint does not have, and how it says so.
+        # Actions, or patterns like `service:*`, that this endpoint lacks, and how it responds to them.
         self.missing_actions: set[str] = set()
         self.missing_answer: Literal["unknown", "http500"] = "unknown"
         self._before: dict[str, list[Hook]] = {}
         self._after: dict[str, list[Hook]] = {}
         self._requests = itertools.count(1)
 
+    def warm(self) -> None:
+        """Render everything that is cached, so that the first call is as fast as the next ones."""
+        for account in self.world.accounts.values():
+            for region in account.regions.values():
+                for image in region.images.values():
+                    image.rendered(ec2_images.render_image)
+                for snapshot in region.snapshots.values():
+                    snapshot.rendered(ec2_snapshots.render_snapshot)
+                for instance in region.instances.values():
+                    instance.rendered(ec2_compute.render_instance)
+
     def before(self, action: str, hook: Hook) -> None:
-        """Call the hook just before an action acts. The world is locked: it must not wait for a request."""
+        """Call the hook before an action takes effect. The world is locked, so the hook must not wait for a request."""
         self._before.setdefault(action, []).append(hook)
 
     def after(self, action: str, hook: Hook) -> None:
-        """Call the hook just after an action has acted and before its answer is sent."""
+        """Call the hook after an action has taken effect, before its response is sent."""
         self._after.setdefault(action, []).append(hook)
 
-    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes, connection: int = 0) -> Answer:
-        """The answer to one request. Raises Broken where the client is to get none."""
+    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        """Respond to one request. Raises Broken where the client gets no response."""
         request_id = f"{next(self._requests):08x}-0000-4000-8000-000000000000"
         try:
             request = Request.parse(method, path, headers, body)
@@ -114,7 +125,6 @@ class FakeAws:
             service=request.service,
             action=request.action,
             params=request.params,
-            connection=connection,
             page=self.pager.number(request.params),
         )
         self.calls.begin(call)
@@ -126,7 +136,7 @@ class FakeAws:
         finally:
             self.calls.end()
 
-    def _answer(self, call: Call, key: AccessKey | None, request_id: str) -> Answer:
+    def _answer(self, call: Call, key: AccessKey | None, request_id: str) -> Response:
         fault = self.faults.take(call)
         if fault and fault.kind in ("unreachable", "cut", "hang"):
             fault.before(call, self.world)
@@ -140,9 +150,9 @@ class FakeAws:
                 if instead is not None:
                     call.outcome = f"HTTP {instead.status}"
                     return instead
-                answer = success(call.service, call.action, self._act(call, key), request_id)
+                response = success(call.service, call.action, self._act(call, key), request_id)
                 call.outcome = "OK"
-                return fault.after(call, self.world, answer) if fault else answer
+                return fault.after(response) if fault else response
         except ApiError as error:
             call.outcome = error.code
             return failure(call.service, error, request_id)
@@ -156,8 +166,6 @@ class FakeAws:
         unknown = call.params.keys() - action.params
         if unknown:
             raise ApiError("UnsupportedByFakeAws", f"{call.name} with {', '.join(sorted(unknown))}")
-        if str(call.params.get("DryRun", "")).lower() == "true":
-            raise ApiError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
         account = self.world.accounts[caller.account_id]
         context = Context(
             world=self.world,
@@ -177,7 +185,7 @@ class FakeAws:
         return content
 
     def _authenticate(self, call: Call, key: AccessKey | None) -> AccessKey:
-        """An unknown key, and a Region that is not enabled, look the same to AWS."""
+        """AWS refuses an unknown key and a Region that is not enabled with the same errors."""
         if key is not None and key.expires is not None and key.expires <= self.world.clock():
             raise expired(call.service)
         enabled = key is not None and self.world.account(key.account_id).enabled(call.region)

@@ -1,9 +1,9 @@
 """EC2: the calls that change AMIs, snapshots and their tags.
 
-From the model of botocore 1.44, the guide and public threads: the AMI is deregistered whatever becomes of its snapshots; a
-snapshot that another AMI uses is skipped, or refused as `InUse`; an AMI that is not in a state for a call is `Unavailable`.
-Not documented: the code for a protected AMI, and what disabling a disabled AMI or enabling an available one answers. Here
-both succeed.
+From the model of botocore 1.44, the guide and public threads: an AMI is deregistered whether or not its snapshots can be
+deleted; a snapshot that another AMI uses is skipped, or refused as `InUse`; an AMI in the wrong state is `Unavailable`.
+Undocumented: the error code for a protected AMI, and the response to disabling a disabled AMI or enabling an available one.
+Both succeed here.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def set_state(ctx: Context, state: str) -> Image:
 
 @ACTIONS("ImageId")
 def disable_image(ctx: Context) -> str:
-    """All launch permissions are removed, and enabling does not bring them back."""
+    """Disable an AMI and remove all its launch permissions, which enabling does not bring back."""
     image = set_state(ctx, "disabled")
     image.public, image.shared_with, image.organizations = False, (), ()
     return ec2({"Return": True})
@@ -109,7 +109,7 @@ def enable_image(ctx: Context) -> str:
 
 
 def tagged(ctx: Context) -> list[Image | Snapshot]:
-    """The resources of the request: all exist, or nothing is changed."""
+    """The resources of the request. If one does not exist, nothing is changed."""
     ids = ctx.strings("ResourceId")
     if not 1 <= len(ids) <= 1000:
         raise ApiError("InvalidParameterValue", "Between 1 and 1000 resource ids must be given")
@@ -140,7 +140,7 @@ def create_tags(ctx: Context) -> str:
 
 @ACTIONS("ResourceId", "Tag")
 def delete_tags(ctx: Context) -> str:
-    """A tag that is given without a value is deleted whatever its value; without tags, all go but those of AWS."""
+    """Delete tags: one given without a value whatever its value is, and without any given, all but those of AWS."""
     resources, tags = tagged(ctx), ctx.structures("Tag")
     check_keys(tags)
     for resource in resources:

@@ -1,8 +1,8 @@
-"""EC2: AMIs and their attributes.
+"""EC2: AMIs and their launch permissions.
 
-From the model of botocore 1.44: a disabled AMI is hidden unless asked for; an AMI that was deregistered is
-left out while an instance of it lives, and not found later. From the guide: it is `Unavailable` to other
-calls. From the Ruby SDK's own workaround: ids and MaxResults can't be given together.
+From the model of botocore 1.44: a disabled AMI is hidden unless asked for; a deregistered AMI is left out of the response
+while an instance of it exists, and not found afterwards. From the guide: other calls find it `Unavailable`. From the Ruby
+SDK: ids and MaxResults cannot be combined.
 """
 
 from __future__ import annotations
@@ -28,14 +28,8 @@ IMAGE_NAMES = {
 AMI_ID = re.compile(r"ami-([0-9a-f]{8}|[0-9a-f]{17})")
 
 IMAGE_FILTERS: dict[str, Getter[Image]] = {
-    "architecture": lambda image: image.architecture,
-    "block-device-mapping.snapshot-id": lambda image: image.snapshot_ids,
-    "creation-date": lambda image: image.created,
-    "description": lambda image: image.description,
     "image-id": lambda image: image.image_id,
-    "is-public": lambda image: image.public,
     "name": lambda image: image.name,
-    "owner-id": lambda image: image.owner_id,
     "state": lambda image: image.state,
 }
 
@@ -45,14 +39,12 @@ def tag_shapes(tags: dict[str, str]) -> list[Shape] | None:
 
 
 def device_shape(device: BlockDevice) -> Shape:
-    if device.snapshot_id is None and device.virtual_name:
-        return {"DeviceName": device.device, "VirtualName": device.virtual_name}
     ebs = {
         "SnapshotId": device.snapshot_id,
         "VolumeSize": device.size,
         "DeleteOnTermination": True,
-        "VolumeType": device.volume_type,
-        "Encrypted": device.encrypted,
+        "VolumeType": "gp3",
+        "Encrypted": False,
     }
     return {"DeviceName": device.device, "Ebs": ebs}
 
@@ -65,7 +57,7 @@ def render_image(image: Image) -> str:
         "OwnerId": image.owner_id,
         "CreationDate": image.created,
         "Public": image.public,
-        "Architecture": image.architecture,
+        "Architecture": "x86_64",
         "ImageType": "machine",
         "Name": image.name,
         "Description": image.description,
@@ -102,9 +94,8 @@ def check_form(ids: Iterable[str], form: re.Pattern[str], code: str, example: st
 
 
 def visible_images(ctx: Context) -> Iterable[Image]:
-    """The AMIs of this Region that the caller may see: its own, those shared with it, public ones."""
+    """The AMIs in this Region that the caller may see: its own, shared and public ones."""
     owners = {ctx.account.account_id if owner == "self" else owner for owner in ctx.strings("Owner")}
-    users = {ctx.account.account_id if user == "self" else user for user in ctx.strings("ExecutableBy")}
     for account in ctx.world.accounts.values():
         region = account.regions.get(ctx.region.name)
         for image in list(region.images.values()) if region else ():
@@ -115,18 +106,16 @@ def visible_images(ctx: Context) -> Iterable[Image]:
                 continue
             if not own and hidden_as_deprecated(ctx, image):
                 continue
-            if users and not (users & set(image.shared_with) or ("all" in users and image.public)):
-                continue
             yield image
 
 
 def hidden_as_deprecated(ctx: Context, image: Image) -> bool:
-    """Its owner sees a deprecated AMI always."""
+    """A deprecated AMI is always visible to its owner."""
     past = image.deprecated is not None and image.deprecated <= ctx.world.clock()
     return past and not ctx.flag("IncludeDeprecated")
 
 
-@ACTIONS("Owner", "ImageId", "ExecutableBy", "IncludeDeprecated", "IncludeDisabled", "Filter")
+@ACTIONS("Owner", "ImageId", "IncludeDeprecated", "IncludeDisabled", "Filter")
 def describe_images(ctx: Context) -> str:
     ids, size = ctx.strings("ImageId"), ctx.size(5, 1000)
     check_form(ids, AMI_ID, "InvalidAMIID.Malformed", "ami-...")
@@ -134,7 +123,7 @@ def describe_images(ctx: Context) -> str:
     chosen = list(visible_images(ctx))
     if ids:
         wanted, known = set(ids), {image.image_id for image in chosen}
-        # One that is gone is no error while an instance of it lives on, only missing.
+        # A deregistered AMI is left out, without an error, while an instance of it exists.
         running = {i.image_id for i in ctx.region.instances.values() if i.state != "terminated"}
         gone = ctx.region.deregistered & running
         missing = [image_id for image_id in dict.fromkeys(ids) if image_id not in known | gone]
@@ -169,25 +158,9 @@ def own_image(ctx: Context, image_id: str) -> Image:
 @ACTIONS("ImageId", "Attribute")
 def describe_image_attribute(ctx: Context) -> str:
     image = own_image(ctx, ctx.required("ImageId"))
-    attribute = ctx.required("Attribute")
-    shape: Shape = {"ImageId": image.image_id}
-    match attribute:
-        case "launchPermission":
-            organizations = [
-                {"OrganizationalUnitArn" if ":ou/" in arn else "OrganizationArn": arn} for arn in image.organizations
-            ]
-            users = [{"UserId": user} for user in image.shared_with]
-            shape["LaunchPermission"] = [
-                *([{"Group": "all"}] if image.public else []),
-                *users,
-                *organizations,
-            ]
-        case "deregistrationProtection":
-            shape["DeregistrationProtection"] = {"Value": image.deregistration_protection or "disabled"}
-        case "description":
-            shape["Description"] = {"Value": image.description}
-        case "lastLaunchedTime":
-            shape["LastLaunchedTime"] = {"Value": image.last_launched}
-        case _:
-            raise ApiError("UnsupportedByFakeAws", f"attribute {attribute}")
-    return ec2(shape)
+    if ctx.required("Attribute") != "launchPermission":
+        raise ApiError("UnsupportedByFakeAws", f"attribute {ctx.text('Attribute')}")
+    permissions: list[Shape] = [{"Group": "all"}] if image.public else []
+    permissions += [{"UserId": user} for user in image.shared_with]
+    permissions += [{"OrganizationalUnitArn" if ":ou/" in arn else "OrganizationArn": arn} for arn in image.organizations]
+    return ec2({"ImageId": image.image_id, "LaunchPermission": permissions})

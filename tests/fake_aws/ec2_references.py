@@ -1,9 +1,8 @@
 """EC2: DescribeImageReferences, which looks at the caller's own resources in the Region.
 
-From the EC2 guide ("Identify your resources referencing specified AMIs"): 1 to 10 AMIs, whoever owns them;
-instances in all states and 10 versions of a template unless told otherwise; the caller needs rights of its
-own to the services behind it, which AWS uses on the caller's behalf (`aws:CalledVia`).
-Whether a parameter's older versions count is documented nowhere; here only the latest one does.
+From the EC2 guide ("Identify your resources referencing specified AMIs"): 1 to 10 AMIs of any owner; instances in all states
+and 10 versions of a template unless told otherwise; the caller needs permissions for the services behind it, which AWS calls
+on the caller's behalf (`aws:CalledVia`). Whether older versions of a parameter count is undocumented; here they do not.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ OPTION = {"ec2:Instance": "state-name", "ec2:LaunchTemplate": "version-depth"}
 
 
 def wanted_types(ctx: Context) -> dict[str, list[str] | None]:
-    """Each resource type that is asked for, with the values of its option."""
+    """The requested resource types, with the values of their options."""
     types: dict[str, list[str] | None] = dict.fromkeys(NEEDED) if ctx.flag("IncludeAllResourceTypes") else {}
     for entry in ctx.structures("ResourceType"):
         name = entry.get("ResourceType", "")

@@ -18,12 +18,8 @@ SNAPSHOT_ID = re.compile(r"snap-([0-9a-f]{8}|[0-9a-f]{17})")
 
 SNAPSHOT_FILTERS: dict[str, Getter[Snapshot]] = {
     "description": lambda snapshot: snapshot.description,
-    "owner-id": lambda snapshot: snapshot.owner_id,
     "snapshot-id": lambda snapshot: snapshot.snapshot_id,
-    "start-time": lambda snapshot: snapshot.started,
     "status": lambda snapshot: snapshot.state,
-    "volume-id": lambda snapshot: snapshot.volume_id,
-    "volume-size": lambda snapshot: snapshot.size,
 }
 
 

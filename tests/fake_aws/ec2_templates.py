@@ -1,17 +1,16 @@
-"""EC2: launch templates and their versions.
+"""EC2: launch template versions.
 
-From the model of botocore 1.44: without a template, `Versions` takes `$Latest` and `$Default` for all
-templates and no numbers; an alias (`resolve:ssm:…`) is shown as it stands. Both calls page by 200 where
-nothing is asked. The codes are those that public code handles (Karpenter, Ansible, eksctl's issues).
+From the model of botocore 1.44: without a template, `Versions` takes `$Latest` and `$Default` for all templates and no
+numbers; an alias (`resolve:ssm:…`) is shown unresolved. Pages have 200 versions by default. Public code handles these codes
+(Karpenter, Ansible, eksctl's issues).
 """
 
 from __future__ import annotations
 
 from .action import Actions, Context
 from .ec2_compute import OPERATOR
-from .ec2_images import listing, tag_shapes
+from .ec2_images import listing
 from .errors import ApiError, invalid_value
-from .filters import Getter
 from .resources import LaunchTemplate, Resource, TemplateVersion
 from .wire import ec2
 
@@ -25,14 +24,9 @@ DATA_NAMES = {
     "Tags": "tagSet",
 }
 
-TEMPLATE_FILTERS: dict[str, Getter[LaunchTemplate]] = {
-    "create-time": lambda template: template.created,
-    "launch-template-name": lambda template: template.name,
-}
-
 
 class Version(Resource):
-    """A version together with its template, for filters and pages."""
+    """A version together with its template."""
 
     def __init__(self, template: LaunchTemplate, version: TemplateVersion) -> None:
         super().__init__()
@@ -44,49 +38,10 @@ class Version(Resource):
         return self.version.number == self.template.default
 
 
-VERSION_FILTERS: dict[str, Getter[Version]] = {
-    "image-id": lambda entry: entry.version.data.get("ImageId"),
-    "instance-type": lambda entry: entry.version.data.get("InstanceType"),
-    "is-default-version": lambda entry: entry.is_default,
-}
-
-
 def shown_templates(ctx: Context) -> list[LaunchTemplate]:
-    """Hidden ones stay hidden even where they are named."""
+    """Launch templates that the call shows: managed ones are hidden, even where they are named."""
     managed = ctx.flag("IncludeManagedResources")
     return [template for template in ctx.region.launch_templates.values() if managed or not template.managed]
-
-
-def render_template(template: LaunchTemplate) -> str:
-    shape = {
-        "LaunchTemplateId": template.template_id,
-        "LaunchTemplateName": template.name,
-        "CreateTime": template.created,
-        "CreatedBy": "arn:aws:iam::123456789012:root",
-        "DefaultVersionNumber": template.default,
-        "LatestVersionNumber": template.latest,
-        "Tags": tag_shapes(template.tags),
-        "Operator": OPERATOR if template.managed else {"Managed": False},
-    }
-    return f"<item>{ec2(template.finish(shape), {'Tags': 'tagSet'})}</item>"
-
-
-@ACTIONS("LaunchTemplateId", "LaunchTemplateName", "Filter", "IncludeManagedResources")
-def describe_launch_templates(ctx: Context) -> str:
-    ids, names, shown = (
-        ctx.strings("LaunchTemplateId"),
-        ctx.strings("LaunchTemplateName"),
-        shown_templates(ctx),
-    )
-    message = "At least one of the launch templates specified in the request does not exist."
-    if set(ids) - {template.template_id for template in shown}:
-        raise ApiError("InvalidLaunchTemplateId.NotFound", message)
-    if set(names) - {template.name for template in shown}:
-        raise ApiError("InvalidLaunchTemplateName.NotFoundException", message)
-    if ids or names:
-        shown = [template for template in shown if template.template_id in ids or template.name in names]
-    page, token = ctx.page(ctx.select(shown, TEMPLATE_FILTERS), ctx.size(1, 200, 200))
-    return listing("launchTemplates", map(render_template, page), token)
 
 
 def named_template(ctx: Context) -> LaunchTemplate | None:
@@ -135,10 +90,7 @@ def render_version(entry: Version) -> str:
     return f"<item>{ec2(template.finish(shape), DATA_NAMES)}</item>"
 
 
-@ACTIONS(
-    "LaunchTemplateId", "LaunchTemplateName", "LaunchTemplateVersion", "MinVersion", "MaxVersion", "Filter",
-    "IncludeManagedResources",
-)  # fmt: skip
+@ACTIONS("LaunchTemplateId", "LaunchTemplateName", "LaunchTemplateVersion", "IncludeManagedResources")
 def describe_launch_template_versions(ctx: Context) -> str:
     wanted, named = ctx.strings("LaunchTemplateVersion"), named_template(ctx)
     if named is None:
@@ -150,13 +102,9 @@ def describe_launch_template_versions(ctx: Context) -> str:
     entries = []
     for template in [named] if named else shown_templates(ctx):
         numbers = {resolve(template, version) for version in wanted} if wanted else set(template.versions)
-        for number in sorted(numbers):
-            low, high = ctx.text("MinVersion"), ctx.text("MaxVersion")
-            if (low and number < int(low)) or (high and number > int(high)):
-                continue
-            entries.append(Version(template, template.versions[number]))
+        entries += [Version(template, template.versions[number]) for number in sorted(numbers)]
     page, token = ctx.page_by(
-        ctx.select(entries, VERSION_FILTERS),
+        entries,
         ctx.size(1, 200, 200),
         lambda entry: (entry.template.seq, entry.version.number),
     )

@@ -1,4 +1,4 @@
-"""What goes wrong: answers with an error, and exchanges that end without a proper answer."""
+"""Error responses, and exchanges that end without a response."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 
 
 class ApiError(Exception):
-    """An answer of AWS with a code and a message."""
+    """An error response of AWS."""
 
     def __init__(self, code: str, message: str = "", status: int = 400) -> None:
         super().__init__(f"{code}: {message}")
@@ -16,12 +16,11 @@ class ApiError(Exception):
 
 
 class Broken(Exception):
-    """No answer comes; what it is that the client sees, each transport knows."""
+    """The client gets no response; each transport decides what it sees instead."""
 
-    def __init__(self, kind: str, wait: float | None = None, released: threading.Event | None = None) -> None:
+    def __init__(self, kind: str, released: threading.Event | None = None) -> None:
         super().__init__(kind)
         self.kind = kind
-        self.wait = wait  # seconds of silence, None without end
         self.released = released or threading.Event()
 
 
@@ -36,12 +35,12 @@ DENIALS = {
 
 
 def denial(service: str) -> str:
-    """The code with which a service refuses a caller who lacks the permission."""
+    """The code with which a service denies a caller without the permission."""
     return DENIALS.get(service, ("AccessDeniedException", 400))[0]
 
 
 def denied(service: str, name: str, caller: str = "arn:aws:iam::123456789012:user/someone") -> ApiError:
-    """The answer to a caller without the IAM action `name`."""
+    """The error for a caller without the IAM action `name`."""
     code, status = DENIALS.get(service, ("AccessDeniedException", 400))
     message = (
         f"User: {caller} is not authorized to perform: {name} because no identity-based policy allows the {name} action"
@@ -52,5 +51,5 @@ def denied(service: str, name: str, caller: str = "arn:aws:iam::123456789012:use
 
 
 def invalid_value(value: object, parameter: str, reason: str) -> ApiError:
-    """EC2's usual wording for a parameter it does not take."""
+    """EC2's error for an invalid parameter."""
     return ApiError("InvalidParameterValue", f"Value ( {value} ) for parameter {parameter} is invalid. {reason}")

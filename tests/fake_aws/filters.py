@@ -1,4 +1,4 @@
-"""EC2's filters: values are joined by OR, filters by AND; `*` and `?` are wildcards; case counts."""
+"""EC2's filters: OR between values, AND between filters; `*` and `?` are wildcards; case-sensitive."""
 
 from __future__ import annotations
 

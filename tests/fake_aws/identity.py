@@ -1,4 +1,4 @@
-"""STS (`query`) and Organizations (`json`): who one is, whom one may become, which accounts there are."""
+"""STS (`query` protocol) and Organizations (`json` protocol)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def get_caller_identity(ctx: Context) -> str:
     return query({"UserId": "AIDAEXAMPLE", "Account": caller.account_id, "Arn": caller.arn})
 
 
-@STS("RoleArn", "RoleSessionName", "DurationSeconds", "ExternalId")
+@STS("RoleArn", "RoleSessionName", "ExternalId")
 def assume_role(ctx: Context) -> str:
     arn, name = ctx.required("RoleArn"), ctx.required("RoleSessionName")
     role = ctx.world.roles.get(arn)
@@ -28,11 +28,7 @@ def assume_role(ctx: Context) -> str:
     if role is None or not trusted or role.external_id not in (None, ctx.text("ExternalId")):
         message = f"User: {ctx.caller.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}"
         raise ApiError("AccessDenied", message, 403)
-    seconds = int(ctx.text("DurationSeconds") or 3600)
-    if seconds > role.max_duration:
-        message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
-        raise ApiError("ValidationError", message)
-    expires = ctx.world.clock() + timedelta(seconds=seconds)
+    expires = ctx.world.clock() + timedelta(hours=1)
     key = ctx.world.session_key(role, name, expires)
     session = ctx.world.keys[key]
     return query(
@@ -58,7 +54,7 @@ def organization_of(ctx: Context) -> Organization:
 @ORGANIZATIONS()
 def list_accounts(ctx: Context) -> Shape:
     organization = organization_of(ctx)
-    if ctx.account.account_id not in {organization.management, *organization.delegated}:
+    if ctx.account.account_id != organization.management:
         message = "You don't have permissions to access this resource."
         raise ApiError("AccessDeniedException", message)
     size = int(ctx.text("MaxResults") or 20)
@@ -73,7 +69,7 @@ def list_accounts(ctx: Context) -> Shape:
                 "Arn": f"{head}/{entry.account_id}",
                 "Email": f"{entry.account_id}@example.com",
                 "Name": entry.name,
-                # Status knows fewer values, and is to be retired in favour of State.
+                # Status has fewer values than State, which is to replace it.
                 "Status": entry.state if entry.state in ("ACTIVE", "PENDING_CLOSURE") else "SUSPENDED",
                 "State": entry.state,
                 "JoinedMethod": "CREATED",
@@ -82,19 +78,3 @@ def list_accounts(ctx: Context) -> Shape:
         for entry in page
     ]
     return {"Accounts": shapes, **({"NextToken": token} if token else {})}
-
-
-@ORGANIZATIONS()
-def describe_organization(ctx: Context) -> Shape:
-    organization = organization_of(ctx)
-    head = f"arn:aws:organizations::{organization.management}"
-    return {
-        "Organization": {
-            "Id": organization.organization_id,
-            "Arn": f"{head}:organization/{organization.organization_id}",
-            "FeatureSet": "ALL",
-            "MasterAccountArn": f"{head}:account/{organization.organization_id}/{organization.management}",
-            "MasterAccountId": organization.management,
-            "MasterAccountEmail": f"{organization.management}@example.com",
-        }
-    }

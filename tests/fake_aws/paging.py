@@ -1,7 +1,7 @@
 """Pages and their tokens.
 
-A token stands for the last item that was given out, not for a number of items, so that deletions between two
-pages neither repeat nor skip anything. It holds for the same caller and question only, as AWS has it.
+A token holds the last item of its page, not a count, so a deletion between two pages neither repeats nor skips an item. As
+in AWS, it is valid only for the caller and the parameters that it was given for.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def token_of(params: Shape) -> str:
 
 
 @dataclass(frozen=True)
-class Place:
+class Position:
     question: str
     after: Any
     page: int
@@ -40,21 +40,16 @@ class Place:
 
 class Pager:
     def __init__(self) -> None:
-        # AWS may return fewer items than were asked for, even none, and still a token.
+        # AWS may return fewer items than requested, even none, together with a token.
         self.cap: int | None = None
         self.blank_pages = False
-        self._places: dict[str, Place] = {}
+        self._positions: dict[str, Position] = {}
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
 
-    def expire(self) -> None:
-        """Every token given out so far stops to hold."""
-        with self._lock:
-            self._places.clear()
-
     def number(self, params: Shape) -> int:
-        place = self._places.get(token_of(params))
-        return place.page if place else 1
+        position = self._positions.get(token_of(params))
+        return position.page if position else 1
 
     def cut(
         self,
@@ -64,7 +59,7 @@ class Pager:
         key: Callable[[T], Any],
         invalid: ApiError,
     ) -> tuple[list[T], str | None]:
-        """One page of the items (in the order of `key`) and the token of the next one."""
+        """One page of the items, sorted by `key`, and the token of the next page."""
         question = json.dumps(
             [
                 call.account,
@@ -74,26 +69,26 @@ class Pager:
             ],
             sort_keys=True,
         )
-        place = Place(question, None, 1, False)
+        position = Position(question, None, 1, False)
         token = token_of(call.params)
         if token:
-            known = self._places.get(token)
+            known = self._positions.get(token)
             if known is None or known.question != question:
                 raise invalid
-            place = known
+            position = known
         rest = sorted(items, key=key)
-        if place.after is not None:
-            rest = rest[bisect_right(rest, place.after, key=key) :]
-        if self.blank_pages and rest and not place.blank_given:
-            return [], self._issue(Place(question, place.after, place.page + 1, True))
+        if position.after is not None:
+            rest = rest[bisect_right(rest, position.after, key=key) :]
+        if self.blank_pages and rest and not position.blank_given:
+            return [], self._issue(Position(question, position.after, position.page + 1, True))
         limits = [limit for limit in (size, self.cap) if limit is not None]
         if not limits or len(rest) <= min(limits):
             return rest, None
         page = rest[: min(limits)]
-        return page, self._issue(Place(question, key(page[-1]), place.page + 1, False))
+        return page, self._issue(Position(question, key(page[-1]), position.page + 1, False))
 
-    def _issue(self, place: Place) -> str:
+    def _issue(self, position: Position) -> str:
         with self._lock:
-            token = base64.b64encode(f"page {place.page} token {next(self._numbers)}".encode()).decode()
-            self._places[token] = place
+            token = base64.b64encode(f"page {position.page} token {next(self._numbers)}".encode()).decode()
+            self._positions[token] = position
             return token

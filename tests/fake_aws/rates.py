@@ -1,4 +1,4 @@
-"""Token buckets for each action, account and Region, with the sizes of the EC2 guide (request throttling)."""
+"""Token buckets per action, account and Region, with the sizes in the EC2 guide (request throttling)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .calls import Call
 from .clock import Clock
 from .errors import ApiError
 
-# (capacity, refill a second)
+# (capacity, refill per second)
 DESCRIBING = (100.0, 20.0)
 LIMITS = {
     "DeregisterImage": (100.0, 5.0),
@@ -23,7 +23,7 @@ LIMITS = {
     "RestoreSnapshotFromRecycleBin": (50.0, 5.0),
     "DescribeSpotFleetRequests": (50.0, 3.0),
 }
-# An unfiltered call for everything draws on a smaller bucket of its own.
+# Calls without filters and pages have a smaller bucket of their own.
 UNPAGINATED = (50.0, 10.0)
 NARROWING = {"MaxResults", "NextToken", "Filter", "InstanceId", "SnapshotId"}
 
@@ -65,7 +65,6 @@ class Bucket:
 class Rates:
     def __init__(self, clock: Clock, enabled: bool) -> None:
         self.enabled = enabled
-        self.limits = dict(LIMITS)
         self._clock = clock
         self._buckets: dict[tuple[str, str, str], Bucket] = {}
         self._storm = 0.0
@@ -89,28 +88,23 @@ class Rates:
             bucket.level -= 1
 
     def storm(self, seconds: float) -> None:
-        """From now on, another client of the account takes all that is in a bucket, in the first so many seconds after
-        this client first asked for it."""
+        """From now on, another client empties each bucket for this many seconds after the first call that uses it."""
         with self._lock:
             self._storm = seconds
             self._storms.clear()
 
     def drain(self, action: str, account: str, region: str, leave: float = 0) -> None:
-        """Take what is in the bucket, as another client of the account would."""
+        """Empty the bucket, as another client of the account would."""
         with self._lock:
             bucket = self._bucket(action, account, region)
             bucket.level = min(bucket.level, leave)
-
-    def level(self, action: str, account: str, region: str) -> float:
-        with self._lock:
-            return self._bucket(action, account, region).level
 
     def _bucket(self, action: str, account: str, region: str) -> Bucket:
         key = (action, account, region)
         now = self._clock()
         if key not in self._buckets:
             default = UNPAGINATED if action.endswith(" unpaginated") else DESCRIBING
-            capacity, refill = self.limits.get(action, default)
+            capacity, refill = LIMITS.get(action, default)
             self._buckets[key] = Bucket(capacity, refill, capacity, now)
         bucket = self._buckets[key]
         bucket.fill(now)

@@ -1,8 +1,8 @@
 """The Recycle Bin: its retention rules (service `rbin`), and what EC2 lists and restores.
 
-From the guides: an AMI can be restored only once all its snapshots are back and completed; ids, names, tags and launch
-permissions come back with it. Not documented are the code where a snapshot is missing, and whether an AMI that was disabled
-comes back disabled: here it does.
+From the guides: an AMI can be restored only after all its snapshots are restored and completed; its id, name, tags and
+launch permissions come back. Undocumented: the error code where a snapshot is missing, and the state of a restored AMI that
+was disabled. Here it is disabled again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One Region of one account, with a builder for each kind of resource."""
+"""One Region of one account, with a builder per kind of resource."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .world import World
 
 PLAIN = "plain"
-"""What a launch template or configuration is called that is there because AWS wants one."""
+"""The name of a launch template or configuration that exists only because AWS requires one."""
 
 DEVICES = ("/dev/xvda", *(f"/dev/sd{letter}" for letter in "fghijklmnop"))
 
@@ -60,7 +60,7 @@ class RegionState:
         self.recycled_images: dict[str, Recycled] = {}
         self.recycled_snapshots: dict[str, Recycled] = {}
         self.retention_rules: dict[str, RetentionRule] = {}
-        self.recovering: dict[str, datetime] = {}  # restored snapshots, and when they are completed
+        self.recovering: dict[str, datetime] = {}  # restored snapshots, and when they will be completed
         self._users: dict[str, list[Image]] = {}
         self._indexed = -1
         self._index_size = 0
@@ -78,7 +78,7 @@ class RegionState:
         tags: Mapping[str, str] | None = None,
         **members: Any,
     ) -> Image:
-        """An own AMI; `snapshots` are sizes in GiB (of new snapshots) or ids of snapshots that exist."""
+        """Add an AMI of this account; `snapshots` are sizes of new snapshots in GiB, or ids of existing ones."""
         with self.world.lock:
             image_id = image_id or self.world.new_id("ami")
             created = created or self.world.clock()
@@ -209,7 +209,7 @@ class RegionState:
             return refresh
 
     def _whole(self, configuration: Shape) -> Shape:
-        """With the launch template without which AWS makes neither a policy nor a fleet: one that names no image."""
+        """With a launch template, which AWS requires of a policy or a fleet: one that names no image."""
         if configuration.get("LaunchTemplateSpecification") is not None:
             return configuration
         known = [template for template in self.launch_templates.values() if template.name == PLAIN]
@@ -257,7 +257,7 @@ class RegionState:
         labels: Mapping[str, int] | None = None,
         **members: Any,
     ) -> Parameter:
-        """`history` are the values of the versions before; `labels` say which version each label marks."""
+        """`history` holds the values of earlier versions, `labels` the version of each label."""
         with self.world.lock:
             versions = {number: ParameterVersion(value=entry) for number, entry in enumerate((*history, value), 1)}
             for label, number in (labels or {}).items():
@@ -283,7 +283,7 @@ class RegionState:
         return recipe
 
     def add_entry(self, kind: str, shape: Shape, **members: Any) -> Entry:
-        """Something of a service in `services.py`, as boto3 shows it."""
+        """Add a resource of a service in `services.py`, as boto3 shows it."""
         with self.world.lock:
             entry = Entry(shape=shape, **members)
             self.entries.setdefault(kind, []).append(entry)
@@ -298,7 +298,7 @@ class RegionState:
         exclude: RuleTags | None = None,
         **members: Any,
     ) -> RetentionRule:
-        """A rule of the Recycle Bin for deleted AMIs, or with `EBS_SNAPSHOT` for deleted snapshots."""
+        """Add a Recycle Bin rule for AMIs, or with `EBS_SNAPSHOT` for snapshots."""
         with self.world.lock:
             rule = RetentionRule(
                 rule_id=f"rule{len(self.retention_rules) + 1:07}",
@@ -312,7 +312,7 @@ class RegionState:
             return rule
 
     def retain(self, resource: Image | Snapshot) -> None:
-        """Put a deleted resource into the Recycle Bin where a rule matches; the longest rule counts."""
+        """Move a deleted resource into the Recycle Bin if a rule matches; the longest one counts."""
         kind = "EC2_IMAGE" if isinstance(resource, Image) else "EBS_SNAPSHOT"
         if isinstance(resource, Image) and not resource.snapshot_ids:
             return  # AMIs backed by an instance store are not retained
@@ -322,7 +322,7 @@ class RegionState:
             self.recycle(resource, max(days))
 
     def recycle(self, resource: Image | Snapshot | str, days: int = 7) -> Recycled:
-        """Put an AMI or a snapshot into the Recycle Bin; an id stands for one of which nothing else is known."""
+        """Put an AMI or a snapshot into the Recycle Bin; an id is enough."""
         with self.world.lock:
             now = self.world.clock()
             if isinstance(resource, str) and resource.startswith("ami-"):
@@ -337,7 +337,7 @@ class RegionState:
             return entry
 
     def pass_time(self) -> None:
-        """Empty the Recycle Bin of what has left it, and complete the snapshots that have recovered."""
+        """Remove expired entries from the Recycle Bin, and complete restored snapshots."""
         now = self.world.clock()
         for recycled in (self.recycled_images, self.recycled_snapshots):
             for resource_id in [key for key, entry in recycled.items() if entry.exits <= now]:
@@ -348,10 +348,10 @@ class RegionState:
                 self.snapshots[snapshot_id].state = "completed"
 
     def users_of(self, snapshot_id: str) -> list[Image]:
-        """The AMIs, disabled ones too, that hold a snapshot.
+        """The AMIs, disabled ones included, that use a snapshot.
 
-        An index answers, made anew once any AMI was made or changed; AMIs that are gone are left out here. So
-        a benchmark that deletes thousands is not slowed by looking through all of them for each.
+        They come from an index, which is rebuilt once any AMI was added or changed; deleted AMIs are filtered out here. So
+        a benchmark that deletes thousands of AMIs does not search all of them for each one.
         """
         if self._indexed != Image.changes or len(self.images) > self._index_size:
             self._indexed = Image.changes

@@ -1,7 +1,7 @@
 """What an account holds, as plain dataclasses that a test may change at any time.
 
-Every resource can carry `extra` members (by boto3's names, put on top of what is rendered) and members to
-`omit`, so that a test can give the answers that no documentation promises.
+Every resource can have `extra` members, by boto3's names, which are added to its rendered form, and members to `omit`: tests
+use them for responses that no documentation promises.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Resource:
     tags: dict[str, str] = field(default_factory=dict)
     extra: Shape = field(default_factory=dict)
     omit: set[str] = field(default_factory=set)
-    # Pages are cut by this number, so that what is deleted between two pages moves nothing.
+    # Pages are ordered by this number, so a deletion between two pages moves no item.
     seq: int = field(default_factory=_order.__next__)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -39,13 +39,13 @@ class Resource:
         self.__dict__.pop("_rendered", None)
 
     def finish(self, shape: Shape) -> Shape:
-        """The shape with what the test added and without what it left out."""
+        """The shape with the `extra` members and without the omitted ones."""
         return {key: value for key, value in (shape | self.extra).items() if key not in self.omit}
 
     def rendered(self, render: Callable[[Any], str]) -> str:
-        """The XML of this resource, kept until an attribute or a tag changes.
+        """The XML of this resource, cached until an attribute or a tag changes.
 
-        The other containers of cached resources are tuples of frozen parts, so setting is the only change.
+        Other containers in cached resources are tuples of frozen parts, so only an assignment can change them.
         """
         if self.extra or self.omit:
             return render(self)
@@ -62,9 +62,6 @@ class BlockDevice:
     snapshot_id: str | None
     size: int | None = 8
     device: str = "/dev/xvda"
-    volume_type: str = "gp3"
-    encrypted: bool = False
-    virtual_name: str | None = None  # an instance store, which has no snapshot
 
 
 @dataclass(kw_only=True)
@@ -77,15 +74,14 @@ class Image(Resource):
     block_devices: tuple[BlockDevice, ...] = ()
     public: bool = False
     shared_with: tuple[str, ...] = ()
-    organizations: tuple[str, ...] = ()  # ARNs, of organizational units too
+    organizations: tuple[str, ...] = ()  # ARNs of organizations and organizational units
     deregistration_protection: str | None = None
     last_launched: datetime | None = None
     deprecated: datetime | None = None
     description: str | None = None
-    architecture: str = "x86_64"
     owner_alias: str | None = None
-    source_image: tuple[str, str] | None = None  # of a copy: the id and the Region of its source
-    changes: ClassVar[int] = 0  # of any AMI, its making too
+    source_image: tuple[str, str] | None = None  # id and Region, of a copy
+    changes: ClassVar[int] = 0  # of all AMIs, creation included
 
     def __setattr__(self, name: str, value: object) -> None:
         Image.changes += 1
@@ -105,11 +101,11 @@ class Snapshot(Resource):
     started: datetime | None = None
     state: str = "completed"
     volume_id: str
-    full_size: int | None = None  # bytes of written blocks, 0 for unknown; None counts every block of `size` as written
+    full_size: int | None = None  # bytes of written blocks, 0 where unknown; None means `size`
     storage_tier: str = "standard"
-    # What a deletion together with the AMI returns instead of success: internal-error, client-error, …
+    # The return code of a deletion together with the AMI, if not success: internal-error, client-error, …
     return_code: str | None = None
-    # What DeleteSnapshot refuses with: (code, message).
+    # The error of DeleteSnapshot: (code, message).
     refusal: tuple[str, str] | None = None
 
 
@@ -119,10 +115,8 @@ class Instance(Resource):
     image_id: str
     state: str = "running"
     launched: datetime | None = None
-    instance_type: str = "t3.micro"
-    lifecycle: str | None = None
     reservation_id: str
-    managed: bool = False  # by an AWS service, and hidden unless asked for
+    managed: bool = False  # by an AWS service, and hidden by default
 
 
 @dataclass(kw_only=True)
@@ -164,7 +158,6 @@ class AutoScalingGroup(Resource):
     size: int = 0
     instances: list[Shape] = field(default_factory=list)
     created: datetime | None = None
-    managed: bool = False
 
 
 @dataclass(kw_only=True)
@@ -226,7 +219,7 @@ class Parameter(Resource):
 
 @dataclass(kw_only=True)
 class Recipe:
-    """An Image Builder recipe; only DescribeImageReferences tells of it."""
+    """An Image Builder recipe."""
 
     resource_type: str  # imagebuilder:ImageRecipe or imagebuilder:ContainerRecipe
     arn: str
@@ -235,7 +228,7 @@ class Recipe:
 
 @dataclass(kw_only=True)
 class Entry(Resource):
-    """Something of another service, as boto3 shows it."""
+    """A resource of a service in `services.py`, as boto3 shows it."""
 
     shape: Shape
 
@@ -250,12 +243,12 @@ class Recycled(Resource):
 
 
 RuleTags = dict[str, str | None]
-"""Tag keys and their values; None stands for every value."""
+"""Tag keys and values; None matches every value."""
 
 
 @dataclass(kw_only=True)
 class RetentionRule(Resource):
-    """A rule of the Recycle Bin. With `match` it is a tag-level rule, without it one of the whole Region."""
+    """A Recycle Bin rule: tag-level with `match`, Region-level without."""
 
     rule_id: str
     resource_type: str  # EC2_IMAGE or EBS_SNAPSHOT
@@ -265,7 +258,7 @@ class RetentionRule(Resource):
     status: str = "available"
 
     def retains(self, tags: dict[str, str]) -> bool:
-        """Whether a deleted resource with these tags goes into the bin."""
+        """Whether a deleted resource with these tags is retained."""
         if self.status != "available" or has_any(tags, self.exclude):
             return False
         return not self.match or has_any(tags, self.match)

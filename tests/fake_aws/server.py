@@ -1,12 +1,9 @@
-"""The fake AWS behind a socket: HTTP/1.1 with connections kept alive, a thread for each."""
+"""The fake AWS behind a socket: HTTP/1.1 with persistent connections, one thread per connection."""
 
 from __future__ import annotations
 
-import itertools
-import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,10 +13,8 @@ from typing import cast
 
 from .core import FakeAws
 from .errors import Broken
-from .wire import Answer
+from .wire import Response
 from .world import DEFAULT_ACCOUNT
-
-STATUS_PATH = "/_standin"  # what was called so far, as JSON, for whoever runs it as another process
 
 
 @dataclass
@@ -32,13 +27,12 @@ class Served:
 
 
 class Server(ThreadingHTTPServer):
-    daemon_threads = False  # so that closing waits for them
+    daemon_threads = False  # closing waits for them
     request_queue_size = 128
 
     def __init__(self, fake_aws: FakeAws, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.fake_aws = fake_aws
-        self.numbers = itertools.count(1)
         self.open: set[socket.socket] = set()
         self.lock = threading.Lock()
         self.stopping = threading.Event()
@@ -48,7 +42,7 @@ class Server(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def stop(self) -> None:
-        """End every connection, then wait for the threads: clients keep connections open for ever."""
+        """Close every connection, which clients would keep open forever, then wait for the threads."""
         self.stopping.set()
         self.fake_aws.faults.release()
         self.shutdown()
@@ -59,7 +53,7 @@ class Server(ThreadingHTTPServer):
 
 
 def hang_up(connection: socket.socket) -> None:
-    with suppress(OSError):  # the other side may have done so
+    with suppress(OSError):  # the client may have closed it
         connection.shutdown(socket.SHUT_RDWR)
 
 
@@ -70,7 +64,6 @@ class Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.home = cast(Server, self.server)
-        self.number = next(self.home.numbers)
         with self.home.lock:
             self.home.open.add(self.connection)
         if self.home.stopping.is_set():
@@ -90,34 +83,27 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
-            answer = self.home.fake_aws.handle(self.command, self.path, dict(self.headers), body, self.number)
+            response = self.home.fake_aws.handle(self.command, self.path, dict(self.headers), body)
         except Broken as broken:
             if broken.kind.startswith("hang"):
                 self.wait(broken)
             self.close_connection = True
             return
-        self.send(answer)
+        self.send(response)
 
-    def do_GET(self) -> None:
-        if self.path == STATUS_PATH:
-            document = json.dumps(self.home.fake_aws.calls.summary()).encode()
-            self.send(Answer(200, {"Content-Type": "application/json"}, document))
-        else:
-            self.do_POST()
+    do_GET = do_POST
 
     def wait(self, broken: Broken) -> None:
-        """Be silent until the fault is released, its time is over or the server stops."""
-        end = None if broken.wait is None else time.monotonic() + broken.wait
+        """Stay silent until the fault is released or the server stops."""
         while not self.home.stopping.is_set() and not broken.released.wait(0.01):
-            if end is not None and time.monotonic() >= end:
-                return
+            pass
 
-    def send(self, answer: Answer) -> None:
-        # One write for head and body: two would wait for each other's acknowledgement.
-        head = [f"HTTP/1.1 {answer.status} {responses.get(answer.status, '')}"]
-        head += [f"{name}: {value}" for name, value in answer.headers.items()]
-        head += [f"Content-Length: {len(answer.body)}", "", ""]
-        self.wfile.write("\r\n".join(head).encode() + answer.body)
+    def send(self, response: Response) -> None:
+        # One write for head and body: a second one would wait for the first one's acknowledgement.
+        head = [f"HTTP/1.1 {response.status} {responses.get(response.status, '')}"]
+        head += [f"{name}: {value}" for name, value in response.headers.items()]
+        head += [f"Content-Length: {len(response.body)}", "", ""]
+        self.wfile.write("\r\n".join(head).encode() + response.body)
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -125,7 +111,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serve(fake_aws: FakeAws, port: int = 0) -> Iterator[Served]:
-    """Serve the fake AWS on a port of this machine's own; all services have the one URL."""
+    """Serve the fake AWS on a local port; all services have the same URL."""
     server = Server(fake_aws, port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

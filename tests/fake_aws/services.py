@@ -1,13 +1,13 @@
 """Services that hold AMI ids of their own: Batch, Image Builder, Windows fast launch, HyperPod, PCS, EMR, RDS Custom,
 Elastic Beanstalk, CloudFormation.
 
-What they hold is kept as boto3 shows it (`RegionState.add_entry`): every kind is a list of entries, and each action answers
-with those that its parameters name. Names of members and tokens are those of botocore's service models.
+Their resources are kept as boto3 shows them in detail (`RegionState.add_entry`), in one list per kind. Each action responds
+with the entries that its parameters name; a listing leaves out members that only the detail has, or that only link entries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from .action import Actions, Context
@@ -35,19 +35,20 @@ def entries(ctx: Context, kind: str, **wanted: object) -> list[Entry]:
     return [entry for entry in known if all(entry.shape.get(name) == value for name, value in wanted.items())]
 
 
-def page(ctx: Context, found: list[Entry]) -> tuple[list[Shape], str | None]:
+def page(ctx: Context, found: list[Entry], hidden: Collection[str] = ()) -> tuple[list[Shape], str | None]:
     shown, token = ctx.page(found, PAGE)
-    return [entry.finish(entry.shape) for entry in shown], token
+    shapes = [entry.finish(entry.shape) for entry in shown]
+    return [{name: value for name, value in shape.items() if name not in hidden} for shape in shapes], token
 
 
-def json_page(ctx: Context, items: str, token_name: str, found: list[Entry]) -> Shape:
-    shapes, token = page(ctx, found)
+def json_page(ctx: Context, items: str, token_name: str, found: list[Entry], hidden: Collection[str] = ()) -> Shape:
+    shapes, token = page(ctx, found, hidden)
     return {items: shapes} | ({token_name: token} if token else {})
 
 
-def query_page(ctx: Context, items: str, token_name: str, found: list[Entry]) -> str:
-    shapes, token = page(ctx, found)
-    return query({items: shapes, token_name: token})
+def query_page(ctx: Context, items: str, found: list[Entry], hidden: Collection[str] = ()) -> str:
+    shapes, token = page(ctx, found, hidden)
+    return query({items: shapes, "NextToken": token})
 
 
 def one(ctx: Context, kind: str, code: str = "ResourceNotFoundException", **wanted: object) -> Shape:
@@ -85,7 +86,7 @@ def show_image_recipe(recipe: Recipe) -> Shape:
 
 
 def show_container_recipe(recipe: Recipe) -> Shape:
-    """A container is built on an image of Image Builder or a registry, on an instance from an AMI."""
+    """A container recipe builds on an image of Image Builder or a registry, on an instance launched from an AMI."""
     member = "parentImage" if recipe.image_id.startswith("arn:") else "instanceImage"
     return {"parentImage": "amazonlinux:latest", member: recipe.image_id}
 
@@ -107,12 +108,13 @@ def list_image_pipelines(ctx: Context) -> Shape:
 def list_image_pipeline_images(ctx: Context) -> Shape:
     pipeline = ctx.required("imagePipelineArn")
     one(ctx, "pipeline", arn=pipeline)
-    return json_page(ctx, "imageSummaryList", "nextToken", entries(ctx, "built-image", sourcePipelineArn=pipeline))
+    built = entries(ctx, "built-image", sourcePipelineArn=pipeline)
+    return json_page(ctx, "imageSummaryList", "nextToken", built, {"sourcePipelineArn"})
 
 
 @IMAGE_BUILDER("imageBuildVersionArn")
 def get_image(ctx: Context) -> Shape:
-    """The newest available build that matches; `x` in a version stands for every number."""
+    """The newest available build that matches; `x` in a version matches every number."""
     arn = ctx.required("imageBuildVersionArn")
     matching = [
         entry.finish(entry.shape)
@@ -138,9 +140,7 @@ def matches(wanted: str, arn: str) -> bool:
 
 @SAGEMAKER(name="ListClusters")
 def list_hyperpod_clusters(ctx: Context) -> Shape:
-    shapes, token = page(ctx, entries(ctx, "hyperpod"))
-    summaries = [{name: shape[name] for name in ("ClusterArn", "ClusterName") if name in shape} for shape in shapes]
-    return {"ClusterSummaries": summaries} | ({"NextToken": token} if token else {})
+    return json_page(ctx, "ClusterSummaries", "NextToken", entries(ctx, "hyperpod"), {"InstanceGroups"})
 
 
 @SAGEMAKER("ClusterName", name="DescribeCluster")
@@ -171,7 +171,7 @@ def get_compute_node_group(ctx: Context) -> Shape:
 def list_emr_clusters(ctx: Context) -> Shape:
     states = ctx.strings("ClusterStates")
     found = [entry for entry in entries(ctx, "emr-cluster") if entry.shape["Status"]["State"] in states]
-    return json_page(ctx, "Clusters", "Marker", found)
+    return json_page(ctx, "Clusters", "Marker", found, {"InstanceCollectionType", "CustomAmiId"})
 
 
 @EMR("ClusterId", name="DescribeCluster")
@@ -181,12 +181,14 @@ def describe_emr_cluster(ctx: Context) -> Shape:
 
 @EMR("ClusterId")
 def list_instance_groups(ctx: Context) -> Shape:
-    return json_page(ctx, "InstanceGroups", "Marker", entries(ctx, "emr-group", ClusterId=ctx.required("ClusterId")))
+    groups = entries(ctx, "emr-group", ClusterId=ctx.required("ClusterId"))
+    return json_page(ctx, "InstanceGroups", "Marker", groups, {"ClusterId"})
 
 
 @EMR("ClusterId")
 def list_instance_fleets(ctx: Context) -> Shape:
-    return json_page(ctx, "InstanceFleets", "Marker", entries(ctx, "emr-fleet", ClusterId=ctx.required("ClusterId")))
+    fleets = entries(ctx, "emr-fleet", ClusterId=ctx.required("ClusterId"))
+    return json_page(ctx, "InstanceFleets", "Marker", fleets, {"ClusterId"})
 
 
 @RDS("Engine", "IncludeAll", name="DescribeDBEngineVersions")
@@ -216,7 +218,8 @@ def describe_configuration_settings(ctx: Context) -> str:
 def list_platform_versions(ctx: Context) -> str:
     if ctx.structures("Filters") != [{"Type": "PlatformOwner", "Operator": "=", "Values": ["self"]}]:
         raise ApiError("UnsupportedByFakeAws", "platforms of others")
-    return query_page(ctx, "PlatformSummaryList", "NextToken", entries(ctx, "platform"))
+    detail = {"PlatformName", "PlatformVersion", "CustomAmiList"}
+    return query_page(ctx, "PlatformSummaryList", entries(ctx, "platform"), detail)
 
 
 @BEANSTALK("PlatformArn")
@@ -226,4 +229,4 @@ def describe_platform_version(ctx: Context) -> str:
 
 @CLOUDFORMATION()
 def describe_stacks(ctx: Context) -> str:
-    return query_page(ctx, "Stacks", "NextToken", entries(ctx, "stack"))
+    return query_page(ctx, "Stacks", entries(ctx, "stack"))

@@ -1,4 +1,4 @@
-"""Systems Manager (`json` protocol): parameters by name or ARN, with a version or a label behind a colon."""
+"""Systems Manager (`json` protocol): parameters by name or ARN, with a version or label after a colon."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ACTIONS = Actions()
 
 
 def find(ctx: Context, name: str) -> tuple[Parameter | None, str | None]:
-    """The parameter and the selector behind its name, if any."""
+    """The parameter, and the version or label after its name."""
     account: Account | None = ctx.account
     if name.startswith("arn:"):
         *head, tail = name.split(":", 5)
@@ -21,7 +21,7 @@ def find(ctx: Context, name: str) -> tuple[Parameter | None, str | None]:
         region_name = ctx.region.name
     base, _, selector = name.partition(":")
     region = account.regions.get(region_name) if account else None
-    # A name's first slash is not doubled in an ARN, so that an ARN leaves it open.
+    # The ARNs of `a` and `/a` are the same.
     known = region.parameters if region else {}
     parameter = known.get(base) or known.get(f"/{base}")
     if parameter and account is not ctx.account and ctx.account.account_id not in parameter.shared_with:
@@ -52,7 +52,7 @@ def parameter_shape(parameter: Parameter, number: int, selector: str | None) -> 
     return {key: value for key, value in parameter.finish(shape).items() if value is not None}
 
 
-@ACTIONS("Names", "WithDecryption")
+@ACTIONS("Names")
 def get_parameters(ctx: Context) -> Shape:
     names = ctx.strings("Names")
     if not 1 <= len(names) <= 10:
@@ -71,16 +71,3 @@ def get_parameters(ctx: Context) -> Shape:
             shapes.append(parameter_shape(parameter, number, selector))
     shapes.sort(key=lambda shape: str(shape.get("Name")))
     return {"Parameters": shapes, "InvalidParameters": invalid}
-
-
-@ACTIONS("Name", "WithDecryption")
-def get_parameter(ctx: Context) -> Shape:
-    name = ctx.required("Name").strip()
-    parameter, selector = find(ctx, name)
-    if parameter is None:
-        raise ApiError("ParameterNotFound", "")
-    number = version_of(parameter, selector)
-    if number is None:
-        message = f"Systems Manager could not find version {selector} of {parameter.name}."
-        raise ApiError("ParameterVersionNotFound", message)
-    return {"Parameter": parameter_shape(parameter, number, selector)}

@@ -1,8 +1,7 @@
 """AWS's wire protocols: `ec2` and `query` (form in, XML out), `json` (1.1, with a target header) and `rest-json`.
 
-Structures are written with the names that boto3 shows. In the `ec2` protocol the wire name is that name with
-a small first letter unless a table says otherwise; in the others it is the name itself. Taken from the models
-of botocore 1.44, whose parser is the judge.
+Structures are written with boto3's names. In the `ec2` protocol the name on the wire is that name with a small first letter,
+unless a table says otherwise; in the others it is the name itself. Names come from the models of botocore 1.44.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ NAMESPACES = {
     "elasticbeanstalk": "http://elasticbeanstalk.amazonaws.com/docs/2010-12-01/",
     "cloudformation": "http://cloudformation.amazonaws.com/doc/2010-05-15/",
 }
-# How the actions of `rest-json` services are called; a part in braces is a parameter.
+# The routes of `rest-json` services; a part in braces is a parameter.
 ROUTES = {
     "rbin": {"ListRules": "POST /list-rules", "GetRule": "GET /rules/{Identifier}"},
     "batch": {"DescribeComputeEnvironments": "POST /v1/describecomputeenvironments"},
@@ -44,7 +43,7 @@ JSON_SERVICES = {"ssm", "organizations", "sagemaker", "pcs", "elasticmapreduce",
 CREDENTIAL = re.compile(r"Credential=([^/\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     status: int
     headers: dict[str, str]
     body: bytes
@@ -80,7 +79,7 @@ class Request:
 
 
 def route(service: str, method: str, url: str) -> tuple[str, Shape]:
-    """The action of a `rest-json` request, and the parameters in its URL; an unknown one is told as it came."""
+    """The action of a `rest-json` request and the parameters in its URL."""
     path, _, question = url.partition("?")
     for action, template in ROUTES[service].items():
         pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template)
@@ -90,7 +89,7 @@ def route(service: str, method: str, url: str) -> tuple[str, Shape]:
 
 
 def unflatten(form: Mapping[str, str]) -> Shape:
-    """`Filter.1.Name=x` to `{"Filter": [{"Name": "x"}]}`; the query protocol's `.member` is left out."""
+    """Turn `Filter.1.Name=x` into `{"Filter": [{"Name": "x"}]}`, without the query protocol's `.member`."""
     tree: Shape = {}
     for key, value in form.items():
         *path, last = [part for part in key.split(".") if part != "member"]
@@ -118,7 +117,7 @@ def text(value: object) -> str:
 
 
 def ec2(shape: Mapping[str, Any], names: Mapping[str, str] | None = None) -> str:
-    """The members of a structure in the `ec2` protocol; what is None is left out."""
+    """The members of a structure in the `ec2` protocol, without those that are None."""
     return "".join(
         f"<{name}>{_ec2_value(value, names)}</{name}>"
         for key, value in shape.items()
@@ -154,7 +153,7 @@ def _json_default(value: object) -> float:
     raise TypeError(type(value).__name__)
 
 
-def success(service: str, action: str, content: str | Shape, request_id: str) -> Answer:
+def success(service: str, action: str, content: str | Shape, request_id: str) -> Response:
     if isinstance(content, str):
         head = f'<?xml version="1.0" encoding="UTF-8"?>\n<{action}Response xmlns="{NAMESPACES[service]}">'
         if service == "ec2":
@@ -164,15 +163,15 @@ def success(service: str, action: str, content: str | Shape, request_id: str) ->
                 f"{head}<{action}Result>{content}</{action}Result><ResponseMetadata><RequestId>{request_id}"
                 f"</RequestId></ResponseMetadata></{action}Response>"
             )
-        return Answer(200, _headers("text/xml;charset=UTF-8", request_id), body.encode())
+        return Response(200, _headers("text/xml;charset=UTF-8", request_id), body.encode())
     document = json.dumps(content, default=_json_default)
-    return Answer(200, _headers("application/x-amz-json-1.1", request_id), document.encode())
+    return Response(200, _headers("application/x-amz-json-1.1", request_id), document.encode())
 
 
-def failure(service: str, error: ApiError, request_id: str) -> Answer:
+def failure(service: str, error: ApiError, request_id: str) -> Response:
     if service in JSON_SERVICES:
         document = json.dumps({"__type": error.code, "message": error.message})
-        return Answer(error.status, _headers("application/x-amz-json-1.1", request_id), document.encode())
+        return Response(error.status, _headers("application/x-amz-json-1.1", request_id), document.encode())
     inner = f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
     if service == "ec2":
         body = (
@@ -185,12 +184,12 @@ def failure(service: str, error: ApiError, request_id: str) -> Answer:
             f'<ErrorResponse xmlns="{NAMESPACES.get(service, "")}"><Error><Type>{side}</Type>{inner}</Error>'
             f"<RequestId>{request_id}</RequestId></ErrorResponse>"
         )
-    return Answer(error.status, _headers("text/xml;charset=UTF-8", request_id), body.encode())
+    return Response(error.status, _headers("text/xml;charset=UTF-8", request_id), body.encode())
 
 
-def plain(status: int, body: bytes, content_type: str = "text/html") -> Answer:
-    """What a proxy, or a server that broke, says."""
-    return Answer(status, {"Content-Type": content_type}, body)
+def plain(status: int, body: bytes, content_type: str = "text/html") -> Response:
+    """The response of a proxy or a broken server."""
+    return Response(status, {"Content-Type": content_type}, body)
 
 
 def _headers(content_type: str, request_id: str) -> dict[str, str]:

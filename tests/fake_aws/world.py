@@ -1,7 +1,7 @@
-"""The simulated AWS: accounts, their Regions, who may assume which role, the organization.
+"""The simulated world: accounts and their Regions, roles, an organization.
 
-Ids come from one counter, so that the same test builds the same world. Take `world.lock` for a change that
-other threads must not see half done; the builders and the server take it themselves.
+Ids come from one counter, so the same test builds the same world. Hold `world.lock` for a change that other threads must not
+see half done; builders and the server hold it themselves.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .resources import Resource
 
 DEFAULT_ACCOUNT = "123456789012"
 
-# A part of the real list: the newer Regions must be enabled for an account first.
+# A part of the real list. Newer Regions must be enabled for an account first.
 REGIONS = {
     **dict.fromkeys(
         ("ap-northeast-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ca-central-1", "eu-central-1",
@@ -62,7 +62,6 @@ class Role:
     arn: str
     trusted: set[str] | None = None  # account ids; None trusts every account of the world
     external_id: str | None = None
-    max_duration: int = 3600
 
     @property
     def account_id(self) -> str:
@@ -80,7 +79,6 @@ class OrganizationAccount(Resource):
 class Organization:
     management: str
     accounts: dict[str, OrganizationAccount] = field(default_factory=dict)
-    delegated: set[str] = field(default_factory=set)
     organization_id: str = "o-exampleorgid"
 
 
@@ -92,9 +90,9 @@ class World:
         self.keys: dict[str, AccessKey] = {}
         self.roles: dict[str, Role] = {}
         self.organization: Organization | None = None
-        # Emulators ignore DeleteAssociatedSnapshots and answer without results.
+        # Emulators ignore DeleteAssociatedSnapshots and respond without results.
         self.deletes_associated = True
-        # How long a snapshot that was restored from the Recycle Bin stays `recovering`.
+        # How long a restored snapshot is `recovering`.
         self.recovery = timedelta(0)
         self._ids = itertools.count(1)
 
@@ -102,7 +100,7 @@ class World:
         return f"{prefix}-{next(self._ids):017x}"
 
     def account(self, account_id: str = DEFAULT_ACCOUNT) -> Account:
-        """The account, made with an access key of its own where it is new."""
+        """The account, created with an access key if it is new."""
         with self.lock:
             if account_id not in self.accounts:
                 self.accounts[account_id] = Account(self, account_id)
@@ -122,7 +120,7 @@ class World:
         return {"aws_access_key_id": self.access_key(account_id), "aws_secret_access_key": "secret"}
 
     def environment(self, url: str, region: str = "eu-west-1", account_id: str = DEFAULT_ACCOUNT) -> dict[str, str]:
-        """Variables under which an unmodified program speaks to the fake AWS at `url` and to nothing else."""
+        """Environment variables with which an unmodified program reaches the fake AWS at `url` and nothing else."""
         self.account(account_id)
         return {
             "AWS_ACCESS_KEY_ID": self.access_key(account_id),
@@ -151,11 +149,10 @@ class World:
         *,
         trusted: Iterable[str] | None = None,
         external_id: str | None = None,
-        max_duration: int = 3600,
     ) -> Role:
         self.account(account_id)
         arn = f"arn:aws:iam::{account_id}:role/{name}"
-        role = Role(arn, None if trusted is None else set(trusted), external_id, max_duration)
+        role = Role(arn, None if trusted is None else set(trusted), external_id)
         self.roles[arn] = role
         return role
 

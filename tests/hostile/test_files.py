@@ -1,4 +1,4 @@
-"""Whatever stands in a configuration file or in a plan: a message, or a run that does what the file says and no more."""
+"""Whatever is in a configuration file or a plan: a message, or a run that does what the file says and no more."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from amicleaner.options import BY_NAME, OPTIONS
+from amicleaner.config import BY_NAME, OPTIONS
 from amicleaner.report.document import digest
 from amicleaner.settings import FILE_KEYS
 from tests.report.accounts import hostile
 
 from .test_answers import Case, Runs
-from .test_words import check_message, end_of
+from .test_words import check_message, end_of, without_warnings
 from .wire import Change, change_json
 
 pytestmark = pytest.mark.timeout(7200)
@@ -38,7 +38,7 @@ LINES = st.one_of(
     st.builds("{} = {}".format, KEYS, SCALARS),
     st.builds("{} = {}".format, KEYS, SCALARS),
     st.builds("{} = [{}]".format, KEYS, st.lists(SCALARS, max_size=3).map(", ".join)),
-    st.sampled_from(("[table]", "[[a]]", "# no more", "", "\x00", "\ufeff", "\r")),
+    st.sampled_from(("[table]", "[[a]]", "[[rule]]", "[[rule]]\nname = 'a'", "# no more", "", "\x00", "\ufeff", "\r")),
 )
 FILES = st.lists(LINES, max_size=3).map("\n".join).map(lambda text: text.encode("utf-8", "surrogatepass"))
 
@@ -59,22 +59,28 @@ def test_whatever_the_configuration_file(path: Path) -> None:
         if ended.status == 2:
             check_message(ended)
             return
-        assert (ended.status, ended.err) == (0, "")
+        assert (ended.status, without_warnings(ended.err)) == (0, "")
         [config] = ended.configs
-        # It is what any other reader of TOML finds there, every option by its own name, and the rest is the default.
-        said = tomllib.loads(io.TextIOWrapper(io.BytesIO(data), "utf-8-sig").read())  # with any kind of line's end
+        # The run has what any other reader of TOML finds there, every option by its own name, and defaults for the rest.
+        document = tomllib.loads(io.TextIOWrapper(io.BytesIO(data), "utf-8-sig").read())  # with any kind of line's end
+        rules = document.pop("rule", [])
+        assert [rule.name for rule in config.rules] == [rule["name"] for rule in rules]
+        for rule, table in zip(config.rules, rules, strict=True):
+            assert dict(rule.options).keys() == table.keys() - {"name"}
         for option in OPTIONS:
             value = getattr(config, option.name)
             if option.name == "config":
                 continue
-            if option.name in said:
+            if option.name in document:
                 assert not option.command_line_only
-                wanted = said[option.name]
+                wanted = document[option.name]
+                if option.bare is not None and isinstance(wanted, bool):
+                    wanted = option.bare if wanted else option.default
                 assert value == (tuple(dict.fromkeys(wanted)) if isinstance(wanted, list) else wanted)
                 assert not isinstance(value, float) or math.isfinite(value)
             else:
                 assert value == option.default
-        assert said.keys() <= BY_NAME.keys()
+        assert document.keys() <= BY_NAME.keys()
 
     check()
 

@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 from hypothesis import strategies as st
 
 from tests.fake_aws import ApiError, Call, FakeAws, World
-from tests.fake_aws.wire import Answer, failure
+from tests.fake_aws.wire import Response, failure
 from tests.fake_aws.world import AccessKey
 
 CALLS = (
@@ -98,7 +98,7 @@ class Hostile(FakeAws):
         self.foreign = foreign
         self.made: set[tuple[str, str, str]] = set()
 
-    def _answer(self, call: Call, key: AccessKey | None, request_id: str) -> Answer:
+    def _answer(self, call: Call, key: AccessKey | None, request_id: str) -> Response:
         number = next(number for number, made in enumerate(self.calls.of(call.action), 1) if made is call)
         due = [change for change in self.changes if change.call == call.action and change.nth in (0, number)]
         refusal = next((change for change in due if change.kind == "error"), None)
@@ -113,12 +113,12 @@ class Hostile(FakeAws):
             answer = self._changed(call, change, answer)
         return answer
 
-    def _refuse(self, call: Call, change: Change, request_id: str) -> Answer:
+    def _refuse(self, call: Call, change: Change, request_id: str) -> Response:
         code, status = at(CODES, change.value), at(STATUSES, change.place // 2)
         self.made.add((call.action, "error", code))
         return failure(call.service, ApiError(code, at(WORDS, change.place), status), request_id)
 
-    def _changed(self, call: Call, change: Change, answer: Answer) -> Answer:
+    def _changed(self, call: Call, change: Change, answer: Response) -> Response:
         if answer.body.startswith(b"<"):
             root = ET.fromstring(answer.body)
             done = _change_xml(root, change, self)

@@ -14,8 +14,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from amicleaner.config import Config
-from amicleaner.options import OPTIONS
+from amicleaner.config import OPTIONS, Config
 from tests.fake_aws import DEFAULT_ACCOUNT, ManualClock, RegionState, World
 from tests.fake_aws.resources import INSTANCE_STATES
 

@@ -1,4 +1,4 @@
-"""Accounts to report on: the article's, and ones that a hostile person named."""
+"""Accounts to report on: the article's, and ones with hostile names."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from amicleaner.clock import Clock
 from amicleaner.config import Config
-from amicleaner.models import Ami, Target, Use
-from amicleaner.plan import Inventory, Plan, make_plan
+from amicleaner.models import Ami, Failure, Snapshot, Target, Use
+from amicleaner.plan import Facts, Inventory, Plan, make_plan
+from amicleaner.recycle_bin import BinRules
 from amicleaner.report.console import Console
 
 NOW = datetime(2017, 6, 20, tzinfo=UTC)
@@ -49,19 +50,37 @@ def article() -> tuple[Ami, ...]:
     return (*amis, ami(99, "test-delete", "2016-08-16T17:40:15.000Z"))
 
 
+REFUSED = Failure("UnauthorizedOperation", "You are not authorized.")
+
+
 def plan_of(
     amis: Iterable[Ami],
     config: Config | None = None,
     targets: Sequence[Target] = (HERE,),
     uses: Iterable[tuple[str, Use]] = (),
+    bins: BinRules | None = None,
+    snapshots: Iterable[Snapshot] = (),
 ) -> Plan:
-    """The plan for the same AMIs in each target."""
+    """The plan for the same AMIs in each target.  `bins` are the Recycle Bin's rules of each target; None: not read."""
     usage: dict[tuple[str, str], tuple[Use, ...]] = {}
     for id, use in uses:
         usage[use.region, id] = (*usage.get((use.region, id), ()), use)
     images = tuple(amis)
     inventories = [Inventory(target, images) for target in targets]
-    return make_plan(inventories, usage, config or Config(), NOW)
+    known = {(target, snapshot.id): snapshot for target in targets for snapshot in snapshots}
+    facts = Facts(usage, {}, known, dict.fromkeys(targets, bins) if bins is not None else {})
+    return make_plan(inventories, facts, config or Config(), NOW)
+
+
+def written(amis: Iterable[Ami], gib: int = 8) -> list[Snapshot]:
+    """The AMIs' snapshots as they were looked up, created for them, with so many GiB written."""
+    return [
+        Snapshot(
+            block.id, f"Created by CreateImage(i-1) for {image.id}", image.created, "completed", 8, full_bytes=gib << 30
+        )
+        for image in amis
+        for block in image.snapshots
+    ]
 
 
 def instance(id: str = "i-0123456789abcdef0", target: Target = HERE) -> Use:
@@ -109,7 +128,7 @@ class Screen:
 
     @property
     def lines(self) -> list[str]:
-        """What stands on standard output."""
+        """The lines on standard output."""
         return str(self.out.getvalue()).splitlines()
 
 
@@ -152,7 +171,7 @@ def hostile_plans(draw: st.DrawFn) -> Plan:
     config = Config(
         keep_previous=draw(st.integers(0, 2)),
         full_report=True,
-        explain=True,
+        explain=(),
         mapping_key="name" if by_name else "tags",
         mapping_values=tuple(draw(st.lists(said, min_size=1, max_size=2))) if by_name else ("environment", "role"),
     )

@@ -4,30 +4,35 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 
-from amicleaner.config import Config
+from amicleaner.config import Config, Rule
 from amicleaner.errors import InputEnded
-from amicleaner.models import AmiResult, CallRecord, Failure, Snapshot, SnapshotResult, Target
+from amicleaner.models import AmiResult, CallRecord, Failure, Reference, Snapshot, SnapshotResult, Target
 from amicleaner.plan import Plan
 from amicleaner.report.sanitize import escape_control
-from amicleaner.result import Orphan, Result
+from amicleaner.result import Orphan, RestoreResult, Result
 from amicleaner.view import View
 
-from .accounts import HERE, THERE, FakeTerminal, Screen, article, hostile, hostile_plans, instance, plan_of
+from .accounts import HERE, NOW, REFUSED, THERE, FakeTerminal, Screen, article, hostile, hostile_plans, instance, plan_of
 
-GOES = "4 AMIs and 4 snapshots go, at most 32 GiB, about $1.60 a month (at $0.05 a GiB)"
-REFUSED = Failure("UnauthorizedOperation", "You are not authorized.")
+USED = [(article()[0].id, instance())]
+PLAN = (
+    "Plan: delete 4 AMIs and 4 snapshots, freeing up to 32 GiB (up to $1.60/month). Keep 17: 16 newest in group, 1 untagged."
+)
 
 
 def session(screen: Screen, config: Config) -> list[str]:
-    """What a person sees up to the answer, without padding and blank lines."""
+    """What a person sees up to the prompt, without padding and blank lines."""
     plan = plan_of(article(), config)
     screen.console.retrieving(config)
     screen.console.plan(plan)
-    screen.console.confirm_amis(len(plan.removals))
+    screen.console.confirm(plan)
     return [re.sub(r" +|-+", lambda run: run[0][0], line).rstrip() for line in screen.lines if line]
 
 
@@ -36,72 +41,72 @@ def test_a_console_is_a_view() -> None:
     assert view is not None
 
 
-def test_the_articles_first_session() -> None:
-    assert session(Screen(answers="n\n"), Config()) == [
+def test_first_session_of_the_article() -> None:
+    shown = session(Screen(answers="n\n"), Config())
+    assert shown[:15] == [
         "Default values : ==>",
         "mapping_key : tags",
         "mapping_values : ['environment', 'role']",
         "keep_previous : 4",
         "Retrieving AMIs to clean ...",
+        "Account 123456789012, Region eu-west-1: 21 AMIs, 0 in use.",
         "AMIs to be removed:",
-        "+-+-+",
-        "| Group name | candidates |",
-        "+-+-+",
-        "| back.dev | 1 |",
-        "| back.prod | 1 |",
-        "| dev.front | 1 |",
-        "| front.prod | 1 |",
-        "| no-tags (excluded) | 1 |",
-        "+-+-+",
-        f"{GOES}; 17 AMIs stay: 16 kept-previous, 1 no-tags",
-        "Do you want to continue and remove 4 AMIs [y/N] ? :",
+        "+-+-+-+-+-+-+",
+        "| Group name | candidates | AMIs | in use | oldest | GiB |",
+        "+-+-+-+-+-+-+",
+        "| back.dev | 1 | 5 | 0 | 4 d | 8 |",
+        "| back.prod | 1 | 5 | 0 | 4 d | 8 |",
+        "| dev.front | 1 | 5 | 0 | 4 d | 8 |",
+        "| front.prod | 1 | 5 | 0 | 4 d | 8 |",
+        "| no-tags (excluded) | 1 | 1 | 0 | 307 d | 8 |",
     ]
+    assert shown[16:20] == [
+        "To be deleted, oldest first:",
+        "+-+-+-+-+-+",
+        "| AMI Name | AMI ID | Age | GiB | Group |",
+        "+-+-+-+-+-+",
+    ]
+    assert shown[25:] == [PLAN, "Do you want to continue and remove 4 AMIs [y/N] ? :"]
 
 
-def test_the_articles_session_by_name() -> None:
+def test_session_of_the_article_by_name() -> None:
     config = Config(mapping_key="name", mapping_values=("front",), full_report=True, keep_previous=8)
     shown = session(Screen(config, "n\n"), config)
-    assert shown[:8] == [
+    assert shown[:5] == [
         "Default values : ==>",
         "mapping_key : name",
         "mapping_values : ['front']",
         "keep_previous : 8",
         "Retrieving AMIs to clean ...",
-        "front",
-        "+-+-+-+",
-        "| AMI ID | AMI Name | Creation Date |",
     ]
-    assert shown[9:11] == [
-        "| ami-00000000000000005 | front-0000005 | 2017-06-15T07:54:57.000Z |",
-        "| ami-0000000000000000a | front-000000a | 2017-06-15T07:54:57.000Z |",
-    ]
-    assert shown[12:18] == [
-        "AMIs to be removed:",
-        "+-+-+",
-        "| Group name | candidates |",
-        "+-+-+",
-        "| front | 2 |",
-        "+-+-+",
-    ]
+    assert shown[6:9] == ["front", "+-+-+-+-+-+", "| AMI ID | AMI Name | Creation Date | Age | GiB |"]
+    assert shown[10] == "| ami-00000000000000005 | front-0000005 | 2017-06-15T07:54:57.000Z | 4 d | 8 |"
+    assert shown[13] == "AMIs to be removed:"
+    assert shown[17] == "| front | 2 | 10 | 0 | 4 d | 8 |".replace("| 8 |", "| 16 |")
+    assert "To be deleted, oldest first:" not in shown
     assert shown[-1] == "Do you want to continue and remove 2 AMIs [y/N] ? :"
 
 
-def test_blank_lines_stand_where_they_stood() -> None:
+def test_blank_lines() -> None:
     screen = Screen(config := Config(full_report=True, keep_previous=3), "n\n")
     session(screen, config)
     text = screen.out.getvalue()
-    assert "\nkeep_previous : 3\n\nRetrieving AMIs to clean ...\nback.dev\n+" in text
+    assert "\nkeep_previous : 3\n\nRetrieving AMIs to clean ...\nAccount " in text
+    assert " in use.\nback.dev\n+" in text
     assert "+\n\nback.prod\n+" in text
     assert "+\n\nAMIs to be removed:\n+" in text
-    assert text.endswith(" 1 no-tags\nDo you want to continue and remove 8 AMIs [y/N] ? : \n")
+    assert text.endswith(" 1 untagged.\nDo you want to continue and remove 8 AMIs [y/N] ? : \n")
     screen = Screen(answers="n\n")
     session(screen, Config())
-    assert "Retrieving AMIs to clean ...\n\nAMIs to be removed:\n+" in screen.out.getvalue()
+    assert " in use.\n\nAMIs to be removed:\n+" in screen.out.getvalue()
+    assert "+\n\nTo be deleted, oldest first:\n+" in screen.out.getvalue()
 
 
-def test_values_that_are_set_have_lines() -> None:
+def test_settings_that_are_set_have_lines() -> None:
     screen = Screen()
-    screen.console.retrieving(Config(excluded_mapping_values=("prod", "x\x1b"), ami_min_days=0, keep_previous=0))
+    screen.console.retrieving(
+        Config(excluded_mapping_values=("prod", "x\x1b"), ami_min_days=0, keep_daily=7, quarantine=14, rules=(Rule("a"),))
+    )
     assert screen.lines == [
         "Default values : ==>",
         "mapping_key : tags",
@@ -109,199 +114,316 @@ def test_values_that_are_set_have_lines() -> None:
         "excluded_mapping_values : ['prod', 'x\\x1b']",
         "keep_previous : 0",
         "ami_min_days : 0",
+        "keep_daily : 7",
+        "quarantine : 14",
+        "rules : ['a']",
         "",
         "Retrieving AMIs to clean ...",
     ]
 
 
-def test_nothing_to_list_is_the_line_alone() -> None:
+def test_family_needs_no_values() -> None:
+    screen = Screen()
+    screen.console.retrieving(Config(mapping_key="family"))
+    assert screen.lines[1:3] == ["mapping_key : family", "keep_previous : 4"]
+
+
+def test_nothing_to_delete_is_a_sentence() -> None:
     screen = Screen()
     screen.console.plan(plan_of(article()[:2]))
-    assert screen.lines == [
-        "0 AMIs and 0 snapshots go, at most 0 GiB, about $0.00 a month (at $0.05 a GiB); 2 AMIs stay: 2 kept-previous"
+    assert screen.lines[1:] == ["Nothing to delete. Keep 2: 2 newest in group."]
+
+
+def test_nothing_to_delete_for_lack_of_tags_ends_with_what_to_try() -> None:
+    screen = Screen()
+    screen.console.plan(plan_of(article(), Config(mapping_values=("app",))))
+    assert screen.lines[-5:] == [
+        "21 of 21 AMIs have none of the grouping tags (app).",
+        "Tags that these AMIs have: environment (20), role (20).",
+        "To group them differently, try:",
+        "  amicleaner --dry-run --mapping-key tags --mapping-values environment",
+        "  amicleaner --dry-run --mapping-key family",
     ]
 
 
-def test_named_images_need_no_groups() -> None:
+def test_amis_listed_by_id_need_no_groups() -> None:
     ids = tuple(image.id for image in article()[:2])
-    screen = Screen(config := Config(from_ids=ids, full_report=True))
+    screen = Screen(config := Config(from_ids=ids))
     screen.console.retrieving(config)
-    screen.console.plan(plan_of(article(), config))
-    screen.console.cleaning(2)
-    assert screen.lines == [
-        "2 AMIs and 2 snapshots go, at most 16 GiB, about $0.80 a month (at $0.05 a GiB); 0 AMIs stay",
+    screen.console.scanned(HERE, 21)
+    plan = plan_of(article(), config)
+    screen.console.plan(plan)
+    screen.console.cleaning(plan)
+    assert screen.lines[0] == "Account 123456789012, Region eu-west-1: 21 AMIs."
+    assert screen.lines[-2:] == [
+        "Plan: delete 2 AMIs and 2 snapshots, freeing up to 16 GiB (up to $0.80/month).",
         "Cleaning from 2 AMI id(s) ...",
     ]
 
 
-def test_the_explanation_stands_before_the_summary() -> None:
-    screen = Screen(config := Config(explain=True))
+def test_explanation_is_before_the_summary_and_names_the_amis() -> None:
+    screen = Screen(config := Config(explain=()))
     screen.console.plan(plan_of(article(), config))
-    assert screen.lines[1].startswith("| AMI ID ")
-    assert screen.lines[25:27] == ["", "AMIs to be removed:"]
+    assert screen.lines[1] == "back.dev: keep 4, delete 1"
+    assert screen.lines.index("AMIs to be removed:") > screen.lines.index("no-tags: keep 1")
+    assert "To be deleted, oldest first:" not in screen.lines
+
+
+def test_explanation_of_one_ami() -> None:
+    screen = Screen(config := Config(explain=(article()[0].id,)))
+    screen.console.plan(plan_of(article(), config))
+    assert screen.lines[1] == f"{article()[0].id} front-0000001"
+    assert "To be deleted, oldest first:" in screen.lines
+    screen.console.finished(Result(dangling=(Reference("ami-1", instance()),)))
+    assert "Missing AMI" in screen.lines[-4]
+
+
+def test_choices_that_look_like_mistakes_are_warnings() -> None:
+    screen = Screen()
+    screen.console.plan(plan_of(article()))
+    assert screen.err.getvalue().startswith("Warning: No AMI is in use in account 123456789012, Region eu-west-1. ")
 
 
 def test_the_deletion() -> None:
+    plan = plan_of(article())
     screen = Screen(answers="y\n")
     console = screen.console
-    console.targets([HERE])
-    assert console.confirm_amis(4) is True
-    console.cleaning(4)
-    console.deregistered(HERE, "ami-1")
-    console.snapshot_deleted(HERE, "snap-1")
-    console.snapshot_kept(HERE, "snap-2", ["ami-7"])
-    console.snapshot_kept(HERE, "snap-3", ["ami-7", "ami-8"])
-    console.snapshot_kept(HERE, "snap-4", [])
-    console.ami_kept(AmiResult(HERE, "ami-2", "kept", used_by=(instance(),)))
-    console.ami_kept(AmiResult(HERE, "ami-3", "kept", used_by=(instance("i-1"), instance("i-2"))))
-    console.ami_kept(AmiResult(HERE, "ami-4", "kept", shared_with=("999999999999", "o-1")))
-    console.ami_kept(AmiResult(HERE, "ami-5", "kept"))
-    console.ami_failed(HERE, "ami-6", REFUSED)
-    console.snapshot_failed(HERE, "snap-6", REFUSED)
+    assert console.confirm(plan) is True
+    console.checking()
+    console.cleaning(plan)
+    console.ami_done(AmiResult(HERE, "ami-1", "removed"))
+    console.snapshot_done(SnapshotResult(HERE, "snap-1", "removed"))
+    console.snapshot_done(SnapshotResult(HERE, "snap-2", "kept", used_by=("ami-7",)))
+    console.ami_done(AmiResult(HERE, "ami-2", "kept", used_by=(instance(),)))
+    console.ami_done(AmiResult(HERE, "ami-3", "quarantined", until=NOW + timedelta(days=14)))
+    console.ami_done(AmiResult(HERE, "ami-4", "released"))
+    console.ami_done(AmiResult(HERE, "ami-6", "failed", REFUSED))
+    console.snapshot_done(SnapshotResult(HERE, "snap-6", "failed", REFUSED))
     assert screen.lines == [
         "Do you want to continue and remove 4 AMIs [y/N] ? : ",
         "Cleaning 4 AMIs ...",
         "ami-1 deregistered",
         "snap-1 deleted",
-        "snap-2 stays: ami-7 uses it",
-        "snap-3 stays: ami-7, ami-8 use it",
-        "snap-4 stays: another AMI uses it",
-        "ami-2 stays: instance i-0123456789abcdef0 (running) uses it by now",
-        "ami-3 stays: instance i-1 (running), instance i-2 (running) use it by now",
-        "ami-4 stays: it is shared with 999999999999, o-1",
-        "ami-5 stays",
+        "snap-2 kept: also used by ami-7",
+        "ami-2 kept: in use by instance i-0123456789abcdef0 (running).",
+        "ami-3 quarantined until 2017-07-04",
+        "ami-4 released",
     ]
     assert screen.err.getvalue() == ""
+
+
+def test_a_no_deletes_nothing() -> None:
+    screen = Screen(answers="no\n")
+    assert screen.console.confirm(plan_of(article())) is False
+    screen.console.declined()
+    screen.console.finished(Result(plan_of(article()), declined=True))
+    assert screen.lines[1:] == ["Nothing was deleted."]
+    screen.console.removed_orphans(2)
+    screen.console.declined()
+    assert screen.lines[-1] == "No AMI was deleted."
 
 
 def test_with_several_targets_each_line_says_where() -> None:
     screen = Screen()
     screen.console.targets([HERE, Target("", "us-east-1")])
-    screen.console.deregistered(HERE, "ami-1")
-    screen.console.snapshot_deleted(Target("", "us-east-1"), "snap-1")
+    screen.console.ami_done(AmiResult(HERE, "ami-1", "removed"))
+    screen.console.snapshot_done(SnapshotResult(Target("", "us-east-1"), "snap-1", "removed"))
     assert screen.lines == ["ami-1 deregistered (123456789012, eu-west-1)", "snap-1 deleted (us-east-1)"]
 
 
-def test_orphan_snapshots() -> None:
+def test_orphaned_snapshots() -> None:
     screen = Screen(answers="yes\n")
-    found = [(HERE, Snapshot(f"snap-{number}", "", None, "completed", 8)) for number in (2, 1, 3)]
+    found = [Orphan(HERE, Snapshot(f"snap-{number}", "", None, "completed", 8), "ami-1") for number in (2, 1, 3)]
     screen.console.orphans(found)
-    assert screen.console.confirm_orphans(3) is True
+    assert screen.console.confirm_orphans(found) is True
     screen.console.removing_orphans(3)
-    screen.console.removed_orphans(3)
+    screen.console.snapshot_done(SnapshotResult(HERE, "snap-1", "kept", used_by=("ami-1",)))
+    screen.console.removed_orphans(2)
     assert screen.lines == [
-        "+------------------+",
-        "| Orphan Snapshots |",
-        "+------------------+",
-        "| snap-1           |",
-        "| snap-2           |",
-        "| snap-3           |",
-        "+------------------+",
+        "+------------------+-----+-----+-------------+",
+        "| Orphan Snapshots | GiB | Age | Created for |",
+        "+------------------+-----+-----+-------------+",
+        "| snap-1           |   8 |   ? | ami-1       |",
+        "| snap-2           |   8 |   ? | ami-1       |",
+        "| snap-3           |   8 |   ? | ami-1       |",
+        "+------------------+-----+-----+-------------+",
+        "3 orphaned snapshots, up to 24 GiB, up to $1.20/month.",
         "Do you want to continue and remove 3 orphan snapshots [y/N] ? : ",
         "Removing orphan snapshots...",
-        "3 orphan snapshots successfully removed !",
+        "snap-1 kept: also used by ami-1",
+        "2 orphan snapshots successfully removed !",
     ]
 
 
-def failed_result() -> Result:
-    plan = plan_of(article())
+def test_no_orphaned_snapshots() -> None:
+    screen = Screen()
+    screen.console.orphans([])
+    assert screen.lines == ["No orphaned snapshots."]
+
+
+def failed_result(**changes: Any) -> Result:
+    plan = plan_of(article(), uses=USED[:0])
     ids = [decision.ami.id for decision in plan.removals]
     snapshots = tuple(SnapshotResult(HERE, id, "failed", REFUSED) for id in ("snap-2", "snap-1"))
     results = (AmiResult(HERE, ids[0], "removed", snapshots=snapshots), AmiResult(HERE, ids[1], "failed", REFUSED))
-    return Result(plan, {(HERE, result.id): result for result in results})
+    return Result(plan, {(HERE, result.id): result for result in results}, **changes)
 
 
-def test_failures_stand_at_the_end() -> None:
+def test_failures_are_tables_and_the_message_is_below() -> None:
     screen = Screen()
-    result = failed_result()
+    result = failed_result(in_bin={}, seconds=2)
     screen.console.finished(result)
     assert screen.lines == [
         "1 failed AMIs",
-        "+-----------------------+-----------------------+-------------------------+",
-        "| Failed AMIs           | Code                  | Message                 |",
-        "+-----------------------+-----------------------+-------------------------+",
-        f"| {result.failed_amis[0].id} | UnauthorizedOperation | You are not authorized. |",
-        "+-----------------------+-----------------------+-------------------------+",
+        "+-----------------------+-----------------------+",
+        "| Failed AMIs           | Code                  |",
+        "+-----------------------+-----------------------+",
+        f"| {result.failed_amis[0].id} | UnauthorizedOperation |",
+        "+-----------------------+-----------------------+",
+        "UnauthorizedOperation: You are not authorized.",
         "2 failed snapshots",
-        "+------------------+-----------------------+-------------------------+",
-        "| Failed Snapshots | Code                  | Message                 |",
-        "+------------------+-----------------------+-------------------------+",
-        "| snap-1           | UnauthorizedOperation | You are not authorized. |",
-        "| snap-2           | UnauthorizedOperation | You are not authorized. |",
-        "+------------------+-----------------------+-------------------------+",
+        "+------------------+-----------------------+",
+        "| Failed Snapshots | Code                  |",
+        "+------------------+-----------------------+",
+        "| snap-1           | UnauthorizedOperation |",
+        "| snap-2           | UnauthorizedOperation |",
+        "+------------------+-----------------------+",
+        "UnauthorizedOperation: You are not authorized.",
+        "Deleted 1 AMI in 2.0 s. Failed: 1 AMI and 2 snapshots. Not tried: 2 AMIs.",
+        "The Recycle Bin has none of the deleted AMIs: the deletion cannot be undone.",
     ]
 
 
-def test_warnings_and_problems_go_to_standard_error() -> None:
+def test_failures_are_errors_on_standard_error_too() -> None:
+    """A job that discards standard output still hears of them."""
+    screen = Screen()
+    screen.console.finished(failed_result())
+    lines = screen.err.getvalue().splitlines()
+    assert [line for line in lines if line.startswith("Error: ")] == [
+        f"Error: 1 AMI: UnauthorizedOperation (ec2:DeregisterImage): {failed_result().failed_amis[0].id}.",
+        "Error: 2 snapshots: UnauthorizedOperation (ec2:DeleteSnapshot): snap-2, snap-1.",
+    ]
+    assert [line for line in lines if line.startswith("Hint: ")] == [
+        "Hint: Allow ec2:DeregisterImage; --iam-policy prints the policy that these options need.",
+        "Hint: Allow ec2:DeleteSnapshot; --iam-policy prints the policy that these options need.",
+    ]
+
+
+def test_warnings_and_problems_are_written_to_standard_error() -> None:
     screen = Screen()
     screen.console.warning("strange\x1b[2J")
-    screen.console.problem("ec2:DescribeImages failed\nGrant it.")
+    screen.console.problem("ec2:DescribeImages failed\nHint: Allow it.")
     assert screen.lines == []
-    assert screen.err.getvalue() == "Warning: strange\\x1b[2J\nError: ec2:DescribeImages failed\nGrant it.\n"
+    assert screen.err.getvalue() == "Warning: strange\\x1b[2J\nError: ec2:DescribeImages failed\nHint: Allow it.\n"
 
 
-@pytest.mark.parametrize("status", [130, 143])
-def test_an_interrupted_run_says_how_far_it_came(status: int) -> None:
+@pytest.mark.parametrize(
+    "status, said",
+    [
+        (129, "Interrupted. Deleted 0 of 4 AMIs; nothing is in progress."),
+        (130, "Interrupted. Deleted 0 of 4 AMIs; nothing is in progress."),
+        (143, "Interrupted. Deleted 0 of 4 AMIs; nothing is in progress."),
+        (1, "Error: standard output was closed. Deleted 0 of 4 AMIs; nothing is in progress."),
+    ],
+)
+def test_an_interrupted_run_says_how_far_it_got(status: int, said: str) -> None:
     screen = Screen()
-    result = failed_result()
-    screen.console.finished(Result(result.plan, result.amis, interrupted=status))
-    assert screen.err.getvalue() == "Error: Interrupted: 1 AMIs were removed, nothing is being deleted any more.\n"
+    screen.console.finished(Result(plan_of(article()), interrupted=status))
+    assert screen.err.getvalue() == said + "\n"
+
+
+def test_restored_amis_and_those_that_cannot_be() -> None:
+    screen = Screen()
+    restored = (RestoreResult(HERE, "ami-1", "restored"), RestoreResult(HERE, "ami-2", "failed", "It is gone."))
+    screen.console.finished(Result(restored=restored))
+    assert screen.lines == ["ami-1 restored", "Restored 1 AMI."]
+    assert screen.err.getvalue() == "Error: ami-2 cannot be restored: It is gone.\n"
+
+
+def test_quiet_tells_warnings_errors_and_the_final_sentence() -> None:
+    config = Config(quiet=True, force_delete=True)
+    screen = Screen(config)
+    console, result = screen.console, failed_result(in_bin={}, seconds=2)
+    assert result.plan is not None
+    console.retrieving(config)
+    console.plan(result.plan)
+    console.cleaning(result.plan)
+    console.ami_done(AmiResult(HERE, "ami-1", "removed"))
+    console.snapshot_done(SnapshotResult(HERE, "snap-1", "removed"))
+    console.finished(result)
+    assert screen.lines == [
+        "Deleted 1 AMI in 2.0 s. Failed: 1 AMI and 2 snapshots. Not tried: 2 AMIs.",
+        "The Recycle Bin has none of the deleted AMIs: the deletion cannot be undone.",
+    ]
+    assert [line.split()[0] for line in screen.err.getvalue().splitlines()] == [
+        "Warning:", "Error:", "Hint:", "Error:", "Hint:",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "config, amis, said",
+    [
+        (Config(quiet=True, dry_run=True), article(), PLAN),
+        (Config(quiet=True), article(), PLAN),
+        (Config(quiet=True, force_delete=True), article()[:2], "Nothing to delete. Keep 2: 2 newest in group."),
+    ],
+)
+def test_quiet_tells_the_plan_where_nothing_follows_or_a_prompt(config: Config, amis: Any, said: str) -> None:
+    screen = Screen(config)
+    screen.console.plan(plan_of(amis, config))
+    assert screen.lines == [said]
 
 
 @pytest.mark.parametrize("output", ["json", "csv", "markdown"])
 @pytest.mark.parametrize("interrupted", [None, 130])
-def test_machine_formats_are_alone_on_standard_output(output: str, interrupted: int | None) -> None:
-    config = Config(output=output, full_report=True, explain=True)
+def test_machine_readable_output_is_alone_on_standard_output(output: str, interrupted: int | None) -> None:
+    config = Config(output=output, full_report=True, explain=())
     screen = Screen(config, "y\n")
-    result = failed_result()
+    result = failed_result(interrupted=interrupted)
     assert result.plan
     screen.console.retrieving(config)
-    screen.console.orphans([(HERE, Snapshot("snap-1", "", None, "completed", 8))])
+    screen.console.orphans([Orphan(HERE, Snapshot("snap-1", "", None, "completed", 8))])
     screen.console.plan(result.plan)
-    screen.console.confirm_amis(4)
-    screen.console.cleaning(4)
-    screen.console.deregistered(HERE, "ami-1")
+    screen.console.confirm(result.plan)
+    screen.console.cleaning(result.plan)
+    screen.console.ami_done(AmiResult(HERE, "ami-1", "removed"))
     assert screen.out.getvalue() == ""
-    screen.console.finished(Result(result.plan, result.amis, interrupted=interrupted))
+    screen.console.finished(result)
     told, data = screen.err.getvalue(), screen.out.getvalue()
     for text in (
         "Default values",
         "Orphan Snapshots",
         "AMIs to be removed:",
-        "go, at most",
+        "Plan: delete",
         "[y/N] ? : \n",
         "1 failed AMIs",
     ):
         assert text in told
     if output == "json":
         assert [image["outcome"] for image in json.loads(data)["amis"]].count("removed") == 1
-        assert json.loads(data)["dry_run"] is False
+        assert json.loads(data)["status"] == ("interrupted" if interrupted else "failed")
     elif output == "csv":
         assert len(list(csv.reader(io.StringIO(data)))) == 22
     else:
-        assert data.count("\n") == 23
+        assert data.startswith("**Interrupted" if interrupted else "**Deleted 1 AMI")
 
 
-def test_the_document_says_what_the_run_found() -> None:
+def test_a_run_that_fails_before_its_plan_prints_a_document() -> None:
     screen = Screen(Config(output="json", dry_run=True))
-    orphan = Orphan(THERE, Snapshot("snap-1", "", None, "completed", 8))
-    screen.console.finished(Result(plan_of(article(), targets=(HERE, THERE)), orphans=(orphan,)))
+    screen.console.finished(Result(problems=("ec2:DescribeImages failed.",)))
     told = json.loads(screen.out.getvalue())
-    assert told["dry_run"] is True
-    assert told["amicleaner"] == "1.0.0"
-    assert told["created"] == "2017-06-20T00:00:00Z"
-    assert told["orphan_snapshots"][0]["region"] == "us-east-1"
+    assert (told["status"], told["exit_status"], told["problems"]) == ("failed", 1, ["ec2:DescribeImages failed."])
 
 
-@pytest.mark.parametrize("ask", ["confirm_amis", "confirm_orphans"])
+@pytest.mark.parametrize("ask", ["confirm", "confirm_orphans"])
 def test_the_end_of_input_is_an_error_of_its_own(ask: str) -> None:
     screen = Screen()
     with pytest.raises(InputEnded):
-        getattr(screen.console, ask)(3)
+        getattr(screen.console, ask)(plan_of(article()) if ask == "confirm" else ())
     assert screen.out.getvalue().endswith(" [y/N] ? : \n")
 
 
-def test_a_line_is_there_as_soon_as_it_is_said() -> None:
+def test_a_line_is_flushed_at_once() -> None:
     class Buffered(io.StringIO):
         flushed = ""
 
@@ -309,8 +431,7 @@ def test_a_line_is_there_as_soon_as_it_is_said() -> None:
             self.flushed = self.getvalue()
 
     out = Buffered()
-    screen = Screen(out=out)
-    screen.console.deregistered(HERE, "ami-1")
+    Screen(out=out).console.ami_done(AmiResult(HERE, "ami-1", "removed"))
     assert out.flushed == "ami-1 deregistered\n"
 
 
@@ -321,23 +442,29 @@ class Closed(io.StringIO):
         raise BrokenPipeError
 
 
-def test_a_reader_that_went_away_is_told_on() -> None:
+def test_a_reader_that_went_away_is_raised() -> None:
     with pytest.raises(BrokenPipeError):
-        Screen(out=Closed()).console.deregistered(HERE, "ami-1")
+        Screen(out=Closed()).console.ami_done(AmiResult(HERE, "ami-1", "removed"))
 
 
-def test_the_thread_of_a_call_is_not_told_that_nobody_reads_of_it() -> None:
-    """It would take that for the end of the call, whose answer would be lost."""
+def test_the_thread_of_a_call_does_not_learn_that_nobody_reads() -> None:
+    """It would take that for the failure of its call, whose result would be lost."""
     Screen(Config(debug=True), err=Closed()).console.called(CallRecord("ec2:DeregisterImage", HERE, 0.25, "ok"))
 
 
 @pytest.mark.parametrize("interrupted", [130, 1])
-def test_the_data_comes_though_nobody_hears_the_talk(interrupted: int) -> None:
+def test_the_data_is_written_though_nobody_reads_the_messages(interrupted: int) -> None:
     screen = Screen(Config(output="json"), err=Closed())
-    failed = {(HERE, "ami-1"): AmiResult(HERE, "ami-1", "failed", REFUSED)}
     with pytest.raises(BrokenPipeError):
-        screen.console.finished(Result(plan_of(article()), failed, interrupted=interrupted))
+        screen.console.finished(failed_result(interrupted=interrupted))
     assert json.loads(screen.out.getvalue())["totals"]["amis"] == 4
+
+
+def test_errors_are_written_though_nobody_reads_standard_output() -> None:
+    screen = Screen(out=Closed())
+    with pytest.raises(BrokenPipeError):
+        screen.console.finished(failed_result(interrupted=1))
+    assert screen.err.getvalue().count("Error: ") == 3
 
 
 def test_letters_that_the_output_lacks_become_escapes() -> None:
@@ -348,55 +475,88 @@ def test_letters_that_the_output_lacks_become_escapes() -> None:
     assert b"mapping_values : ['\\xe9\\u65e5']" in data.getvalue()
 
 
-def test_without_streams_nothing_is_said() -> None:
-    screen = Screen()
-    screen.console._talk = screen.console._errors = screen.console._data = None
-    screen.console.plan(plan_of(article()))
-    screen.console.warning("x")
-    screen.console.finished(Result())
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_without_streams_nothing_is_written(output: str) -> None:
+    screen = Screen(Config(output=output))
+    console = type(screen.console)(
+        Config(output=output), stdout=None, stderr=None, stdin=None, environ={}, clock=screen.time.clock(), version="1"
+    )
+    console.plan(plan_of(article()))
+    console.warning("x")
+    with pytest.raises(InputEnded):
+        console.confirm(plan_of(article()))
+    console.finished(failed_result(interrupted=130))
 
 
-def test_progress_of_reading_and_of_deleting_and_no_trace_of_it() -> None:
+OK = CallRecord("ec2:DescribeImages", HERE, 0.25, "ok")
+
+
+def test_progress_of_scanning_checking_and_changing_leaves_no_trace() -> None:
     screen = Screen(err=FakeTerminal())
-    record = CallRecord("ec2:DescribeImages", HERE, 0.25, "ok")
-    for _ in range(3):
-        screen.time.sleep(0.5)
-        screen.console.called(record)
-    assert screen.err.getvalue() == "\rReading: 2 calls\rReading: 3 calls"
-    screen.console.cleaning(5)
+    screen.time.sleep(1.5)
+    screen.console.targets([HERE, THERE])
+    screen.console.scanned(HERE, 412)
+    assert screen.err.getvalue().endswith("\rScanning… 1/2 Regions, 412 AMIs")
     screen.time.sleep(0.5)
-    screen.console.ami_failed(HERE, "ami-0", REFUSED)
-    assert screen.err.getvalue().endswith("\r" + " " * 16 + "\r")
+    screen.console.called(replace(OK, outcome="RequestLimitExceeded"))
+    assert screen.err.getvalue().endswith("\rScanning… 1/2 Regions, 412 AMIs, throttled by AWS, retrying")
+    plan = plan_of(article(), uses=USED, targets=(HERE,))
+    screen.console.plan(plan)
+    screen.time.sleep(10)
+    screen.console.called(OK)
+    assert not screen.err.getvalue().endswith("AMIs")
+    screen.console.checking()
+    assert screen.err.getvalue().endswith("\rChecking again …")
+    screen.console.cleaning(plan)
     screen.time.sleep(1)
-    screen.console.called(record)
-    screen.console.deregistered(HERE, "ami-1")
-    assert screen.err.getvalue().endswith("\rRemoving: 2 of 5 AMIs")
+    screen.console.called(OK)
+    assert screen.err.getvalue().endswith("\rChecking again …")
+    screen.console.ami_done(AmiResult(HERE, "ami-0", "removed"))
+    assert screen.err.getvalue().endswith("\r" + " " * 16 + "\r")
+    screen.time.sleep(2)
+    screen.console.ami_done(AmiResult(HERE, "ami-1", "failed", REFUSED))
+    assert screen.err.getvalue().endswith("\rChanging… 2/3 AMIs")
     screen.console.finished(Result())
-    assert screen.err.getvalue().endswith("\r" + " " * 21 + "\r")
+    assert screen.err.getvalue().endswith("\r" + " " * 18 + "\r")
     assert "\r" not in screen.out.getvalue()
 
 
-def test_debug_tells_each_call_instead() -> None:
+def test_quiet_has_no_progress() -> None:
+    screen = Screen(Config(quiet=True), err=FakeTerminal())
+    screen.time.sleep(1.5)
+    screen.console.called(OK)
+    assert screen.err.getvalue() == ""
+
+
+def test_debug_tells_each_call() -> None:
     screen = Screen(Config(debug=True))
-    screen.console.called(CallRecord("ec2:DescribeImages", HERE, 0.25, "ok"))
+    screen.console.called(OK)
     assert screen.err.getvalue() == "ec2:DescribeImages (123456789012, eu-west-1): ok, 0.250 s\n"
 
 
 @given(hostile_plans(), hostile)
 def test_no_control_character_reaches_a_stream(plan: Plan, text: str) -> None:
     for output in ("table", "json", "csv", "markdown"):
-        screen = Screen(Config(output=output, full_report=True, explain=True))
+        screen = Screen(Config(output=output, full_report=True, explain=()))
         console = screen.console
         console.warning(text)
         console.problem(text)
         console.retrieving(plan.config)
         console.called(CallRecord(text, HERE, 0, text))
-        console.orphans([(Target("", text), Snapshot(text, text, None, text, 0))])
+        console.orphans([Orphan(Target("", text), Snapshot(text, text, None, text, 0), text)])
         console.plan(plan)
-        console.deregistered(Target("", text), text)
-        console.ami_kept(AmiResult(HERE, text, "kept", used_by=(instance(text),)))
-        console.snapshot_kept(HERE, text, [text])
+        console.ami_done(AmiResult(Target("", text), text, "kept", explanation=text))
+        console.ami_done(AmiResult(HERE, text, "kept", used_by=(instance(text),)))
+        console.snapshot_done(SnapshotResult(HERE, text, "kept", used_by=(text,)))
         failure = SnapshotResult(Target("", text), text, "failed", Failure(text, text))
-        console.finished(Result(plan, {(HERE, text): AmiResult(HERE, text, "failed", Failure(text, text), (failure,))}))
+        failed = AmiResult(HERE, text, "failed", Failure(text, text), (failure,))
+        console.finished(
+            Result(
+                plan,
+                {(HERE, text): failed},
+                restored=(RestoreResult(HERE, text, "failed", text),),
+                dangling=(Reference(text, instance(text)),),
+            )
+        )
         for line in (screen.out.getvalue() + screen.err.getvalue()).split("\n"):
             assert escape_control(line) == line

@@ -11,18 +11,18 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given
 from jsonschema import Draft202012Validator
-from markdown_it import MarkdownIt
 
-from amicleaner.config import Config
-from amicleaner.filters import Reason
-from amicleaner.models import AmiResult, Failure, Outcome, Snapshot, SnapshotResult, Target, Use
+from amicleaner.config import OPTIONS, Config, Rule
+from amicleaner.models import AmiResult, Failure, Reason, Reference, Snapshot, SnapshotResult, Target, Use
 from amicleaner.plan import Plan
-from amicleaner.report.document import PLAN_OPTIONS, digest, document
-from amicleaner.report.formats import COLUMNS, render
+from amicleaner.recycle_bin import BinRules, RetentionRule
+from amicleaner.report.document import digest, document
+from amicleaner.report.formats import COLUMNS, to_csv, to_json
 from amicleaner.report.sanitize import escape_control
-from amicleaner.result import Orphan, Result
+from amicleaner.report.shape import PLAN_OPTIONS, schema
+from amicleaner.result import Orphan, RestoreResult, Result
 
-from .accounts import HERE, NOW, THERE, VERSION, ami, article, hostile_plans, instance, plan_of
+from .accounts import HERE, NOW, THERE, VERSION, ami, article, hostile_plans, instance, plan_of, written
 
 SCHEMA = json.loads(Path(__file__).parents[2].joinpath("docs", "schema.json").read_text("utf-8"))
 
@@ -36,63 +36,84 @@ def of_one(name: str) -> dict[str, Any]:
 
 
 def csv_rows(document: dict[str, Any]) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(render(document, "csv"), newline="")))
+    return list(csv.DictReader(io.StringIO(to_csv(document), newline="")))
 
 
-def markdown_rows(document: dict[str, Any]) -> list[dict[str, str]]:
-    """What a reader of GitHub's Markdown finds in the cells: text, and nothing but text."""
-    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(render(document, "markdown"))
-    assert [token.type for token in tokens if token.level == 0] == ["table_open", "table_close"]
-    cells = []
-    for token in tokens:
-        if token.type == "inline":
-            assert {child.type for child in token.children or ()} <= {"text", "text_special"}, token.content
-            cells.append("".join(child.content for child in token.children or ()))
-    rows = [cells[start : start + len(COLUMNS)] for start in range(0, len(cells), len(COLUMNS))]
-    assert rows[0] == list(COLUMNS)
-    return [dict(zip(COLUMNS, row, strict=True)) for row in rows[1:]]
-
-
-def test_the_members_and_their_order() -> None:
-    orphan = Orphan(HERE, Snapshot("snap-9", "", None, "completed", 3))
-    whole = made(Result(plan_of(article()), orphans=(orphan,)))
+def test_members_and_their_order() -> None:
+    made_for = "Created by CreateImage(i-06a469f2) for ami-00000001"
+    orphan = Orphan(HERE, Snapshot("snap-9", made_for, NOW.replace(day=1), "completed", 3))
+    dangling = Reference("ami-2", Use("launch-template", "lt-1", "", "eu-west-1", "launch template lt-1"))
+    whole = made(Result(plan_of(article()), orphans=(orphan,), warnings=("careful",), dangling=(dangling,)))
     assert list(whole) == [
-        "version", "amicleaner", "created", "dry_run", "options", "sha256", "targets", "amis", "orphan_snapshots", "totals",
+        "version", "amicleaner", "created", "dry_run", "status", "exit_status", "options", "sha256", "targets", "warnings",
+        "problems", "amis", "orphan_snapshots", "dangling_references", "totals",
     ]  # fmt: skip
-    assert list(whole["amis"][0]) == [
-        "account", "region", "id", "name", "created", "tags", "groups", "decision", "reason", "explanation", "used_by",
-        "snapshots", "outcome", "error",
-    ]  # fmt: skip
+    assert list(whole) == list(SCHEMA["properties"])
+    assert list(whole["amis"][0]) == list(SCHEMA["properties"]["amis"]["items"]["properties"])
     assert whole["version"] == 1
     assert whole["amicleaner"] == VERSION
     assert whole["created"] == "2017-06-20T00:00:00Z"
+    assert (whole["status"], whole["exit_status"]) == ("done", 0)
     assert whole["targets"] == [{"account": "123456789012", "region": "eu-west-1"}]
-    assert whole["totals"] == {"amis": 4, "snapshots": 4, "size_gib": 32, "monthly_usd": 1.6}
+    assert whole["warnings"][0] == "careful"
+    assert whole["warnings"][1].startswith("No AMI is in use in account 123456789012")
+    assert whole["totals"] == {
+        "amis": 4, "snapshots": 4, "size_gib": 32, "monthly_usd": 1.6, "kept": {"kept-previous": 16, "no-tags": 1},
+    }  # fmt: skip
     assert whole["orphan_snapshots"] == [
-        {"account": "123456789012", "region": "eu-west-1", "id": "snap-9", "size_gib": 3, "outcome": None, "error": None}
+        {
+            "account": "123456789012", "region": "eu-west-1", "id": "snap-9", "size_gib": 3, "age_days": 19,
+            "ami": "ami-00000001", "outcome": None, "error": None,
+        }
+    ]  # fmt: skip
+    assert whole["dangling_references"] == [
+        {"ami": "ami-2", "kind": "launch-template", "id": "lt-1", "account": "", "region": "eu-west-1"}
     ]
-    assert json.loads(render(whole, "json")) == whole
+    assert json.loads(to_json(whole)) == whole
+    Draft202012Validator(SCHEMA).validate(whole)
 
 
-def test_an_image_in_full() -> None:
+def test_an_ami_in_full() -> None:
     image = article()[0]
-    [told] = made(Result(plan_of([image], uses=[(image.id, instance())])))["amis"]
+    uses = [(image.id, instance())]
+    [told] = made(Result(plan_of([image], uses=uses)))["amis"]
     assert told == {
         "account": "123456789012",
         "region": "eu-west-1",
         "id": image.id,
         "name": image.name,
         "created": "2017-06-15T11:50:57.000Z",
+        "age_days": 4,
+        "size_gib": 8,
         "tags": {"environment": "dev", "role": "front"},
+        "rule": "",
         "groups": ["dev.front"],
         "decision": "keep",
         "reason": "in-use",
-        "explanation": "It is used by instance i-0123456789abcdef0 (running).",
+        "explanation": plan_of([image], uses=uses).decisions[0].explanation,
         "used_by": [{"kind": "instance", "id": "i-0123456789abcdef0", "account": "123456789012", "region": "eu-west-1"}],
         "snapshots": [{"id": "snap-00000000000000001", "size_gib": 8}],
+        "restorable_until": None,
         "outcome": None,
         "error": None,
     }
+
+
+def test_sizes_are_measured_and_dates_of_undoing_are_told() -> None:
+    rules = BinRules((RetentionRule(14, True),), (RetentionRule(14, True),))
+    config = Config(rules=(Rule("all", (("keep_previous", 0), ("only_tag", ("role=front",)))),))
+    image = article()[0]
+    whole = made(Result(plan_of([image], config, bins=rules, snapshots=written([image], 3))))
+    [told] = whole["amis"]
+    assert (told["size_gib"], told["snapshots"]) == (3, [{"id": image.snapshots[0].id, "size_gib": 3}])
+    assert (told["rule"], told["decision"], told["restorable_until"]) == ("all", "remove", "2017-07-04T00:00:00Z")
+    assert whole["options"]["rules"] == [{"name": "all", "keep_previous": 0, "only_tag": ["role=front"]}]
+    Draft202012Validator(SCHEMA).validate(whole)
+
+
+def test_unknown_ages_are_null() -> None:
+    [told] = made(Result(plan_of([ami(1, "x", "lately")])))["amis"]
+    assert (told["created"], told["age_days"]) == ("lately", None)
 
 
 def test_outcomes() -> None:
@@ -103,20 +124,25 @@ def test_outcomes() -> None:
         ids[0]: AmiResult(HERE, ids[0], "removed"),
         ids[1]: AmiResult(HERE, ids[1], "failed", refused),
         ids[2]: AmiResult(HERE, ids[2], "kept", used_by=(instance(),)),
-        ids[3]: AmiResult(HERE, ids[3], "kept", shared_with=("999999999999",)),
+        ids[3]: AmiResult(HERE, ids[3], "kept", reason="shared", explanation="It is shared with 999999999999."),
         ids[4]: AmiResult(HERE, ids[4], "removed", snapshots=(SnapshotResult(HERE, "snap-1", "failed", refused),)),
+        ids[5]: AmiResult(HERE, ids[5], "quarantined"),
+        ids[6]: AmiResult(HERE, ids[6], "released"),
     }
     whole = made(Result(plan, {(HERE, id): result for id, result in outcomes.items()}))
     told = {image["id"]: image for image in whole["amis"]}
-    assert [told[id]["outcome"] for id in ids[:6]] == ["removed", "failed", "kept", "kept", "removed", None]
+    assert [told[id]["outcome"] for id in ids] == [
+        "removed", "failed", "kept", "kept", "removed", "quarantined", "released", None,
+    ]  # fmt: skip
     assert told[ids[0]]["error"] is None
     assert told[ids[1]]["error"] == {"code": "UnauthorizedOperation", "message": "You are not\nauthorized."}
     assert told[ids[2]]["used_by"][0]["id"] == "i-0123456789abcdef0"
-    assert told[ids[2]]["explanation"] == "It stays: instance i-0123456789abcdef0 (running) uses it by now."
-    assert told[ids[3]]["explanation"] == "It stays: it is shared with 999999999999."
+    assert told[ids[2]]["explanation"] == "Kept meanwhile: in use by instance i-0123456789abcdef0 (running)."
+    assert told[ids[3]]["explanation"] == "Kept meanwhile: it is shared with 999999999999."
     assert told[ids[4]]["error"] == {"code": "UnauthorizedOperation", "message": "snap-1: You are not\nauthorized."}
     errors = {row["id"]: row["error"] for row in csv_rows(whole)}
     assert errors[ids[1]] == "UnauthorizedOperation: You are not\\nauthorized."
+    assert (whole["status"], whole["exit_status"]) == ("failed", 1)
     Draft202012Validator(SCHEMA).validate(whole)
 
 
@@ -127,12 +153,26 @@ def test_dry_run_says_whether_anything_could_change(config: Config, dry: bool) -
     assert made(Result(plan_of(())), config)["dry_run"] is dry
 
 
-def test_the_options_are_those_of_the_plan() -> None:
+def test_options_are_those_of_the_plan() -> None:
     options = made(Result(plan_of((), Config(keep_previous=2, only_name=("a*",)))))["options"]
     assert options["keep_previous"] == 2
     assert options["only_name"] == ["a*"]
-    assert tuple(options) == PLAN_OPTIONS
+    assert tuple(options) == (*PLAN_OPTIONS, "rules")
     assert made(Result(), Config(keep_previous=7))["options"]["keep_previous"] == 7
+
+
+@pytest.mark.parametrize(
+    "config, number",
+    [
+        (Config(), 4),
+        (Config(keep_daily=1), 0),
+        (Config(rules=(Rule("a"),)), None),
+        (Config(from_ids=("ami-00000001",)), None),
+    ],
+)
+def test_the_number_in_force_is_written(config: Config, number: int | None) -> None:
+    """A default that changes later does not change a plan."""
+    assert made(Result(), config)["options"]["keep_previous"] == number
 
 
 def test_targets_and_images_are_sorted() -> None:
@@ -144,8 +184,8 @@ def test_targets_and_images_are_sorted() -> None:
 
 def test_json_is_exact_and_escapes_even_the_one_control_character_that_ascii_has_beyond_space() -> None:
     whole = of_one("a\x7fé\ud800\n")
-    assert r'"name": "a\u007f\u00e9\ud800\n"' in render(whole, "json")
-    assert json.loads(render(whole, "json"))["amis"][0]["name"] == "a\x7fé\ud800\n"
+    assert r'"name": "a\u007f\u00e9\ud800\n"' in to_json(whole)
+    assert json.loads(to_json(whole))["amis"][0]["name"] == "a\x7fé\ud800\n"
 
 
 def test_times_are_utc() -> None:
@@ -155,7 +195,7 @@ def test_times_are_utc() -> None:
 
 def test_the_digest_is_the_documented_one() -> None:
     whole = of_one("é\ud800\x7f")
-    rest = {name: value for name, value in json.loads(render(whole, "json")).items() if name != "sha256"}
+    rest = {name: value for name, value in json.loads(to_json(whole)).items() if name != "sha256"}
     canonical = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("utf-8")
     assert whole["sha256"] == digest(whole) == hashlib.sha256(canonical).hexdigest()
 
@@ -187,63 +227,53 @@ def test_values_in_a_cell_are_separated() -> None:
 
 
 def test_rows_end_with_a_line_feed() -> None:
-    assert render(of_one("x"), "csv").split("\n")[0] == ",".join(COLUMNS)
-    assert "\r" not in render(of_one("x\r"), "csv")
-
-
-@pytest.mark.parametrize(
-    "name", ["a|b", "a\\|b", "a\\", "`a`", "**a**", "_a_", "<b>a</b>", "&lt;", "[a](b)", " a ", "  ", "~~a~~"]
-)
-def test_markdown_shows_the_name_as_it_is(name: str) -> None:
-    assert markdown_rows(of_one(name))[0]["name"] == name
-
-
-def test_markdown_makes_no_links_of_names() -> None:
-    assert r"http\://x.de WWW\.x.de a\@b.de" in render(of_one("http://x.de WWW.x.de a@b.de"), "markdown")
+    assert to_csv(of_one("x")).split("\n")[0] == ",".join(COLUMNS)
+    assert "\r" not in to_csv(of_one("x\r"))
 
 
 @given(hostile_plans())
-def test_all_formats_say_the_same(plan: Plan) -> None:
+def test_json_and_csv_say_the_same(plan: Plan) -> None:
     whole = made(Result(plan))
-    told = json.loads(render(whole, "json"))
+    told = json.loads(to_json(whole))
     assert told == whole
     assert [image["name"] for image in told["amis"]] == [decision.ami.name for decision in plan.decisions]
     assert [image["tags"] for image in told["amis"]] == [dict(decision.ami.tags) for decision in plan.decisions]
-    expected = [
-        (image["account"], image["region"], image["id"], image["decision"], image["reason"]) for image in told["amis"]
-    ]
+    members = ("account", "region", "id", "decision", "reason")
+    rows = csv_rows(whole)
+    assert [[row[name] for name in members] for row in rows] == [[image[name] for name in members] for image in told["amis"]]
     names = [escape_control(image["name"]) for image in told["amis"]]
-    groups = [escape_control("; ".join(image["groups"])) for image in told["amis"]]
     users = [escape_control("; ".join(f"{use['kind']} {use['id']}" for use in image["used_by"])) for image in told["amis"]]
-    for rows in (csv_rows(whole), markdown_rows(whole)):
-        assert [(row["account"], row["region"], row["id"], row["decision"], row["reason"]) for row in rows] == expected
-        assert [row["used_by"] for row in rows] == users
-    assert [row["name"] for row in markdown_rows(whole)] == names
-    assert [row["group"] for row in markdown_rows(whole)] == groups
-    assert [row["name"].removeprefix("'") for row in csv_rows(whole)] == [name.removeprefix("'") for name in names]
+    assert [row["used_by"] for row in rows] == users
+    assert [row["name"].removeprefix("'") for row in rows] == [name.removeprefix("'") for name in names]
     Draft202012Validator(SCHEMA).validate(told)
 
 
 @given(hostile_plans())
 def test_no_format_holds_a_control_character(plan: Plan) -> None:
     whole = made(Result(plan))
-    for output in ("json", "csv", "markdown"):
-        text = render(whole, output)
+    for text in (to_json(whole), to_csv(whole)):
         assert text.endswith("\n")
         assert all(escape_control(line) == line for line in text.split("\n"))
-    assert render(whole, "json").isascii()
+    assert to_json(whole).isascii()
+
+
+def test_the_schema_is_made_from_the_shape() -> None:
+    """`python docs/make_schema.py` makes it."""
+    assert schema() == SCHEMA
 
 
 def test_the_schema_is_strict_and_knows_all_options_and_reasons() -> None:
     Draft202012Validator.check_schema(SCHEMA)
-    assert tuple(SCHEMA["properties"]["options"]["properties"]) == PLAN_OPTIONS
-    assert SCHEMA["$defs"]["ami"]["properties"]["reason"]["enum"] == list(get_args(Reason))
-    assert SCHEMA["$defs"]["outcome"]["enum"] == [None, *get_args(Outcome)]
+    assert tuple(sorted(option.name for option in OPTIONS if option.in_plan)) == PLAN_OPTIONS
+    reasons = SCHEMA["properties"]["amis"]["items"]["properties"]["reason"]["enum"]
+    assert reasons == list(get_args(Reason))
     valid = Draft202012Validator(SCHEMA)
+    assert valid.is_valid(of_one("x"))
     changes: list[dict[str, Any]] = [
         {"more": 1},
         {"version": 2},
         {"sha256": "x"},
+        {"status": "over"},
         {"amis": [{}]},
         {"targets": [{"account": "1", "region": "x"}]},
     ]
@@ -253,7 +283,10 @@ def test_the_schema_is_strict_and_knows_all_options_and_reasons() -> None:
 
 def test_a_run_that_ended_before_its_plan_has_a_document_too() -> None:
     orphan = Orphan(Target("", "eu-west-1"), Snapshot("snap-9", "", None, "completed", 3))
-    whole = made(Result(orphans=(orphan,), interrupted=130))
+    restored = RestoreResult(HERE, "ami-1", "failed", "It is gone.")
+    whole = made(Result(orphans=(orphan,), interrupted=130, problems=("no",), restored=(restored,)))
     Draft202012Validator(SCHEMA).validate(whole)
     assert whole["targets"] == [{"account": "", "region": "eu-west-1"}]
-    assert render(whole, "csv") == ",".join(COLUMNS) + "\n"
+    assert (whole["status"], whole["exit_status"]) == ("interrupted", 130)
+    assert whole["problems"] == ["no", "ami-1 cannot be restored: It is gone."]
+    assert to_csv(whole) == ",".join(COLUMNS) + "\n"

@@ -51,7 +51,38 @@ def test_an_optional_column_goes_before_anything_wraps() -> None:
     assert "AMI Name" in table(optional, [[ID, NAME, DATE]], 100)
 
 
-def test_numbers_stand_on_the_right() -> None:
+ROWS = [["kept", "1"], ["gone", "2"], ["gone too", "3"]]
+TWO = (Column("What", 4), Column("No.", right=True))
+
+
+def test_a_cut_is_a_line_and_what_follows_has_the_style() -> None:
+    assert table(TWO, ROWS, cuts={0}, style=lambda line: f"<{line}>").splitlines() == [
+        "+----------+-----+",
+        "| What     | No. |",
+        "+----------+-----+",
+        "| kept     |   1 |",
+        "+----------+-----+",
+        "<| gone     |   2 |>",
+        "<| gone too |   3 |>",
+        "+----------+-----+",
+    ]
+    assert table(TWO, ROWS, 9, cuts={0}, style=str.upper).splitlines() == [
+        "What: kept",
+        "    No.: 1",
+        "-" * 20,
+        "WHAT: GONE",
+        "    NO.: 2",
+        "WHAT: GONE TOO",
+        "    NO.: 3",
+    ]
+
+
+def test_a_cell_that_looks_like_a_border_is_none() -> None:
+    drawn = table(TWO, [["+-", "1"], ["x", "2"]], cuts={0}, style=str.upper)
+    assert "| X " in drawn
+
+
+def test_numbers_are_aligned_right() -> None:
     assert "|  1 |" in table((Column("of", right=True),), [["1"], ["10"]])
 
 

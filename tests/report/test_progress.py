@@ -13,12 +13,12 @@ def test_it_is_drawn_ten_times_a_second_at_most_and_goes_away() -> None:
     stream, time = FakeTerminal(), Ticking()
     progress = Progress(stream, {"TERM": "xterm"}, time.clock())
     time.sleep(1)
-    progress.show("Reading: 100 calls")
+    progress.show("Scanning: 100 AMIs")
     time.sleep(0.09)
     progress.show("never seen")
     time.sleep(0.02)
     progress.show("Reading")
-    assert stream.getvalue() == "\rReading: 100 calls\rReading           "
+    assert stream.getvalue() == "\rScanning: 100 AMIs\rReading           "
     progress.clear()
     progress.clear()
     assert stream.getvalue().endswith("\r       \r")

@@ -1,0 +1,194 @@
+"""The calls that moto does not have, answered from its backends: disabling, the Recycle Bin, and what names an AMI."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from ..clock import Clock
+from .account import ACCOUNT, DemoAccount, DemoImage
+
+if TYPE_CHECKING:
+    from moto.ec2.models import EC2Backend
+
+EMPTY = {
+    "batch.DescribeComputeEnvironments": "computeEnvironments",
+    "imagebuilder.ListImageRecipes": "imageRecipeSummaryList",
+    "imagebuilder.ListContainerRecipes": "containerRecipeSummaryList",
+    "imagebuilder.ListImagePipelines": "imagePipelineList",
+    "ec2.DescribeFastLaunchImages": "FastLaunchImages",
+    "autoscaling.DescribeInstanceRefreshes": "InstanceRefreshes",
+}
+"""Calls about services that the simulated accounts do not use, and the list that is empty."""
+
+
+class Refused(Exception):
+    """AWS's answer to a call that cannot be carried out: code and message."""
+
+
+@dataclass(slots=True)
+class MissingCalls:
+    """Answers for one simulated account.  `bin` holds what was deleted, by Region and id, with the time when it leaves."""
+
+    account: DemoAccount
+    backends: Mapping[str, EC2Backend]
+    clock: Clock
+    bin_amis: dict[str, dict[str, tuple[Any, datetime]]] = field(default_factory=dict)
+    bin_snapshots: dict[str, dict[str, tuple[Any, datetime]]] = field(default_factory=dict)
+    by_id: dict[str, DemoImage] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for images in self.account.images.values():
+            self.by_id |= {image.ami_id: image for image in images}
+
+    def handlers(self) -> list[tuple[str, Callable[..., Any]]]:
+        """botocore's events, each with what answers it."""
+        answers: dict[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]] = {
+            "ec2.DisableImage": lambda region, sent: self._set_state(region, sent, "disabled"),
+            "ec2.EnableImage": lambda region, sent: self._set_state(region, sent, "available"),
+            "ec2.DeregisterImage": self._deregister,
+            "ec2.DeleteSnapshot": self._delete_snapshot,
+            "ec2.ListImagesInRecycleBin": lambda region, sent: {"Images": _listed("ImageId", self.bin_amis, region)},
+            "ec2.ListSnapshotsInRecycleBin": self._list_snapshots,
+            "ec2.RestoreImageFromRecycleBin": self._restore_image,
+            "ec2.RestoreSnapshotFromRecycleBin": self._restore_snapshot,
+            "ec2.DescribeImageReferences": self._references,
+            "ec2.DescribeRegions": lambda region, sent: {
+                "Regions": [{"RegionName": name, "OptInStatus": "opt-in-not-required"} for name in self.account.regions]
+            },
+            "rbin.ListRules": self._rules,
+            "rbin.GetRule": self._rule,
+        }
+        answers |= {call: (lambda region, sent, items=items: {items: []}) for call, items in EMPTY.items()}  # type: ignore[misc]
+        events = [(f"before-call.{call}", _answering(answer)) for call, answer in answers.items()]
+        return [
+            *events,
+            ("after-call.ec2.DescribeImages", self._complete_images),
+            ("after-call.ec2.DescribeSnapshots", self._measure),
+        ]
+
+    def recycle(self, region: str, image: DemoImage) -> None:
+        """Puts an AMI and its snapshot into the Recycle Bin, as if deleted yesterday."""
+        until = self.clock.now() + timedelta(days=self.account.retained_days - 1)
+        ami = self.backends[region].amis.pop(image.ami_id)
+        self.bin_amis.setdefault(region, {})[ami.id] = (ami, until)
+        snapshot = self.backends[region].snapshots.pop(ami.ebs_snapshot.id)
+        self.bin_snapshots.setdefault(region, {})[snapshot.id] = (snapshot, until)
+
+    def _set_state(self, region: str, sent: Mapping[str, Any], state: str) -> dict[str, Any]:
+        ami = self._ami(region, sent)
+        ami.state = state
+        if state == "disabled":
+            ami.launch_permissions.clear()
+        return {"Return": True}
+
+    def _deregister(self, region: str, sent: Mapping[str, Any]) -> dict[str, Any]:
+        ami = self._ami(region, sent)
+        del self.backends[region].amis[ami.id]
+        self._retain(self.bin_amis, region, ami)
+        results = []
+        if str(sent.get("DeleteAssociatedSnapshots")).lower() == "true":
+            self._delete_snapshot(region, {"SnapshotId": ami.ebs_snapshot.id})
+            results = [{"SnapshotId": ami.ebs_snapshot.id, "ReturnCode": "success"}]
+        return {"Return": True, "DeleteSnapshotResults": results}
+
+    def _delete_snapshot(self, region: str, sent: Mapping[str, Any]) -> dict[str, Any]:
+        snapshot = self.backends[region].snapshots.pop(str(sent["SnapshotId"]), None)
+        if snapshot is None:
+            raise Refused("InvalidSnapshot.NotFound", f"The snapshot '{sent['SnapshotId']}' does not exist.")
+        self._retain(self.bin_snapshots, region, snapshot)
+        return {}
+
+    def _retain(self, bin: dict[str, dict[str, tuple[Any, datetime]]], region: str, thing: Any) -> None:
+        tags = {tag["key"]: tag["value"] for tag in thing.get_tags()}
+        if self.account.retained_days and self.account.retained_tags.items() <= tags.items():
+            until = self.clock.now() + timedelta(days=self.account.retained_days)
+            bin.setdefault(region, {})[thing.id] = (thing, until)
+
+    def _list_snapshots(self, region: str, sent: Mapping[str, Any]) -> dict[str, Any]:
+        listed = _listed("SnapshotId", self.bin_snapshots, region)
+        for entry in listed:
+            entry["Description"] = self.bin_snapshots[region][entry["SnapshotId"]][0].description
+        return {"Snapshots": listed}
+
+    def _restore_image(self, region: str, sent: Mapping[str, Any]) -> dict[str, Any]:
+        id = str(sent["ImageId"])
+        if id not in self.bin_amis.get(region, {}):
+            raise Refused("InvalidAMIID.NotFound", f"The image '{id}' is not in the Recycle Bin.")
+        ami, _ = self.bin_amis[region].pop(id)
+        self.backends[region].amis[id] = ami
+        return {"Return": True}
+
+    def _restore_snapshot(self, region: str, sent: Mapping[str, Any]) -> dict[str, Any]:
+        id = str(sent["SnapshotId"])
+        if id not in self.bin_snapshots.get(region, {}):
+            raise Refused("InvalidSnapshot.NotFound", f"The snapshot '{id}' is not in the Recycle Bin.")
+        snapshot, _ = self.bin_snapshots[region].pop(id)
+        self.backends[region].snapshots[id] = snapshot
+        return {"SnapshotId": id, "State": "completed"}
+
+    def _references(self, region: str, sent: Mapping[str, Any]) -> dict[str, Any]:
+        asked = [value for key, value in sent.items() if key.startswith("ImageId")]
+        found = []
+        for id in asked:
+            for use in self.by_id[id].uses if id in self.by_id else ():
+                kind, _, name = use.partition(":")
+                if kind == "ssm-parameter":
+                    arn = f"arn:aws:ssm:{region}:{ACCOUNT}:parameter{name}"
+                    found.append({"ImageId": id, "ResourceType": "ssm:Parameter", "Arn": arn})
+        return {"ImageReferences": found}
+
+    def _rules(self, region: str, sent: Mapping[str, Any]) -> dict[str, Any]:
+        kind = str(sent.get("ResourceType"))
+        return {"Rules": [{"Identifier": kind}] if self.account.retained_days else []}
+
+    def _rule(self, region: str, sent: Mapping[str, Any]) -> dict[str, Any]:
+        tags = [{"ResourceTagKey": key, "ResourceTagValue": value} for key, value in self.account.retained_tags.items()]
+        period = {"RetentionPeriodValue": self.account.retained_days, "RetentionPeriodUnit": "DAYS"}
+        return {"Status": "available", "RetentionPeriod": period, "ResourceTags": tags}
+
+    def _ami(self, region: str, sent: Mapping[str, Any]) -> Any:
+        ami = self.backends[region].amis.get(str(sent["ImageId"]))
+        if ami is None:
+            raise Refused("InvalidAMIID.NotFound", f"The image id '[{sent['ImageId']}]' does not exist")
+        return ami
+
+    def _complete_images(self, parsed: dict[str, Any], **_: object) -> None:
+        """Adds the members that moto does not know."""
+        for image in parsed.get("Images") or ():
+            if image.get("ImageId") in self.by_id:
+                image.update(self.by_id[image["ImageId"]].more)
+
+    def _measure(self, parsed: dict[str, Any], **_: object) -> None:
+        full = {image.made("snap"): image.full_gib for image in self.by_id.values()}
+        for snapshot in parsed.get("Snapshots") or ():
+            snapshot["FullSnapshotSizeInBytes"] = int(full.get(snapshot["SnapshotId"], 0.0) * (1 << 30))
+
+
+def _listed(member: str, bin: Mapping[str, Mapping[str, tuple[Any, datetime]]], region: str) -> list[dict[str, Any]]:
+    return [{member: id, "RecycleBinExitTime": until.astimezone(UTC)} for id, (_, until) in bin.get(region, {}).items()]
+
+
+def _answering(answer: Callable[[str, Mapping[str, Any]], dict[str, Any]]) -> Callable[..., Any]:
+    """A handler of `before-call` that answers in place of the network."""
+
+    def handler(params: Mapping[str, Any], **_: object) -> tuple[Any, dict[str, Any]]:
+        from botocore.awsrequest import AWSResponse
+
+        region = str(params["context"]["client_region"])
+        body = params["body"]
+        sent = body if isinstance(body, dict) else json.loads(body or b"{}")
+        status, error = 200, {}
+        try:
+            parsed = answer(region, sent)
+        except Refused as refused:
+            code, message = refused.args
+            status, parsed, error = 400, {}, {"Error": {"Code": code, "Message": message}}
+        metadata = {"HTTPStatusCode": status, "HTTPHeaders": {}, "RequestId": "demo", "RetryAttempts": 0}
+        response = AWSResponse("memory:", status, {}, None)  # type: ignore[arg-type]
+        return response, {**parsed, **error, "ResponseMetadata": metadata}
+
+    return handler

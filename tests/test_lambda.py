@@ -1,0 +1,331 @@
+"""The AWS Lambda function: its zip, invoked in a process that can import nothing else, against the fake AWS."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import distribution
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from amicleaner.config import BY_NAME
+from amicleaner.interrupts import Interrupted, Interrupts
+from amicleaner.settings import from_mapping
+from tests.command.accounts import FOUR, Account, article_account, large_account
+from tests.command.process import run as run_command
+from tests.fake_aws import Fault, World
+
+pytestmark = pytest.mark.once
+
+DEPLOY = Path(__file__).parents[1] / "deploy" / "lambda"
+
+INVOKE = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from amicleaner.aws_lambda import handler
+
+class Context:
+    def get_remaining_time_in_millis(self):
+        return int(sys.argv[3])
+
+try:
+    answer = {"returned": handler(json.loads(sys.argv[2]), Context())}
+except Exception as error:
+    answer = {"raised": type(error).__name__, "message": str(error)}
+answer["loaded"] = sorted({name.partition(".")[0] for name in sys.modules})
+print(json.dumps(answer))
+"""
+"""What Lambda's runtime does, with the folder of the zip, the event, and the milliseconds that remain."""
+
+
+def script(path: Path) -> ModuleType:
+    """A script of `deploy/`, which is not a package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+build_zip = script(DEPLOY / "build_zip.py")
+
+
+def installed(folder: Path) -> None:
+    """Puts what is installed here into a folder, as pip does: the requirements that the builder asks pip for."""
+    entries = build_zip.requirements((DEPLOY.parents[1] / "requirements.txt").read_text("utf-8"))
+    for line in entries.splitlines():
+        if line[0].isalpha():
+            for file in distribution(line.partition("==")[0]).files or ():
+                if ".." not in file.parts and "__pycache__" not in file.parts:
+                    target = folder / file
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(str(file.locate()), target)
+
+
+@pytest.fixture(scope="module")
+def function(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder into which Lambda unpacks the zip."""
+    folder = tmp_path_factory.mktemp("packages")
+    installed(folder)
+    zip, unpacked = folder.with_suffix(".zip"), folder.with_name("task")
+    build_zip.pack(folder, zip)
+    with zipfile.ZipFile(zip) as archive:
+        archive.extractall(unpacked)
+    return unpacked
+
+
+@dataclass
+class Invocation:
+    """One invocation, under way."""
+
+    folder: Path
+    aws: Account
+    environ: dict[str, str] = field(default_factory=lambda: {"AMICLEANER_ALLOW": "force_delete"})
+    process: subprocess.Popen[str] | None = None
+    log: str = ""
+
+    def __call__(self, remaining: int = 900_000, **event: Any) -> dict[str, Any]:
+        """Invokes the function and returns what it returned or raised, and the modules that it loaded."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-W", "error", "-c", INVOKE, self.folder, json.dumps(event), str(remaining)],
+            env={**self.aws.environment, **self.environ},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        out, self.log = self.process.communicate(timeout=60)
+        answer: dict[str, Any] = json.loads(out.splitlines()[-1])
+        return answer
+
+
+@pytest.fixture
+def invoke(function: Path) -> Iterator[Invocation]:
+    with article_account() as aws:
+        yield Invocation(function, aws)
+
+
+def test_a_run_deletes_and_returns_a_summary(invoke: Invocation) -> None:
+    answer = invoke(force_delete=True)
+    assert answer["returned"] == {
+        "status": "done",
+        "exit_status": 0,
+        "planned": 4,
+        "deleted": sorted(FOUR),
+        "quarantined": [],
+        "released": [],
+        "failed": [],
+        "left": 0,
+        "kept": {"kept-previous": 16, "no-tags": 1},
+        "warnings": [],
+        "problems": [],
+    }
+    assert {id for _, id in invoke.aws.deletions()} == {*FOUR}
+    assert invoke.log == ""
+
+
+def test_a_run_loads_no_library_of_the_terminal(invoke: Invocation) -> None:
+    loaded = invoke(force_delete=True)["loaded"]
+    assert {"amicleaner", "boto3"} <= {*loaded}
+    assert not {"blessings", "click", "curses", "moto", "prettytable", "wcwidth"} & {*loaded}
+
+
+def test_a_dry_run_deletes_nothing(invoke: Invocation) -> None:
+    answer = invoke(dry_run=True, keep_previous=2)["returned"]
+    assert (answer["status"], answer["planned"], answer["deleted"], answer["left"]) == ("planned", 12, [], 12)
+    assert invoke.aws.deletions() == []
+
+
+def test_a_denied_deletion_is_an_error_of_the_function(invoke: Invocation) -> None:
+    invoke.aws.fake_aws.faults.append(Fault("DeregisterImage", "refuse", times=None))
+    answer = invoke(force_delete=True)
+    assert answer["raised"] == "RunFailed"
+    summary = json.loads(answer["message"])
+    assert (summary["status"], summary["exit_status"], summary["deleted"]) == ("failed", 1, [])
+    assert summary["failed"]
+    assert "Error: " in invoke.log
+
+
+def test_a_denied_read_is_an_error_of_the_function(invoke: Invocation) -> None:
+    invoke.aws.fake_aws.faults.append(Fault("DescribeInstances", "refuse", times=None))
+    answer = invoke(force_delete=True)
+    assert (answer["raised"], invoke.aws.deletions()) == ("AwsError", [])
+    assert "Error: ec2:DescribeInstances failed" in invoke.log
+
+
+def test_without_consent_nothing_runs(invoke: Invocation) -> None:
+    answer = invoke(keep_previous=2)
+    assert answer == answer | {"raised": "UsageError", "message": "Nobody can confirm the plan of a function."}
+    assert "AMICLEANER_ALLOW=force_delete" in invoke.log
+    assert invoke.aws.fake_aws.calls.summary()["calls"] == {}
+
+
+COMMAND_LINE_ONLY = {
+    name: {"flag": True, "string": "p.json"}.get(option.kind, ["instances"] if option.choices else ["ami-50504e36"])
+    for name, option in BY_NAME.items()
+    if option.command_line_only
+}
+
+
+@pytest.mark.parametrize("name", COMMAND_LINE_ONLY)
+def test_what_is_for_the_command_line_must_be_allowed(name: str) -> None:
+    from amicleaner.errors import UsageError
+
+    with pytest.raises(UsageError, match=f"event: {name} is not allowed"):
+        from_mapping({name: COMMAND_LINE_ONLY[name]}, "event")
+    others = COMMAND_LINE_ONLY.keys() - {name}
+    with pytest.raises(UsageError, match=f"event: {name} is not allowed"):
+        from_mapping({name: COMMAND_LINE_ONLY[name]}, "event", allowed=others)
+    assert name in from_mapping({name: COMMAND_LINE_ONLY[name]}, "event", allowed={name})
+
+
+@pytest.mark.parametrize("allowed", ["", "skip_check", "force-delete"])
+def test_force_delete_must_be_allowed_by_the_function(invoke: Invocation, allowed: str) -> None:
+    invoke.environ["AMICLEANER_ALLOW"] = allowed
+    assert invoke(force_delete=True)["raised"] == "UsageError"
+    assert invoke.aws.deletions() == []
+
+
+def test_only_options_of_the_command_line_can_be_allowed(invoke: Invocation) -> None:
+    invoke.environ["AMICLEANER_ALLOW"] = "force_delete keep_previous"
+    assert "'keep_previous'" in invoke(force_delete=True)["message"]
+
+
+def test_no_event_changes_what_the_function_sets(invoke: Invocation) -> None:
+    invoke.environ["AMICLEANER_MAX_DELETIONS"] = "3"
+    answer = invoke(force_delete=True, max_deletions=100)
+    assert answer["raised"] == "RunFailed"
+    assert "max-deletions" in answer["message"]
+    assert invoke.aws.deletions() == []
+
+
+def test_rules_can_be_a_part_of_the_event(invoke: Invocation) -> None:
+    rules = [{"name": "front", "only_name": ["front-*"], "mapping_key": "family", "keep_previous": 1}]
+    answer = invoke(dry_run=True, rule=rules)["returned"]
+    assert answer["kept"]["no-rule"]
+
+
+@pytest.mark.parametrize("event", [{"detail-type": "Scheduled Event"}, {"keep_previous": "4"}, {"keep-previous": 4}])
+def test_a_wrong_event_is_an_error_of_the_function(invoke: Invocation, event: dict[str, Any]) -> None:
+    assert invoke(**{"force_delete": True, **event})["raised"] == "UsageError"
+    assert invoke.aws.deletions() == []
+
+
+def test_a_time_out_that_is_too_short_is_an_error_of_the_function(invoke: Invocation) -> None:
+    assert "Set it to 60 to 900 seconds" in invoke(remaining=3_000, force_delete=True)["message"]
+    assert invoke.aws.deletions() == []
+
+
+def end_at(invoke: Invocation, action: str, nth: int) -> None:
+    """Lets the time of the function end at the nth call of an action: what `Interrupts.deadline` sends."""
+
+    def end(world: World, call: object) -> None:
+        assert invoke.process
+        os.kill(invoke.process.pid, signal.SIGTERM)
+
+    invoke.aws.fake_aws.faults.append(Fault(action, "do", nth=nth, do=end))
+
+
+def test_the_end_of_the_time_leaves_the_rest_for_the_next_run(function: Path) -> None:
+    with large_account() as aws:
+        invoke = Invocation(function, aws)
+        end_at(invoke, "DeregisterImage", 5)
+        first = invoke(force_delete=True, keep_previous=0)["returned"]
+        assert (first["status"], first["exit_status"]) == ("interrupted", 143)
+        assert len(first["deleted"]) >= 5
+        assert first["left"] == 40 - len(first["deleted"]) > 0
+        second = invoke(force_delete=True, keep_previous=0)["returned"]
+        assert (second["status"], len(second["deleted"]), second["left"]) == ("done", first["left"], 0)
+        assert aws.images == set()
+
+
+def test_the_end_of_the_time_before_anything_is_deleted_is_an_error_of_the_function(invoke: Invocation) -> None:
+    end_at(invoke, "DescribeImages", 1)
+    answer = invoke(force_delete=True)
+    assert answer["raised"] == "RunFailed"
+    assert json.loads(answer["message"])["status"] == "interrupted"
+    assert invoke.aws.deletions() == []
+
+
+def test_a_deadline_interrupts_the_main_thread() -> None:
+    interrupts, before = Interrupts(), signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Interrupted), interrupts.signals(), interrupts.deadline(0.02):
+        interrupts.stop.wait(30)
+        signal.pause()
+    assert interrupts.status == 143
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+# The zip and the template
+
+
+def test_the_zip_is_the_same_each_time(tmp_path: Path) -> None:
+    zips = []
+    for name, umask in (("a", 0o022), ("b", 0o077)):
+        (tmp_path / name / "six-1.dist-info").mkdir(parents=True)
+        (tmp_path / name / "six-1.dist-info" / "RECORD").write_text(name)
+        before = os.umask(umask)
+        (tmp_path / name / "six.py").write_text("")
+        os.umask(before)
+        os.utime(tmp_path / name / "six.py", (1e9, 1e9))
+        build_zip.pack(tmp_path / name, tmp_path / f"{name}.zip")
+        zips.append((tmp_path / f"{name}.zip").read_bytes())
+    assert zips[0] == zips[1]
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        names = archive.namelist()
+    assert {"six.py", "amicleaner/aws_lambda.py", "amicleaner/py.typed"} <= {*names}
+    assert not [name for name in names if "RECORD" in name or "__pycache__" in name]
+
+
+def test_the_zip_has_every_requirement_but_those_of_the_terminal() -> None:
+    text = (DEPLOY.parents[1] / "requirements.txt").read_text("utf-8")
+    kept = build_zip.requirements(text)
+    names = {line.partition("==")[0] for line in kept.splitlines() if "==" in line}
+    every = {line.partition("==")[0] for line in text.splitlines() if "==" in line}
+    assert every - names == {*build_zip.TERMINAL}
+    assert kept.count("--hash") == text.count("--hash") - sum(
+        text.split(f"\n{name}==")[1].split("\n", 1)[1].partition("==")[0].count("--hash") for name in build_zip.TERMINAL
+    )
+
+
+class Template(yaml.SafeLoader):
+    """YAML with CloudFormation's tags."""
+
+
+Template.add_multi_constructor("!", lambda loader, tag, node: {tag: node.value})
+
+
+def template() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.load((DEPLOY / "template.yaml").read_text("utf-8"), Template)  # noqa: S506 - a safe loader
+    return found
+
+
+def test_the_role_of_the_template_has_the_least_privilege() -> None:
+    properties = template()["Resources"]["Cleaner"]["Properties"]
+    (policy,) = properties["Policies"]
+    printed = json.loads(run_command("--iam-policy").out)
+    assert policy == printed, "replace Policies by:\n" + yaml.safe_dump(printed, sort_keys=False)
+
+
+def test_the_template_starts_the_handler_with_an_event_that_it_allows(invoke: Invocation) -> None:
+    properties = template()["Resources"]["Cleaner"]["Properties"]
+    module, _, function = properties["Handler"].rpartition(".")
+    assert callable(getattr(importlib.import_module(module), function))
+    assert shlex.split(properties["CodeUri"])[0].endswith("dist/amicleaner-lambda.zip")
+    invoke.environ = properties["Environment"]["Variables"]
+    event = json.loads(properties["Events"]["Weekly"]["Properties"]["Input"])
+    assert len(invoke(remaining=properties["Timeout"] * 1000, **event)["returned"]["deleted"]) == 12
