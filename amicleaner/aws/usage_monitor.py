@@ -244,5 +244,7 @@ class UsageMonitor:
 
     async def _wait(self, seconds: float) -> None:
         """Until something changes here, at most so long."""
+        # Python 3.11's wait_for may swallow a cancellation.
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
