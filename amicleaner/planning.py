@@ -17,6 +17,7 @@ from .plan import Allowed, Facts, Plan, Usage, make_plan, to_resolve
 from .recycle_bin import BinRules
 from .result import Orphan
 from .text import uncapitalized
+from .suggest import suggest_config
 from .uses import Uses, dangling_references, merge_uses, unknown_amis, uses_by_copies, uses_by_snapshot
 
 ASK_SHARED_FIRST = 200
@@ -129,6 +130,13 @@ class Planner:
             asked |= candidates
             facts = replace(facts, shared={**facts.shared, **shared})
         return PlanningResult(plan, references, tuple(warnings), self.clock.monotonic(), frozenset(asked))
+
+    def suggest(self, scans: Sequence[Scan]) -> str:
+        """A configuration file for these accounts; nothing is read for it but what the scans hold."""
+        inventories = [scan.inventory for scan in scans if not scan.location.read_only]
+        facts = Facts(usage=References(scans, self.files).usage())
+        now = self.clock.now()
+        return suggest_config(inventories, self.config, lambda config: make_plan(inventories, facts, config, now))
 
     def dangling(self, references: References) -> tuple[Reference, ...]:
         """References to AMIs that exist nowhere in the run and that no account of it can see."""

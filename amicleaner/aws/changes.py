@@ -205,7 +205,8 @@ class Changer:
             if finishing:
                 await asyncio.sleep(seconds)
             else:
-                await asyncio.wait_for(self.stopping.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self.stopping.wait()
         except TimeoutError:
             pass
         except asyncio.CancelledError:
