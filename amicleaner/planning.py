@@ -16,8 +16,8 @@ from .orphans import find_orphans, made_for
 from .plan import Allowed, Facts, Plan, Usage, make_plan, to_resolve
 from .recycle_bin import BinRules
 from .result import Orphan
-from .text import uncapitalized
 from .suggest import suggest_config
+from .text import uncapitalized
 from .uses import Uses, dangling_references, merge_uses, unknown_amis, uses_by_copies, uses_by_snapshot
 
 ASK_SHARED_FIRST = 200
@@ -82,9 +82,7 @@ class Planner:
     clock: Clock
     files: Uses
 
-    def decide(
-        self, scans: Sequence[Scan], allowed: Allowed | None = None, *, deleting: bool = False
-    ) -> PlanningResult:
+    def decide(self, scans: Sequence[Scan], allowed: Allowed | None = None, *, deleting: bool = False) -> PlanningResult:
         """The plan for these scans.  `allowed`: nothing else may be changed, as by a saved or a confirmed plan.
         `deleting`: the plan was confirmed, so that each AMI's sharing is read right before it is deleted.
 

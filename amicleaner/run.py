@@ -25,7 +25,8 @@ from .plan import Plan, rules_without_amis
 from .planning import Planner, PlanningResult, find_all_orphans, refusals
 from .report.plan_file import SavedPlan, check_writable, read_plan, write_plan
 from .result import Orphan, Result
-from .used_by_files import read_files, uses_of
+from .used_by_files import read_files
+from .uses import uses_of
 from .view import SilentView, View
 
 if TYPE_CHECKING:
