@@ -24,6 +24,7 @@ from .models import Target
 from .plan import Plan, rules_without_amis
 from .planning import Planner, PlanningResult, find_all_orphans, refusals
 from .report.plan_file import SavedPlan, check_writable, read_plan, write_plan
+from .report.sentences import unknown_ids
 from .result import Orphan, Result
 from .used_by_files import read_files
 from .uses import uses_of
@@ -254,7 +255,7 @@ def _delete_amis(run: Run, known: PlanningResult, execution: Execution, saved: S
     config, plan = run.config, known.plan
     run.result = replace(run.result, plan=plan)
     run.view.plan(plan)
-    for text in refusals(plan, saved.changes if saved else None):
+    for text in (*unknown_ids(plan), *refusals(plan, saved.changes if saved else None)):
         run.problem(text)
     if config.save_plan is not None:
         write_plan(config.save_plan, run.result, run.clock.now())

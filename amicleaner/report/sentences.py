@@ -135,6 +135,13 @@ def _restorable(count: int, total: int, until: datetime, known: bool) -> str:
     return f"Recycle Bin: {least}{count} of {number(total, 'AMI')} can be restored until {day(until)}."
 
 
+def unknown_ids(plan: Plan) -> list[str]:
+    """A sentence for each id of `--explain` that none of the targets has: each makes the exit status 1."""
+    known = {decision.ami.id for decision in plan.decisions}
+    place = where(plan.targets[0]) if len(plan.targets) == 1 else f"any of the {number(len(plan.targets), 'target')}"
+    return [f"--explain: {id} was not found in {place}." for id in plan.config.explain or () if id not in known]
+
+
 def idle_groups(plan: Plan) -> str:
     """How many groups have no row in the summary; nothing where all have one."""
     groups = {(d.target, d.rule, label) for d in plan.decisions for label in d.groups}

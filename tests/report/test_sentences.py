@@ -163,6 +163,15 @@ def test_idle_groups() -> None:
     assert sentences.idle_groups(plan_of(article()[:9])) == "1 more group with nothing to delete."
 
 
+def test_an_unknown_id_is_a_problem() -> None:
+    known, unknown = article()[0].id, "ami-0000000000000ffff"
+    plan = plan_of(article(), Config(explain=(known, unknown)))
+    assert sentences.unknown_ids(plan) == [f"--explain: {unknown} was not found in account 123456789012, Region eu-west-1."]
+    several = plan_of(article(), Config(explain=(unknown,)), targets=(HERE, THERE))
+    assert sentences.unknown_ids(several) == [f"--explain: {unknown} was not found in any of the 2 targets."]
+    assert sentences.unknown_ids(plan_of(article(), Config(explain=()))) == []
+
+
 @pytest.mark.parametrize(
     "counts, said",
     [
