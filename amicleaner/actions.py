@@ -94,6 +94,11 @@ class Action:
         """The IAM actions that it needs, sorted."""
         return tuple(sorted({permission for call in self.calls for permission in call.permissions}))
 
+    @property
+    def slowest(self) -> Change:
+        """The change that AWS's limits allow least often: it decides how many AMIs can be changed in a time."""
+        return min(self.calls, key=lambda call: (call.rate, call.bucket))
+
 
 KEEP = Action("keep", "keep", "kept", "keep", "kept", "kept")
 DELETE = Action("remove", "delete", "deleted", "remove", "deregistered", "removed", (DEREGISTER, DELETE_SNAPSHOT))

@@ -151,7 +151,7 @@ class Execution:
             reason=decision.reason,
             snapshots=tuple(snapshot.id for snapshot in ami.snapshots),
         )
-        return Job(subject, decision.action, decision.action.calls[0], changer.attempts(), ami)
+        return Job(subject, decision.action, decision.action.slowest, changer.attempts(), ami)
 
     def _first_rounds(self, jobs: Sequence[Job], known: PlanningResult | None) -> dict[str, Round]:
         """The planning's own reading, as the first round of each Region."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from sys import intern
 from typing import Any, Literal
@@ -228,7 +228,7 @@ class Failure:
 
     code: str
     message: str
-    action: str = ""
+    action: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from .orphans import find_orphans, made_for
 from .plan import Allowed, Facts, Plan, Usage, make_plan, to_resolve
 from .recycle_bin import BinRules
 from .result import Orphan
+from .suggest import suggest_config
+from .text import uncapitalized
 from .uses import Uses, dangling_references, merge_uses, unknown_amis, uses_by_copies, uses_by_snapshot
 
 ASK_SHARED_FIRST = 200
@@ -80,9 +82,7 @@ class Planner:
     clock: Clock
     files: Uses
 
-    def decide(
-        self, scans: Sequence[Scan], allowed: Allowed | None = None, *, deleting: bool = False
-    ) -> PlanningResult:
+    def decide(self, scans: Sequence[Scan], allowed: Allowed | None = None, *, deleting: bool = False) -> PlanningResult:
         """The plan for these scans.  `allowed`: nothing else may be changed, as by a saved or a confirmed plan.
         `deleting`: the plan was confirmed, so that each AMI's sharing is read right before it is deleted.
 
@@ -128,6 +128,13 @@ class Planner:
             asked |= candidates
             facts = replace(facts, shared={**facts.shared, **shared})
         return PlanningResult(plan, references, tuple(warnings), self.clock.monotonic(), frozenset(asked))
+
+    def suggest(self, scans: Sequence[Scan]) -> str:
+        """A configuration file for these accounts; nothing is read for it but what the scans hold."""
+        inventories = [scan.inventory for scan in scans if not scan.location.read_only]
+        facts = Facts(usage=References(scans, self.files).usage())
+        now = self.clock.now()
+        return suggest_config(inventories, self.config, lambda config: make_plan(inventories, facts, config, now))
 
     def dangling(self, references: References) -> tuple[Reference, ...]:
         """References to AMIs that exist nowhere in the run and that no account of it can see."""
@@ -209,12 +216,6 @@ def refusals(plan: Plan, allowed: Allowed | None) -> list[str]:
 
 def _where(plan: Plan) -> str:
     return ", ".join(f"account {target.account or 'unknown'}, Region {target.region}" for target in plan.targets)
-
-
-def uncapitalized(sentence: str) -> str:
-    """A sentence as it follows a colon: `in use by …`.  A word all in capitals, or an option, stays as it is."""
-    first = sentence.split(" ")[0]
-    return sentence if len(first) > 1 and not first[1:].islower() else sentence[:1].lower() + sentence[1:]
 
 
 def _by_region(keys: Iterable[tuple[Target, str]]) -> dict[str, list[str]]:

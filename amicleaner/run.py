@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,10 @@ from .models import Target
 from .plan import Plan, rules_without_amis
 from .planning import Planner, PlanningResult, find_all_orphans, refusals
 from .report.plan_file import SavedPlan, check_writable, read_plan, write_plan
+from .report.sentences import unknown_ids
 from .result import Orphan, Result
+from .used_by_files import read_files
+from .uses import uses_of
 from .view import SilentView, View
 
 if TYPE_CHECKING:
@@ -194,9 +198,10 @@ def _clean(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
     config = run.config
     if config.save_plan is not None:
         check_writable(config.save_plan)
+    files = uses_of(read_files(config.used_by_files, sys.stdin.buffer if sys.stdin else None))
     audit = run.open_audit(stack)
     sessions = run.sessions(sessions, stack)
-    if not config.check_orphans:
+    if not (config.check_orphans or config.suggest_config):
         run.view.retrieving(config)
     locations = run.locations(sessions, saved)
     run.view.targets([location.api.target for location in locations if not location.read_only])
@@ -205,7 +210,10 @@ def _clean(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
     stack.callback(scanner.close)
     scans = scanner.scan(locations)
     run.warn((scan.target, warning) for scan in scans for warning in scan.warnings)
-    planner = Planner(config, scanner, run.clock, {})
+    planner = Planner(config, scanner, run.clock, files)
+    if config.suggest_config:
+        run.view.suggestion(planner.suggest(scans))
+        return
     # Everything is read before the first orphaned snapshot is deleted: what cannot be read stops that deletion too.
     known = planner.decide(scans, saved.changes if saved else None)
     execution = Execution(config, planner, scans, audit, run.clock, run.interrupts, run.view, run.warn_of)
@@ -247,7 +255,7 @@ def _delete_amis(run: Run, known: PlanningResult, execution: Execution, saved: S
     config, plan = run.config, known.plan
     run.result = replace(run.result, plan=plan)
     run.view.plan(plan)
-    for text in refusals(plan, saved.changes if saved else None):
+    for text in (*unknown_ids(plan), *refusals(plan, saved.changes if saved else None)):
         run.problem(text)
     if config.save_plan is not None:
         write_plan(config.save_plan, run.result, run.clock.now())

@@ -27,6 +27,11 @@ def merge_uses(parts: Iterable[Mapping[str, Iterable[Use]]]) -> Uses:
     return {id: _fullest(found) for id, found in sorted(uses.items()) if found}
 
 
+def uses_of(references: Iterable[Reference]) -> Uses:
+    """References by AMI id."""
+    return merge_uses({reference.ami: [reference.use]} for reference in references)
+
+
 def _fullest(uses: set[Use]) -> tuple[Use, ...]:
     """Of labels that go on where another one ends, the longest."""
     kept: list[Use] = []

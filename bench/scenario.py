@@ -82,3 +82,16 @@ def organization(world: World, accounts: int) -> None:
             fill(world.region(name, id), 5 + (number < 10), going=number < 10, snapshots=1)
         if id != ids[0]:
             world.add_role(id, "cleaner", trusted=[ids[0]])
+
+
+def accounts(world: World, count: int) -> None:
+    """Accounts of one organization with three AMIs each in one Region, all of which go with --keep-previous 0."""
+    ids = [f"{100_000_000_000 + number}" for number in range(count)]
+    world.add_organization(ids[0], ids[1:])
+    for id in ids:
+        for number in range(3):
+            tags = {"environment": "dev", "role": "worker"}
+            created = NEWEST - timedelta(days=number)
+            world.region(HOME, id).add_image(f"worker-{id}-{number}", created=created, tags=tags, snapshots=[8])
+        if id != ids[0]:
+            world.add_role(id, "cleaner", trusted=[ids[0]])

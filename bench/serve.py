@@ -17,7 +17,7 @@ from . import scenario
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.serve")
-    parser.add_argument("scenario", choices=("large", "images", "burst", "regions", "organization"))
+    parser.add_argument("scenario", choices=("large", "images", "burst", "regions", "organization", "accounts"))
     parser.add_argument("count", nargs="?", type=int, default=0, help="AMIs, or accounts")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds for each call")
     parser.add_argument("--rates", action="store_true", help="with AWS's token buckets")

@@ -81,16 +81,19 @@ class Changed:
         if self.error is None:
             return Failure("Interrupted", "The run was stopped first.")
         if self.lost:
-            return Failure(self.error.code, f"{self.error.message} (one try got no response: it may be done)".lstrip())
-        return Failure(self.error.code, self.error.message)
+            message = f"{self.error.message} (one try got no response: it may be done)".lstrip()
+            return Failure(self.error.code, message, self.error.action)
+        return Failure(self.error.code, self.error.message, self.error.action)
 
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
+    """`fatal` is what ends the run, whatever AWS answered: a log that cannot be written, or a bug."""
+
     answer: dict[str, Any]
     error: AwsError | None = None
     expired: bool = False
-    unlogged: AuditError | None = None
+    fatal: Exception | None = None
 
 
 class Changer:
@@ -110,6 +113,8 @@ class Changer:
         """Set once nothing new may be started."""
         self.stopped_by: Exception | None = None
         """What ended the run early, besides an interruption."""
+        self.called_at = clock.monotonic()
+        """When the last call came back."""
         self._apis = apis
         self._clock = clock
         self._audit = audit
@@ -126,13 +131,18 @@ class Changer:
         self._no_further_call = self._no_further_call or at_once
         self.stopping.set()
 
+    @property
+    def ended(self) -> bool:
+        """Whether no further call is made at all."""
+        return self._no_further_call
+
     def attempts(self) -> Attempts:
         """The tries of a change that was not tried yet."""
         return Attempts(Retries(self._clock, self._attempts))
 
-    def within(self, change: Change, target: Target, seconds: float) -> int:
-        """How many of these changes AWS's rate allows in that time."""
-        return self._limits.bucket(change, target).within(seconds)
+    def within(self, change: Change, target: Target, seconds: float, *, after: float = 0.0, before: int = 0) -> int:
+        """How many of these changes AWS's rate allows in that time (`TokenBucket.within`)."""
+        return self._limits.bucket(change, target).within(seconds, after=after, before=before)
 
     async def change(
         self,
@@ -155,20 +165,27 @@ class Changer:
             while not bucket.take():
                 if not await self.sleep(bucket.wait(), finishing=finishing):
                     return Changed("stopped", error=tries.error, lost=tries.lost)
-            async with self._slots:
+            try:
+                await self._slots.acquire()
+            except asyncio.CancelledError:
+                return Changed("stopped", error=tries.error, lost=tries.lost)
+            try:
                 if self._forbidden(finishing):
                     return Changed("stopped", error=tries.error, lost=tries.lost)
                 loop = asyncio.get_running_loop()
-                try:
-                    made = await loop.run_in_executor(self._pool, self._call, change, subject, expires, parameters)
-                except asyncio.CancelledError:  # nobody waits any longer
-                    message = f"no response within {STOP_GRACE:.0f} seconds of the stop"
-                    return Changed("refused", error=self._error(change, subject, "NoResponse", message), lost=True)
-            if made.unlogged:
-                self.halt(made.unlogged, at_once=True)
+                made = await loop.run_in_executor(self._pool, self._call, change, subject, expires, parameters)
+            except asyncio.CancelledError:  # nobody waits any longer
+                message = f"no response within {STOP_GRACE:.0f} seconds of the stop"
+                return Changed("refused", error=self._error(change, subject, "NoResponse", message), lost=True)
+            finally:
+                self._slots.release()
+            if made.fatal:
+                self.halt(made.fatal, at_once=True)
             if made.expired:
                 return Changed("expired", error=tries.error, lost=tries.lost)
+            self.called_at = self._clock.monotonic()
             if made.error is None:
+                tries.error, tries.lost = None, False  # whatever an earlier try did, it is done now
                 return Changed("done", made.answer)
             tries.error = made.error
             tries.lost = tries.lost or made.error.acted
@@ -188,7 +205,8 @@ class Changer:
             if finishing:
                 await asyncio.sleep(seconds)
             else:
-                await asyncio.wait_for(self.stopping.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self.stopping.wait()
         except TimeoutError:
             pass
         except asyncio.CancelledError:
@@ -211,9 +229,10 @@ class Changer:
         try:
             attempt = self._audit.before(change.name, subject)
         except AuditError as unlogged:
-            return _Attempt({}, expired=True, unlogged=unlogged)
+            return _Attempt({}, expired=True, fatal=unlogged)
         answer: dict[str, Any] = {}
         error: AwsError | None = None
+        fatal: Exception | None = None
         expired = self._clock.monotonic() > expires()  # a slow disk, or a machine that slept
         if not expired:
             try:
@@ -221,13 +240,13 @@ class Changer:
             except AwsError as refused:
                 error = refused
             except Exception as bug:
-                error = self._error(change, subject, type(bug).__name__, str(bug))
+                error, fatal = self._error(change, subject, type(bug).__name__, str(bug)), bug
         try:
             self._audit.after(attempt, change.name, subject, error, sent=not expired, answer=answer)
         except AuditError as unlogged:
             # What AWS answered counts even where it cannot be written down.
-            return _Attempt(answer, error, expired, unlogged)
-        return _Attempt(answer, error, expired)
+            fatal = fatal or unlogged
+        return _Attempt(answer, error, expired, fatal)
 
     @staticmethod
     def _error(change: Change, subject: Subject, code: str, message: str) -> AwsError:

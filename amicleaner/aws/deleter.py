@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from ..actions import DELETE, DELETE_SNAPSHOT, DEREGISTER, DISABLE, ENABLE, QUARANTINE, QUARANTINE_TAG, RELEASE, TAG, UNTAG
 from ..audit import return_codes
 from ..clock import Clock
 from ..errors import AmicleanerError, AwsError
-from ..models import Ami, AmiResult, SnapshotResult, Target
+from ..models import Ami, AmiResult, Failure, SnapshotResult, Target
 from ..quarantine import DISABLED, format_since
 from .api import Api
 from .changes import IN_USE, STOP_GRACE, Changed, Changer
@@ -69,6 +69,12 @@ class Deleter:
         self._shared = shared
         self._denied: set[Target] = set()
         self._left: list[tuple[Job, str]] = []
+        self._unknown: set[tuple[Target, str]] = set()
+        self._lines = {
+            DELETE.name: self._delete,
+            QUARANTINE.name: self._quarantine,
+            RELEASE.name: self._release,
+        }
 
     async def run(self, jobs: Sequence[Job], recheck: Recheck, first: Mapping[str, Round]) -> None:
         """Carries out jobs of one action in all their targets.  `first` are the rounds that were read already."""
@@ -85,13 +91,13 @@ class Deleter:
         watches = [asyncio.create_task(monitor.watch(region)) for region in sorted({job.target.region for job in jobs})]
         targets = [asyncio.create_task(self._target(monitor, target)) for target in monitor.targets]
         stopped = asyncio.create_task(self._changer.stopping.wait())
-        unfinished: set[asyncio.Task[None]] = set(targets)
-        while unfinished and not stopped.done():
-            await asyncio.wait({*unfinished, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            unfinished = {task for task in unfinished if not task.done()}
-        if unfinished:
-            await asyncio.wait(unfinished, timeout=STOP_GRACE)
-        # What still hangs ends with what is known of it.
+        finished: asyncio.Future[Any] = asyncio.gather(*targets)
+        await asyncio.wait((finished, stopped), return_when=asyncio.FIRST_COMPLETED)
+        monitor.wake()
+        await asyncio.wait((finished,), timeout=STOP_GRACE)
+        if not finished.done():
+            # What still hangs ends with what is known of it.
+            self._changer.halt(at_once=True)
         for task in (*targets, *watches, stopped):
             task.cancel()
         await asyncio.gather(*targets, *watches, stopped, return_exceptions=True)
@@ -102,10 +108,14 @@ class Deleter:
         for job, id in self._left:
             if (job.target, id) not in known:
                 known.add((job.target, id))
-                kept = SnapshotResult(job.target, id, "kept", used_by=self._references.users(job.target, id))
+                users = self._references.users(job.target, id)
+                settled = SnapshotResult(job.target, id, "kept", used_by=users)
+                if unknown := [user for user in users if (job.target, user) in self._unknown]:
+                    message = f"it may be deleted with {unknown[0]}, whose deletion got no response"
+                    settled = SnapshotResult(job.target, id, "failed", Failure("NoResponse", message))
                 result = self.results[job.key]
-                self.results[job.key] = replace(result, snapshots=(*result.snapshots, kept))
-                self._tell(kept)
+                self.results[job.key] = replace(result, snapshots=(*result.snapshots, settled))
+                self._tell(settled)
 
     async def _target(self, monitor: UsageMonitor, target: Target) -> None:
         """The first job goes alone: a missing permission shows there, and not in AMIs whose snapshots are left behind."""
@@ -115,6 +125,7 @@ class Deleter:
                 if await self._carry_out(monitor, *taken) == "tried":
                     if job.denied:
                         self._stop_target(job)
+                        monitor.abandon(target)
                         return
                     break
             await asyncio.gather(*(self._work(monitor, target) for _ in range(WORKERS)))
@@ -128,12 +139,12 @@ class Deleter:
     async def _carry_out(self, monitor: UsageMonitor, job: Job, verdict: Verdict, expires: float) -> _End:
         """One job, from what is known of it to its result."""
         end: _End = "untouched"
-        if verdict.gone and not job.attempts.lost:
+        if verdict.gone and not (job.attempts.lost and job.action is DELETE):
             self._gone(job)
         elif not verdict.go and not verdict.gone:
             self._keep(job, verdict)
         elif (until := await self._allowed_until(job, verdict, expires)) is not None:
-            line = self._delete_orphan if job.ami is None else _LINES[job.action.name].__get__(self)
+            line = self._delete_orphan if job.ami is None else self._lines[job.action.name]
             end = await line(job, until)
         if end == "again":
             monitor.put_back(job)
@@ -172,14 +183,22 @@ class Deleter:
         """Tags one AMI with the time, then disables it; refused, the tag is removed again."""
         now = self._clock.now()
         tags = [{"Key": QUARANTINE_TAG, "Value": format_since(now)}]
-        changed = await self._changer.change(TAG, job.subject, expires=lambda: until, Tags=tags)
-        if changed.succeeded and _ami(job).state != DISABLED:
-            changed = await self._changer.change(DISABLE, job.subject, expires=lambda: until, finishing=True)
-            state = await self._state(job) if changed.lost and not changed.succeeded else ""
-            if state == DISABLED:
-                changed = Changed("done")
-            elif not changed.succeeded and state is not None:
-                await self._changer.change(UNTAG, job.subject, finishing=True)
+        restarts = _ami(job).state == DISABLED
+        changed = await self._changer.change(TAG, job.subject, attempts=job.attempts, expires=lambda: until, Tags=tags)
+        tagged = changed.succeeded or changed.lost
+        if changed.succeeded and not restarts:
+            changed = await self._changer.change(
+                DISABLE, job.subject, attempts=job.attempts, expires=lambda: until, finishing=True
+            )
+            if changed.lost and not changed.succeeded:
+                state = await self._state(job)
+                if state is None:
+                    return self._failed(job, changed)
+                changed = Changed("done") if state == DISABLED else changed
+        if tagged and not restarts and not changed.succeeded:
+            untagged = await self._changer.change(UNTAG, job.subject, finishing=True)
+            if not untagged.succeeded:
+                return self._failed(job, changed if changed.end == "refused" else untagged)
         if not_made := self._not_made(changed):
             return not_made
         if not changed.succeeded:
@@ -189,7 +208,7 @@ class Deleter:
 
     async def _release(self, job: Job, until: float) -> _End:
         """Enables one AMI, then removes the tag."""
-        changed = await self._changer.change(ENABLE, job.subject, expires=lambda: until)
+        changed = await self._changer.change(ENABLE, job.subject, attempts=job.attempts, expires=lambda: until)
         if changed.lost and not changed.succeeded and await self._state(job) == "available":
             changed = Changed("done")
         if not_made := self._not_made(changed):
@@ -253,6 +272,8 @@ class Deleter:
 
     async def _state(self, job: Job) -> str | None:
         """The AMI's state now, `GONE` where there is none; None where that cannot be read."""
+        if self._changer.ended:
+            return None
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._calls, fetch_state, self._apis[job.target], job.subject.id)
@@ -266,8 +287,12 @@ class Deleter:
             self._tell(orphan)
             return "tried"
         why = f"{job.subject.id} was deregistered by somebody else"
-        kept = tuple(SnapshotResult(job.target, id, "kept", explanation=why) for id in job.subject.snapshots)
         self._references.deregistered(job.target, job.ami)
+        # One that another AMI of this run uses goes, or went, with that one.
+        own = [id for id in job.subject.snapshots if not self._references.is_deleted(job.target, id)]
+        left = [id for id in own if self._references.left_to_another(job.target, id)]
+        self._left += [(job, id) for id in left]
+        kept = tuple(SnapshotResult(job.target, id, "kept", explanation=why) for id in own if id not in left)
         self._done(job, AmiResult(job.target, job.subject.id, "removed", snapshots=kept, explanation=f"{why}."))
         for result in kept:
             self._tell(result)
@@ -297,6 +322,8 @@ class Deleter:
     def _failed(self, job: Job, changed: Changed) -> _End:
         job.denied = changed.denied
         self._references.kept(job.target, _ami(job))
+        if changed.lost and job.action is DELETE:
+            self._unknown.add(job.key)
         return self._done(job, AmiResult(job.target, job.subject.id, "failed", changed.failure))
 
     def _done(self, job: Job, result: AmiResult) -> _End:
@@ -329,6 +356,3 @@ def _ami(job: Job) -> Ami:
     if job.ami is None:
         raise TypeError(f"{job.subject.id} is not an AMI")
     return job.ami
-
-
-_LINES = {DELETE.name: Deleter._delete, QUARANTINE.name: Deleter._quarantine, RELEASE.name: Deleter._release}

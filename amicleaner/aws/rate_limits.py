@@ -76,11 +76,13 @@ class TokenBucket:
             self._fill()
             return 0.0 if self._level >= calls - _ROUNDING else max(_SHORTEST, (calls - self._level) / self._rate)
 
-    def within(self, seconds: float) -> int:
-        """How many calls may start in that time."""
+    def within(self, seconds: float, *, after: float = 0.0, before: int = 0) -> int:
+        """How many calls may start in `seconds`, which begin `after` seconds from now, if `before` others are made
+        until then."""
         with self._lock:
             self._fill()
-            return int(self._level + self._rate * seconds + _ROUNDING)
+            level = min(self._capacity, max(0.0, self._level + self._rate * after - before))
+            return int(level + self._rate * max(0.0, seconds) + _ROUNDING)
 
     def throttled(self) -> None:
         """AWS said "too fast", so others use the bucket too: what is left of ours counts for nothing, the rate is halved."""

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ..actions import Action, Change
@@ -27,14 +26,14 @@ MAX_AGE = 60.0
 LATE_WINDOW = 10.0
 """Seconds for which a reading that took longer than `MAX_AGE` may be used after its end."""
 
-LOOKAHEAD = 1.0
+POLL = 0.5
+"""Seconds between two looks whether the next round is due."""
+
+LOOKAHEAD = 2 * POLL
 """Seconds of work that are still confirmed when the next round is done."""
 
 STALLED = 300.0
-"""Seconds without a confirmed AMI, after which the run ends."""
-
-POLL = 1.0
-"""Seconds between two looks whether the next round is due."""
+"""Seconds in which rounds are read and nothing can be confirmed, after which the run ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class Round:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One AMI, or one orphaned snapshot (no `ami`), on its way."""
+    """One AMI, or one orphaned snapshot (no `ami`), on its way.  `change` is the one that limits how fast jobs are done."""
 
     subject: Subject
     action: Action
@@ -99,11 +98,23 @@ Recheck = Callable[[str, Sequence[Job]], Round]
 
 @dataclass(slots=True)
 class _Queue:
-    """The jobs of one target: `pending` ones wait for a round, `checking` ones are in one, `ready` ones may go."""
+    """The jobs of one target: `pending` ones wait for a round, `checking` ones are in one, `ready` ones may go until they
+    expire.  `changed` wakes whoever waits for one."""
 
     pending: deque[Job] = field(default_factory=deque)
     checking: int = 0
     ready: deque[tuple[Job, Verdict, float]] = field(default_factory=deque)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def tell(self) -> None:
+        """Something changed."""
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+    def drop_expired(self, now: float) -> None:
+        """Jobs whose round is too old by now wait for another one."""
+        while self.ready and now > self.ready[0][2]:
+            self.pending.append(self.ready.popleft()[0])
 
 
 class UsageMonitor:
@@ -128,12 +139,11 @@ class UsageMonitor:
         self._warn = warn
         self._queues: dict[Target, _Queue] = {}
         self._busy: set[tuple[Target, str]] = set()
-        self._news = asyncio.Event()
-        self._confirmed_at = clock.monotonic()
+        self._confirmed_at = self._unconfirmed_since = clock.monotonic()
         for job in jobs:
             self._queues.setdefault(job.target, _Queue()).pending.append(job)
         for region, known in first.items():
-            self._hand_over(self._upcoming(region, known.expires - clock.monotonic()), known)
+            self._hand_over(self._upcoming(region, known.expires - clock.monotonic(), 0.0), known)
 
     @property
     def targets(self) -> list[Target]:
@@ -145,104 +155,121 @@ class UsageMonitor:
         stop.  A job that shares a snapshot with one in work waits, for AWS would skip the snapshot for both."""
         queue = self._queues[target]
         while not self._changer.stopping.is_set():
-            now = self._clock.monotonic()
-            while queue.ready and now > queue.ready[0][2]:
-                queue.pending.append(queue.ready.popleft()[0])
+            queue.drop_expired(self._clock.monotonic())
             for position, (job, verdict, expires) in enumerate(queue.ready):
                 if self._busy.isdisjoint(job.snapshots):
                     del queue.ready[position]
                     self._busy |= job.snapshots
-                    self._confirmed_at = now
-                    self._tell()
                     return job, verdict, expires
             if not (queue.ready or queue.pending or queue.checking):
+                queue.tell()  # nor is there one for the others
                 return None
-            await self._wait(POLL)
+            await queue.changed.wait()
         return None
+
+    def wake(self) -> None:
+        """Wakes whoever waits for a job, after a stop."""
+        for queue in self._queues.values():
+            queue.tell()
 
     def settle(self, job: Job) -> None:
         """The job is done, for better or worse."""
-        self._busy -= job.snapshots
-        self._tell()
+        self._confirmed_at = self._clock.monotonic()
+        self._release(job)
 
     def put_back(self, job: Job) -> None:
         """What is known of the job became too old before its turn: it is checked again."""
         self._queues[job.target].pending.appendleft(job)
-        self.settle(job)
+        self._release(job)
+
+    def abandon(self, target: Target) -> None:
+        """Nothing more is done in a target."""
+        del self._queues[target]
 
     async def watch(self, region: str) -> None:
-        """Reads a Region again and again, early enough that the workers need not wait, until all its jobs were taken."""
-        queues = {target: queue for target, queue in self._queues.items() if target.region == region}
+        """Reads a Region again and again, early enough that the workers need not wait, until it is cancelled.  A round that
+        fails ends the run."""
         took = 0.0
-        while not self._changer.stopping.is_set():
-            if not any(self._runs_low(target, queue, took) for target, queue in queues.items()):
-                await self._wait(POLL)
-                continue
-            batch = self._upcoming(region, max(MAX_AGE - took, LATE_WINDOW))
-            found = await self._round(region, batch)
-            if found is None:
-                return
-            took = found.finished - found.started
-            self._hand_over(batch, found)
-
-    async def _round(self, region: str, batch: Sequence[Job]) -> Round | None:
-        """One round; None where it failed, which ends the run."""
-        for job in batch:
-            self._queues[job.target].checking += 1
-        loop = asyncio.get_running_loop()
-        patience = self._confirmed_at + STALLED - self._clock.monotonic()
-        reading = loop.run_in_executor(self._pool, self._recheck, region, batch)
         try:
-            await asyncio.wait({reading}, timeout=max(patience, 0.0))
-        finally:
-            for job in batch:
-                self._queues[job.target].checking -= 1
-            if not reading.done():
-                reading.cancel()
-        if reading.cancelled():
-            self._changer.halt(
-                AmicleanerError(
-                    f"Nothing could be confirmed for {STALLED / 60:.0f} minutes: reading {region} takes too long.",
-                    hint="Run it for fewer accounts or Regions at a time.",
-                )
-            )
-            return None
-        try:
-            found = reading.result()
+            while not self._changer.stopping.is_set():
+                if not self._runs_low(region, took):
+                    await asyncio.sleep(POLL)
+                    continue
+                batch = self._upcoming(region, max(MAX_AGE - took, LATE_WINDOW), took)
+                found = await self._round(region, batch)
+                took = found.finished - found.started
+                self._hand_over(batch, found)
+                for text in found.warnings:
+                    self._warn(text)
         except Exception as error:
             self._changer.halt(error)
-            return None
-        for text in found.warnings:
-            self._warn(text)
-        return found
 
-    def _runs_low(self, target: Target, queue: _Queue, took: float) -> bool:
-        """Whether jobs wait while fewer are ready than can be done until the next round would be over."""
-        if not queue.pending:
-            return False
-        now = self._clock.monotonic()
-        lasting = sum(expires > now + took for _, _, expires in queue.ready)
-        return lasting <= self._changer.within(queue.pending[0].change, target, took + LOOKAHEAD)
+    async def _round(self, region: str, batch: Sequence[Job]) -> Round:
+        """One round.  Raises AmicleanerError where nothing could be confirmed for too long."""
+        if self._unconfirmed_since <= self._confirmed_at:  # else earlier rounds were in vain too
+            self._unconfirmed_since = self._clock.monotonic()
+        queues = [self._queues[job.target] for job in batch]
+        for queue in queues:
+            queue.checking += 1
+        reading = asyncio.get_running_loop().run_in_executor(self._pool, self._recheck, region, batch)
+        try:
+            while not reading.done():
+                await asyncio.wait({reading}, timeout=self._patience(region))
+            return reading.result()
+        finally:
+            reading.cancel()
+            for queue in queues:
+                queue.checking -= 1
 
-    def _upcoming(self, region: str, seconds: float) -> list[Job]:
-        """Takes the jobs out of the queues of a Region that can be done in that time, at least one of each target."""
-        batch = []
+    def _patience(self, region: str) -> float:
+        """Seconds until nothing was confirmed for too long.  A job that is tried again counts: it was confirmed."""
+        quiet = self._clock.monotonic() - max(self._unconfirmed_since, self._confirmed_at, self._changer.called_at)
+        if quiet >= STALLED:
+            raise AmicleanerError(
+                f"Nothing could be confirmed for {STALLED / 60:.0f} minutes: reading {region} takes too long.",
+                hint="Run it for fewer accounts or Regions at a time.",
+            )
+        return STALLED - quiet
+
+    def _waiting(self, region: str) -> Iterator[tuple[Target, _Queue]]:
+        """The targets of a Region in which jobs wait for a round."""
         for target, queue in self._queues.items():
-            if target.region == region and queue.pending:
-                room = max(1, self._changer.within(queue.pending[0].change, target, seconds)) - len(queue.ready)
-                batch += [queue.pending.popleft() for _ in range(min(max(room, 1), len(queue.pending)))]
+            if target.region == region:
+                queue.drop_expired(self._clock.monotonic())
+                if queue.pending:
+                    yield target, queue
+
+    def _runs_low(self, region: str, took: float) -> bool:
+        """Whether jobs wait while fewer are ready than can be done until the next round would be over."""
+        end = self._clock.monotonic() + took
+        return any(
+            sum(expires > end for _, _, expires in queue.ready)
+            <= self._changer.within(queue.pending[0].change, target, took + LOOKAHEAD)
+            for target, queue in self._waiting(region)
+        )
+
+    def _upcoming(self, region: str, seconds: float, took: float) -> list[Job]:
+        """Takes the jobs out of the queues of a Region that can be done in the `seconds` after a round that takes as long as
+        the last one, at least one of each target."""
+        batch = []
+        for target, queue in self._waiting(region):
+            room = self._changer.within(queue.pending[0].change, target, seconds, after=took, before=len(queue.ready))
+            batch += [queue.pending.popleft() for _ in range(min(max(room, 1), len(queue.pending)))]
         return batch
 
-    def _hand_over(self, batch: Iterable[Job], found: Round) -> None:
+    def _hand_over(self, batch: Sequence[Job], found: Round) -> None:
+        """What cannot be done before the round is too old waits for the next one."""
+        seconds = found.expires - self._clock.monotonic() - LOOKAHEAD
+        by_target: dict[Target, list[Job]] = {}
         for job in batch:
-            self._queues[job.target].ready.append((job, found.verdicts[job.key], found.expires))
-        self._tell()
+            by_target.setdefault(job.target, []).append(job)
+        for target, jobs in by_target.items():
+            if queue := self._queues.get(target):
+                room = max(1, self._changer.within(jobs[0].change, target, seconds, before=len(queue.ready)))
+                queue.ready.extend((job, found.verdicts[job.key], found.expires) for job in jobs[:room])
+                queue.pending.extendleft(reversed(jobs[room:]))
+                queue.tell()
 
-    def _tell(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
-
-    async def _wait(self, seconds: float) -> None:
-        """Until something changes here, at most so long."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), seconds)
+    def _release(self, job: Job) -> None:
+        self._busy -= job.snapshots
+        self._queues[job.target].tell()

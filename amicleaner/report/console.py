@@ -129,7 +129,7 @@ class Console:
             if not (plan.changes and self._config.deletes and (self._config.force_delete or self._config.from_ids)):
                 self._print.text(sentences.plan_sentence(plan))
             return
-        self._print.text(sentences.account_line(plan, self._scanning.amis))
+        self._print.text(sentences.account_line(plan))
         self._explain(plan)
         if self._config.full_report:
             for label, table in tables.full_report(plan, self._print.width):
@@ -225,6 +225,8 @@ class Console:
             self._print.block(explain.dangling(result.dangling, self._print.width))
         if result.restored:
             self._print.text(sentences.restore_sentence(result))
+        if self._config.save_plan is not None and result.plan is not None and result.interrupted is None:
+            self._print.text(sentences.saved_sentence(self._config.save_plan))
         if result.amis:
             self._print.text(sentences.final_sentence(result), self._print.styles.bold)
             for note in sentences.undo_notes(result):

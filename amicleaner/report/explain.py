@@ -8,7 +8,7 @@ from ..models import UNREADABLE, Reference, Target
 from ..plan import Decision, Plan
 from ..reducer import newest_first
 from .layout import Column, table
-from .sentences import number, where
+from .sentences import where
 from .sizes import Sizes, age, gib, sizes_of
 from .tables import columns
 
@@ -109,13 +109,6 @@ def _facts(plan: Plan, decision: Decision, sizes: Sizes) -> Iterable[tuple[str, 
         yield "Snapshot", f"{snapshot.id}, up to {size} GiB{', archived' if snapshot.archived else ''}"
     for use in decision.used_by:
         yield "Used by", f"{use.label}, {', '.join(filter(None, (use.account, use.region)))}".rstrip(", ")
-
-
-def unknown_ids(plan: Plan) -> list[str]:
-    """A sentence for each id of `--explain` that none of the targets has: each makes the exit status 1."""
-    known = {decision.ami.id for decision in plan.decisions}
-    place = where(plan.targets[0]) if len(plan.targets) == 1 else f"any of the {number(len(plan.targets), 'target')}"
-    return [f"--explain: {id} was not found in {place}." for id in plan.config.explain or () if id not in known]
 
 
 def dangling(references: Iterable[Reference], width: int | None = None) -> str:

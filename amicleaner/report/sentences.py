@@ -11,6 +11,7 @@ from ..actions import DELETE, DELETE_SNAPSHOT, DEREGISTER, DISABLE, ENABLE, ORDE
 from ..models import AmiResult, BlockSnapshot, Failure, Reason, RestoreResult, SnapshotResult, Target, Use
 from ..plan import Plan
 from ..result import Orphan, Result
+from ..text import uncapitalized
 from .sizes import orphan_block, upper_bound
 
 REASON_WORDS: Mapping[Reason, str] = {
@@ -69,16 +70,14 @@ def day(time: datetime) -> str:
     return f"{time:%Y-%m-%d}"
 
 
-def account_line(plan: Plan, scanned: Mapping[Target, int]) -> str:
-    """`Account 123456789012, Region eu-west-1: 37 AMIs, 14 in use.`; one line of totals for several targets.
-
-    `scanned` are the AMIs that were found in each target, as far as known: a plan by id has decisions about few of them.
-    """
+def account_line(plan: Plan) -> str:
+    """`Account 123456789012, Region eu-west-1: 37 AMIs, 14 in use.`; one line of totals for several targets."""
     accounts = sorted({target.account for target in plan.targets if target.account})
     regions = sorted({target.region for target in plan.targets})
     account = f"Account {accounts[0]}" if len(accounts) == 1 else number(len(accounts), "account") if accounts else ""
     region = f"Region {regions[0]}" if len(regions) == 1 else number(len(regions), "Region")
-    amis = sum(scanned.get(target, 0) for target in plan.targets) or len(plan.decisions)
+    amis = sum(plan.own_amis.values())
+    # By id there are decisions about few of them.
     in_use = "" if plan.config.from_ids else f", {sum(bool(d.used_by) for d in plan.decisions)} in use"
     return f"{', '.join(filter(None, (account, region)))}: {number(amis, 'AMI')}{in_use}."
 
@@ -108,8 +107,13 @@ def plan_notes(plan: Plan) -> list[str]:
     if plan.of(QUARANTINE):
         notes.append("Quarantined AMIs can't be launched; --restore enables them again.")
     if plan.registered:
-        verb = "was" if plan.registered == 1 else "were"
-        notes.append(f"{number(plan.registered, 'snapshot')} to delete {verb} not created for these AMIs, only registered.")
+        one = plan.registered == 1
+        said = (
+            "was not created with its AMI, which was registered from it"
+            if one
+            else ("were not created with their AMIs, which were registered from them")
+        )
+        notes.append(f"{plan.registered} of the snapshots {said}.")
     if plan.shared_unasked:
         notes.append("Shared AMIs will be kept: launch permissions are checked during the deletion.")
     return [note for note in notes if note]
@@ -129,6 +133,13 @@ def recycle_bin_sentence(plan: Plan) -> str:
 def _restorable(count: int, total: int, until: datetime, known: bool) -> str:
     least = "" if known or count == total else "at least "
     return f"Recycle Bin: {least}{count} of {number(total, 'AMI')} can be restored until {day(until)}."
+
+
+def unknown_ids(plan: Plan) -> list[str]:
+    """A sentence for each id of `--explain` that none of the targets has: each makes the exit status 1."""
+    known = {decision.ami.id for decision in plan.decisions}
+    place = where(plan.targets[0]) if len(plan.targets) == 1 else f"any of the {number(len(plan.targets), 'target')}"
+    return [f"--explain: {id} was not found in {place}." for id in plan.config.explain or () if id not in known]
 
 
 def idle_groups(plan: Plan) -> str:
@@ -152,7 +163,8 @@ def question(plan: Plan) -> str:
 def ami_line(result: AmiResult) -> str:
     """What became of one AMI; nothing where it failed, which is told at the end."""
     if result.outcome == "removed":
-        return f"{result.id} deregistered"
+        # Where somebody else was faster the explanation says so.
+        return result.explanation or f"{result.id} deregistered"
     if result.outcome == "quarantined":
         return f"{result.id} quarantined{f' until {day(result.until)}' if result.until else ''}"
     if result.outcome == "kept":
@@ -165,8 +177,7 @@ def kept_because(result: AmiResult) -> str:
     """Why an AMI of the plan was kept after all; nothing where that is not known."""
     if result.used_by:
         return f"in use by {condensed(result.used_by)}."
-    # "It has the tag …" goes on in the middle of a sentence.
-    return result.explanation[:1].lower() + result.explanation[1:] if result.explanation[:2] == "It" else result.explanation
+    return uncapitalized(result.explanation)
 
 
 def condensed(uses: Sequence[Use]) -> str:
@@ -182,9 +193,9 @@ def snapshot_line(result: SnapshotResult) -> str:
         return f"{result.id} deleted"
     if result.outcome != "kept":
         return ""
-    if result.used_by:
-        return f"{result.id} kept: also used by {', '.join(result.used_by)}"
-    return f"{result.id} kept{f': {result.error.message}' if result.error else ''}"
+    if result.explanation:
+        return f"{result.id} kept: {uncapitalized(result.explanation)}"
+    return f"{result.id} kept: also used by {', '.join(result.used_by) or 'another AMI'}"
 
 
 def final_sentence(result: Result) -> str:
@@ -282,6 +293,11 @@ def orphans_sentence(orphans: Sequence[Orphan], price_per_gib: float) -> str:
         return "No orphaned snapshots."
     bounds = [bound for bound in upper_bound(map(orphan_block, orphans), price_per_gib) if bound]
     return f"{', '.join([number(len(orphans), 'orphaned snapshot'), *bounds])}."
+
+
+def saved_sentence(path: str) -> str:
+    """Where the plan is, and how to apply it."""
+    return f"Plan saved to {path}. To apply it: amicleaner --apply-plan {shlex.quote(path)}"
 
 
 def restore_line(restored: RestoreResult) -> str:

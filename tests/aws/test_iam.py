@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from amicleaner.aws import usage
 from amicleaner.aws.iam import policy
 from amicleaner.aws.usage import UsageOptions
-from amicleaner.checks import CHECKS
+from amicleaner.checks import CHECKS, FURTHER_CHECKS
+from amicleaner.config import Config
 from amicleaner.errors import AwsError
 from tests.aws.usage.account import Account
+from tests.catalogue import KINDS
 
 
 @pytest.fixture
@@ -24,6 +25,8 @@ def account() -> Iterator[Account]:
 
 
 DELETES = {"ec2:DeregisterImage", "ec2:DeleteSnapshot"}
+PLAN = {"dry_run": True, "include_shared": True}
+"""Options of a run that deletes nothing and asks nothing about sharing."""
 
 
 def actions(document: dict[str, Any], *, via: bool | None = None) -> set[str]:
@@ -40,8 +43,13 @@ def statement(document: dict[str, Any], sid: str) -> dict[str, Any]:
     return next((entry for entry in document["Statement"] if entry["Sid"] == sid), {})
 
 
+def made(**options: Any) -> dict[str, Any]:
+    """The policy of a run with these options."""
+    return policy(Config(**options))
+
+
 def test_the_whole_policy() -> None:
-    assert policy() == {
+    assert made() == {
         "Version": "2012-10-17",
         "Statement": [
             {
@@ -57,14 +65,25 @@ def test_the_whole_policy() -> None:
                     "autoscaling:DescribeAutoScalingGroups",
                     "autoscaling:DescribeInstanceRefreshes",
                     "autoscaling:DescribeLaunchConfigurations",
+                    "batch:DescribeComputeEnvironments",
+                    "ec2:DescribeFastLaunchImages",
                     "ec2:DescribeFleets",
                     "ec2:DescribeImageAttribute",
                     "ec2:DescribeImageReferences",
                     "ec2:DescribeImages",
                     "ec2:DescribeInstances",
                     "ec2:DescribeLaunchTemplateVersions",
+                    "ec2:DescribeSnapshots",
                     "ec2:DescribeSpotFleetRequests",
                     "ec2:DescribeSpotInstanceRequests",
+                    "ec2:ListImagesInRecycleBin",
+                    "imagebuilder:GetImage",
+                    "imagebuilder:ListContainerRecipes",
+                    "imagebuilder:ListImagePipelineImages",
+                    "imagebuilder:ListImagePipelines",
+                    "imagebuilder:ListImageRecipes",
+                    "rbin:GetRule",
+                    "rbin:ListRules",
                 ],
                 "Resource": ["*"],
             },
@@ -77,12 +96,7 @@ def test_the_whole_policy() -> None:
             {
                 "Sid": "ReadReferences",
                 "Effect": "Allow",
-                "Action": [
-                    "imagebuilder:GetContainerRecipe",
-                    "imagebuilder:ListContainerRecipes",
-                    "imagebuilder:ListImageRecipes",
-                    "ssm:DescribeParameters",
-                ],
+                "Action": ["imagebuilder:GetContainerRecipe", "ssm:DescribeParameters"],
                 "Resource": ["*"],
                 "Condition": {"ForAnyValue:StringEquals": {"aws:CalledVia": ["ec2-images.amazonaws.com"]}},
             },
@@ -90,84 +104,97 @@ def test_the_whole_policy() -> None:
     }
 
 
+EMR = ("ListClusters", "DescribeCluster", "ListInstanceGroups", "ListInstanceFleets")
+
+
 @pytest.mark.parametrize(
     ("options", "more", "less"),
     [
-        ({"deletes": False}, set(), DELETES),
+        ({"dry_run": True}, set(), DELETES),
         ({"include_shared": True}, set(), {"ec2:DescribeImageAttribute"}),
-        ({"check_orphans": True}, {"ec2:DescribeSnapshots", "ec2:ListImagesInRecycleBin"}, set()),
-        ({"regions": True}, {"ec2:DescribeRegions"}, set()),
-        ({"roles": ["arn:aws:iam::210987654321:role/r"]}, {"sts:AssumeRole"}, set()),
-        ({"organization_role": "r"}, {"sts:AssumeRole", "organizations:ListAccounts"}, set()),
-        ({"skip": ["spot"]}, set(), {"ec2:DescribeSpotFleetRequests", "ec2:DescribeSpotInstanceRequests"}),
-        ({"skip": ["launch-templates"]}, set(), {"ec2:DescribeLaunchTemplateVersions"}),
         (
-            {"skip": ["auto-scaling-groups"]},
+            {"quarantine": 14},
+            {"ec2:CreateTags", "ec2:DeleteTags", "ec2:DisableImage", "ec2:EnableImage"},
+            set(),
+        ),
+        ({"region": ["eu-*"]}, {"ec2:DescribeRegions"}, set()),
+        ({"role_arn": ["arn:aws:iam::210987654321:role/r"]}, {"sts:AssumeRole"}, set()),
+        ({"organization_role": "r"}, {"sts:AssumeRole", "organizations:ListAccounts"}, set()),
+        ({"skip_check": ["spot"]}, set(), {"ec2:DescribeSpotFleetRequests", "ec2:DescribeSpotInstanceRequests"}),
+        ({"skip_check": ["launch-templates"]}, set(), {"ec2:DescribeLaunchTemplateVersions"}),
+        (
+            {"skip_check": ["auto-scaling-groups"]},
             set(),
             {"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeInstanceRefreshes"},
         ),
-        ({"skip": ["launch-templates", "image-references"]}, set(), {"ssm:GetParameters", "ssm:DescribeParameters"}),
+        ({"skip_check": ["image-references"]}, set(), {"ssm:DescribeParameters", "imagebuilder:GetContainerRecipe"}),
+        ({"also_check": ["emr"]}, {f"elasticmapreduce:{call}" for call in EMR}, set()),
+        ({"also_check": ["rds-custom"]}, {"rds:DescribeDBEngineVersions"}, set()),
     ],
 )
 def test_what_each_option_adds_and_takes_away(options: dict[str, Any], more: set[str], less: set[str]) -> None:
-    before, after = actions(policy()), actions(policy(**options))
+    before, after = actions(made()), actions(made(**options))
     assert more == after - before
     assert less <= before - after
 
 
-def test_with_every_check_skipped_the_images_remain() -> None:
-    assert actions(policy(skip=CHECKS, deletes=False, include_shared=True)) == {"ec2:DescribeImages"}
+def test_with_every_check_skipped_only_the_amis_and_their_parameters_remain() -> None:
+    assert actions(made(skip_check=CHECKS, **PLAN)) == {
+        "ec2:DescribeImages", "ec2:DescribeSnapshots", "rbin:GetRule", "rbin:ListRules", "ssm:GetParameters",
+    }  # fmt: skip
 
 
 def test_what_a_skipped_check_needs_for_itself_stays_for_the_references() -> None:
-    document = policy(skip=["instances", "launch-templates"])
-    assert actions(document, via=False) & {"ec2:DescribeInstances", "ssm:GetParameters"} == set()
-    assert {"ec2:DescribeInstances", "ssm:GetParameters"} <= actions(document, via=True)
+    document = made(skip_check=["instances", "image-builder"])
+    assert actions(document, via=False) & {"ec2:DescribeInstances", "imagebuilder:ListImageRecipes"} == set()
+    assert {"ec2:DescribeInstances", "imagebuilder:ListImageRecipes"} <= actions(document, via=True)
 
 
 def test_roles_are_named_and_sorted() -> None:
-    document = policy(roles=["arn:aws:iam::2:role/b", "arn:aws:iam::1:role/a"], organization_role="ops")
+    document = made(
+        used_by_role_arn=["arn:aws:iam::222222222222:role/b", "arn:aws:iam::111111111111:role/a"], organization_role="ops"
+    )
     assert statement(document, "AssumeRoles")["Resource"] == [
         "arn:*:iam::*:role/ops",
-        "arn:aws:iam::1:role/a",
-        "arn:aws:iam::2:role/b",
+        "arn:aws:iam::111111111111:role/a",
+        "arn:aws:iam::222222222222:role/b",
     ]
 
 
 def test_it_is_json() -> None:
-    document = policy(check_orphans=True, organization_role="ops")
+    document = made(check_orphans=True, organization_role="ops")
     assert json.loads(json.dumps(document)) == document
     assert [entry["Sid"] for entry in document["Statement"]] == sorted(entry["Sid"] for entry in document["Statement"])
 
 
+EVERY = UsageOptions(also=frozenset(FURTHER_CHECKS))
+
+
 def everything(account: Account) -> None:
-    """Reads all that can be in use, in an account where each call has something to find."""
+    """Reads all references, in an account where each call has something to find."""
     image = account.image()
-    region = account.region
-    region.add_parameter("/golden", image)
-    region.add_launch_template("web", versions=[{"ImageId": "resolve:ssm:/golden"}])
-    region.add_group("front", launch_template={"LaunchTemplateName": "web"})
-    reading = account.read()
-    usage.read_refreshes(account.api, reading, reading.groups, UsageOptions(), account.pool)
-    usage.read_references(account.api, [image], UsageOptions(), account.pool)
+    for kind in KINDS:
+        kind.add(account.region, image)
+    account.on_demand([image], EVERY)
 
 
-READS = sorted(
-    actions(policy(deletes=False, include_shared=True)) - {"ec2:DescribeImages"}  # which the fetcher calls
-)
+def all_reads() -> dict[str, Any]:
+    return made(also_check=FURTHER_CHECKS, **PLAN)
+
+
+READS = sorted(actions(all_reads()) - {"ec2:DescribeImages", "ec2:DescribeSnapshots", "rbin:GetRule", "rbin:ListRules"})
+"""Those of the usage sources; the others are the fetcher's."""
 
 
 def test_it_is_enough_for_all_reads(account: Account) -> None:
-    document = policy(deletes=False, include_shared=True)
-    account.fake_aws.allow = actions(document, via=False)
-    account.fake_aws.allow_via = actions(document, via=True)
+    account.fake_aws.allow = actions(all_reads(), via=False)
+    account.fake_aws.allow_via = actions(all_reads(), via=True)
     everything(account)
 
 
 @pytest.mark.parametrize("action", READS)
 def test_each_action_is_needed(account: Account, action: str) -> None:
-    document = policy(deletes=False, include_shared=True)
-    account.fake_aws.allow = actions(document, via=False) - {action}
-    account.fake_aws.allow_via = actions(document, via=True) - {action}
+    account.fake_aws.allow = actions(all_reads(), via=False) - {action}
+    account.fake_aws.allow_via = actions(all_reads(), via=True) - {action}
     with pytest.raises(AwsError, match=action):
         everything(account)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from amicleaner.demo import IMAGES
+from amicleaner.demo.article import IMAGES
 from tests.fake_aws import FakeAws, RegionState, Served, World, serve
 
 QUESTION = "Do you want to continue and remove {} AMIs [y/N] ? : "
@@ -56,7 +56,7 @@ def article_account() -> Iterator[Account]:
     """The article's account; the snapshot of `ami-50504e36` is `snap-50504e36`, and so on."""
     with account() as empty:
         for image in IMAGES:
-            created = datetime.fromisoformat(f"{image.day}T{image.created}+00:00")
+            created = image.created.replace(tzinfo=UTC)
             description = f"Created by CreateImage({image.made('i')}) for {image.id} from {image.made('vol')}"
             snapshot = empty.region.add_snapshot(description, snapshot_id=snapshot_of(image.id), started=created)
             empty.region.add_image(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -75,10 +76,15 @@ class Finished:
         return self.out.splitlines()
 
     @property
+    def errors(self) -> list[str]:
+        """The lines on standard error, except warnings and what a demo says."""
+        return [line for line in self.err.splitlines() if not line.startswith(("Warning: ", "Demo: "))]
+
+    @property
     def untroubled(self) -> bool:
         """Nothing in either stream comes from Python rather than from the program."""
         said = self.out + self.err
-        return not any(word in said for word in ("Traceback", "Exception ignored", "Warning:", "is a bug in amicleaner"))
+        return not re.search(r"Traceback|Exception ignored|\wWarning:|is a bug in amicleaner", said)
 
 
 def run(

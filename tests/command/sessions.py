@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 ARTICLE = {
@@ -120,9 +119,17 @@ Do you want to continue and remove 8 AMIs [y/N] ? :
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of a session without what is free: blank lines, the padding of tables, the line before the question."""
-    lines = [_unpadded(line) for line in text.splitlines() if line.strip()]
-    return [line for line in lines if not re.match(r"\d+ AMIs and \d+ snapshots go, ", line)]
+    """The lines of a session without what is free: blank lines and the padding of tables."""
+    return [_unpadded(line) for line in text.splitlines() if line.strip()]
+
+
+def contains(shown: str, arguments: str) -> bool:
+    """Whether a session shows what the article shows, in the order that is promised.  Lines may be added, and columns on the
+    right of the article's."""
+    lines = iter(lines_of(shown))
+    return all(
+        any(line == wanted or line.startswith(f"{wanted} | ") for line in lines) for wanted in in_order(ARTICLE[arguments])
+    )
 
 
 def _unpadded(line: str) -> str:

@@ -26,6 +26,7 @@ from amicleaner.plan import Decision, Plan
 from amicleaner.result import Orphan, Result
 from amicleaner.run import clean
 from amicleaner.view import SilentView
+from tests.catalogue import add_pipeline, add_recipe_on_image, batch
 from tests.fake_aws import DEFAULT_ACCOUNT, Call, FakeAws, Fault, RegionState, World, attach
 from tests.fake_aws.resources import Image
 from tests.virtual_time import NOW, Time
@@ -147,8 +148,8 @@ class Flow:
         return [self.add(days=10 + day, **members).image_id for day in range(number)]
 
     def fill(self, account: str = OWN) -> str:
-        """An account in which every call has something to find, on two pages where there are pages: two AMIs that may go,
-        two orphan snapshots, and the newest AMI, which is in use everywhere; its id."""
+        """Adds something to an account for each call to find, on two pages where a call has pages: two AMIs to delete, two
+        orphaned snapshots, and the newest AMI, which is in use everywhere.  Returns the id of the newest."""
         region = self.region(account)
         held = self.add(region=region).image_id
         for days in (20, 30):
@@ -167,6 +168,13 @@ class Flow:
                 region.add_refresh(group.name, {"LaunchTemplate": pinned})
             self.orphan(f"ami-0000000{number}", region=region)
             region.recycle(f"ami-1000000{number}")
+            region.add_entry("compute-environment", batch(f"{held}-{number}", imageId=held))
+            region.add_entry("fast-launch", {"ImageId": held, "State": "enabled"})
+            add_pipeline(region, held)
+            for container in (False, True):
+                add_recipe_on_image(region, held, container=container)
+            for kind in ("EC2_IMAGE", "EBS_SNAPSHOT"):
+                region.add_retention_rule(kind, days=7)
         return held
 
     def orphan(self, ami: str = "ami-00000000", *, days: float = 3, region: RegionState | None = None, **more: Any) -> str:

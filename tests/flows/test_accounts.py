@@ -16,7 +16,7 @@ from botocore.credentials import DeferredRefreshableCredentials
 
 from amicleaner.aws import scan
 from amicleaner.aws.api import Api
-from amicleaner.aws.deletion.control import AT_ONCE
+from amicleaner.aws.changes import CALLS_AT_ONCE
 from amicleaner.config import Config
 from amicleaner.errors import AmicleanerError, AwsError, UsageError
 from amicleaner.models import Target
@@ -291,7 +291,7 @@ def test_groups_and_the_kept_ones_count_in_each_place_alone(flow: Flow) -> None:
     result = flow.clean(role_arn=(flow.role(OWN), flow.role(OTHER)), region=(HOME, FAR), keep_previous=2)
     assert removed(result) == {ids[2] for ids in images}
     assert result.plan is not None
-    assert [(row.target, row.label, len(row.decisions)) for row in result.plan.listed] == [
+    assert [(row.target, row.label, len(row.decisions)) for row in result.plan.groups] == [
         (target, "prod.web", 1) for target in sorted(Target(a, r) for a in (OWN, OTHER) for r in (HOME, FAR))
     ]
 
@@ -470,7 +470,7 @@ class TestBounds:
     def test_calls_at_once(self, flow: Flow) -> None:
         result = flow.clean(**self.waiting(flow))
         assert len(removed(result)) == 36
-        assert 8 < flow.fake_aws.calls.peak_running <= scan.CALLS_AT_ONCE + AT_ONCE
+        assert 8 < flow.fake_aws.calls.peak_running <= scan.CALLS_AT_ONCE + CALLS_AT_ONCE
 
     def test_the_bound_is_what_bounds_them(self, flow: Flow) -> None:
         flow.patch.setattr(scan, "CALLS_AT_ONCE", 3)

@@ -127,8 +127,8 @@ def test_two_questions_and_each_can_be_declined(flow: Flow) -> None:
     orphan, image = flow.orphan(), flow.add().image_id
     flow.view.yes = False
     result = flow.asks(lambda: None, check_orphans=True)
-    assert flow.view.questions == ["1 orphan snapshots", "1 AMIs"]
-    assert (flow.changes(), result.exit_status, result.would_remove) == ([], 0, True)
+    assert flow.view.prompts == ["1 orphaned snapshots", "1 AMIs"]
+    assert (flow.changes(), result.exit_status, result.would_change) == ([], 0, True)
     assert orphan in flow.home.snapshots
     assert image in flow.home.images
 
@@ -148,7 +148,7 @@ def test_force_asks_neither(flow: Flow) -> None:
     flow.orphan()
     flow.add()
     flow.clean(check_orphans=True)
-    assert (flow.view.questions, flow.home.snapshots, flow.home.images) == ([], {}, {})
+    assert (flow.view.prompts, flow.home.snapshots, flow.home.images) == ([], {}, {})
     assert flow.view.of("removed orphans") == [1]
 
 
@@ -168,7 +168,7 @@ def test_a_dry_run_only_shows_them(flow: Flow) -> None:
 def test_named_amis_beside_it(flow: Flow) -> None:
     orphan, image = flow.orphan(), flow.add().image_id
     result = flow.asks(lambda: None, check_orphans=True, from_ids=(image,))
-    assert flow.view.questions == ["1 orphan snapshots"]
+    assert flow.view.prompts == ["1 orphaned snapshots"]
     assert (removed(result), orphan in flow.home.snapshots) == ({image}, False)
 
 

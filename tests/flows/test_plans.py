@@ -21,7 +21,7 @@ def path(flow: Flow) -> str:
 def save(flow: Flow, path: str, **options: Any) -> set[str]:
     """What a plan that is saved removes; nothing is asked or changed."""
     result = flow.clean(save_plan=path, force_delete=False, **options)
-    assert (flow.changes(), flow.view.questions, result.exit_status) == ([], [], 0)
+    assert (flow.changes(), flow.view.prompts, result.exit_status) == ([], [], 0)
     return planned(result)
 
 
@@ -50,7 +50,7 @@ def test_it_asks_unless_told_not_to(flow: Flow, path: str) -> None:
     save(flow, path)
     flow.view.yes = False
     assert removed(apply(flow, path, force_delete=False)) == set()
-    assert flow.view.questions == ["2 AMIs"]
+    assert flow.view.prompts == ["2 AMIs"]
     assert (flow.changes(), apply(flow, path, dry_run=True).exit_status) == ([], 0)
 
 
@@ -134,7 +134,7 @@ def test_a_plan_of_named_amis_asks_too(flow: Flow, path: str) -> None:
     save(flow, path, from_ids=tuple(ids))
     flow.view.yes = False
     assert removed(apply(flow, path, force_delete=False)) == set()
-    assert (flow.view.questions, flow.changes()) == (["2 AMIs"], [])
+    assert (flow.view.prompts, flow.changes()) == (["2 AMIs"], [])
     assert removed(apply(flow, path)) == set(ids)
 
 

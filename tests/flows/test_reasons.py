@@ -222,7 +222,7 @@ class TestOptions:
         assert removed(result) == {image}
         assert flow.changes() == [image]
         assert result.plan is not None
-        assert [(row.label, len(row.decisions)) for row in result.plan.listed] == [("db", 1), ("web", 1)]
+        assert [(row.label, len(row.decisions)) for row in result.plan.groups] == [("db", 1), ("web", 1)]
 
     def test_a_failed_ami_takes_no_place(self, flow: Flow) -> None:
         failed = flow.add(days=1, state="failed").image_id

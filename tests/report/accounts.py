@@ -5,17 +5,17 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import strategies as st
 
-from amicleaner.clock import Clock
 from amicleaner.config import Config
-from amicleaner.models import Ami, Failure, Snapshot, Target, Use
-from amicleaner.plan import Facts, Inventory, Plan, make_plan
+from amicleaner.models import Ami, Failure, Inventory, Snapshot, Target, Use
+from amicleaner.plan import Facts, Plan, make_plan
 from amicleaner.recycle_bin import BinRules
 from amicleaner.report.console import Console
+from tests.virtual_time import Time
 
 NOW = datetime(2017, 6, 20, tzinfo=UTC)
 HERE = Target("123456789012", "eu-west-1")
@@ -76,7 +76,13 @@ def written(amis: Iterable[Ami], gib: int = 8) -> list[Snapshot]:
     """The AMIs' snapshots as they were looked up, created for them, with so many GiB written."""
     return [
         Snapshot(
-            block.id, f"Created by CreateImage(i-1) for {image.id}", image.created, "completed", 8, full_bytes=gib << 30
+            block.id,
+            f"Created by CreateImage(i-06a469f2) for {image.id}",
+            image.created,
+            "completed",
+            8,
+            full_bytes=gib << 30,
+            volume="vol-1",
         )
         for image in amis
         for block in image.snapshots
@@ -95,24 +101,11 @@ class FakeTerminal(io.StringIO):
         return True
 
 
-class Ticking:
-    """A clock that goes on only when it is told to."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def clock(self) -> Clock:
-        return Clock(now=lambda: NOW + timedelta(seconds=self.seconds), monotonic=lambda: self.seconds, sleep=self.sleep)
-
-    def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
-
-
 class Screen:
     """A console on streams in memory."""
 
     def __init__(self, config: Config | None = None, answers: str | bytes = "", **streams: Any) -> None:
-        self.time = Ticking()
+        self.time = Time(NOW)
         self.out = streams.pop("out", None) or io.StringIO()
         self.err = streams.pop("err", None) or io.StringIO()
         stdin = io.TextIOWrapper(io.BytesIO(answers if isinstance(answers, bytes) else answers.encode()), encoding="utf-8")
@@ -122,7 +115,7 @@ class Screen:
             stderr=self.err,
             stdin=streams.pop("stdin", stdin),
             environ=streams.pop("environ", {"TERM": "xterm"}),
-            clock=self.time.clock(),
+            clock=self.time.clock,
             version=VERSION,
         )
 

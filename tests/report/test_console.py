@@ -13,10 +13,10 @@ from hypothesis import given
 
 from amicleaner.config import Config, Rule
 from amicleaner.errors import InputEnded
-from amicleaner.models import AmiResult, CallRecord, Failure, Reference, Snapshot, SnapshotResult, Target
+from amicleaner.models import AmiResult, CallRecord, Failure, Reference, RestoreResult, Snapshot, SnapshotResult, Target
 from amicleaner.plan import Plan
 from amicleaner.report.sanitize import escape_control
-from amicleaner.result import Orphan, RestoreResult, Result
+from amicleaner.result import Orphan, Result
 from amicleaner.view import View
 
 from .accounts import HERE, NOW, REFUSED, THERE, FakeTerminal, Screen, article, hostile, hostile_plans, instance, plan_of
@@ -335,9 +335,26 @@ def test_an_interrupted_run_says_how_far_it_got(status: int, said: str) -> None:
 def test_restored_amis_and_those_that_cannot_be() -> None:
     screen = Screen()
     restored = (RestoreResult(HERE, "ami-1", "restored"), RestoreResult(HERE, "ami-2", "failed", "It is gone."))
+    for result in restored:
+        screen.console.restored(result)
     screen.console.finished(Result(restored=restored))
     assert screen.lines == ["ami-1 restored", "Restored 1 AMI."]
     assert screen.err.getvalue() == "Error: ami-2 cannot be restored: It is gone.\n"
+
+
+def test_a_suggestion_is_alone_on_standard_output() -> None:
+    screen = Screen()
+    screen.console.suggestion("# a file\n")
+    assert screen.out.getvalue() == "# a file\n"
+
+
+def test_a_saved_plan_is_named_with_the_command_that_applies_it() -> None:
+    screen = Screen(config := Config(save_plan="my plan.json"))
+    screen.console.finished(Result(plan_of(article(), config)))
+    assert screen.lines == ["Plan saved to my plan.json. To apply it: amicleaner --apply-plan 'my plan.json'"]
+    screen = Screen(config)
+    screen.console.finished(Result(plan_of(article(), config), interrupted=130))
+    assert screen.lines == []
 
 
 def test_quiet_tells_warnings_errors_and_the_final_sentence() -> None:
@@ -479,7 +496,7 @@ def test_letters_that_the_output_lacks_become_escapes() -> None:
 def test_without_streams_nothing_is_written(output: str) -> None:
     screen = Screen(Config(output=output))
     console = type(screen.console)(
-        Config(output=output), stdout=None, stderr=None, stdin=None, environ={}, clock=screen.time.clock(), version="1"
+        Config(output=output), stdout=None, stderr=None, stdin=None, environ={}, clock=screen.time.clock, version="1"
     )
     console.plan(plan_of(article()))
     console.warning("x")

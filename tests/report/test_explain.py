@@ -128,15 +128,6 @@ def test_dates_of_undoing_are_known_about_an_ami() -> None:
     assert "  Last launched:    never, or not recorded" in lines
 
 
-def test_an_unknown_id_is_a_problem() -> None:
-    known, unknown = article()[0].id, "ami-0000000000000ffff"
-    plan = plan_of(article(), Config(explain=(known, unknown)))
-    assert explain.unknown_ids(plan) == [f"--explain: {unknown} was not found in account 123456789012, Region eu-west-1."]
-    several = plan_of(article(), Config(explain=(unknown,)), targets=(HERE, THERE))
-    assert explain.unknown_ids(several) == [f"--explain: {unknown} was not found in any of the 2 targets."]
-    assert explain.unknown_ids(plan_of(article(), Config(explain=()))) == []
-
-
 def test_dangling_references_are_listed() -> None:
     assert cells(explain.dangling([Reference("ami-2", TEMPLATE), Reference("ami-1", TEMPLATE)])) == [
         ["Account", "Region", "Dangling reference", "Missing AMI"],

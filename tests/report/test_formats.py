@@ -13,14 +13,14 @@ from hypothesis import given
 from jsonschema import Draft202012Validator
 
 from amicleaner.config import OPTIONS, Config, Rule
-from amicleaner.models import AmiResult, Failure, Reason, Reference, Snapshot, SnapshotResult, Target, Use
+from amicleaner.models import AmiResult, Failure, Reason, Reference, RestoreResult, Snapshot, SnapshotResult, Target, Use
 from amicleaner.plan import Plan
 from amicleaner.recycle_bin import BinRules, RetentionRule
 from amicleaner.report.document import digest, document
 from amicleaner.report.formats import COLUMNS, to_csv, to_json
 from amicleaner.report.sanitize import escape_control
 from amicleaner.report.shape import PLAN_OPTIONS, schema
-from amicleaner.result import Orphan, RestoreResult, Result
+from amicleaner.result import Orphan, Result
 
 from .accounts import HERE, NOW, THERE, VERSION, ami, article, hostile_plans, instance, plan_of, written
 

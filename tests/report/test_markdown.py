@@ -5,11 +5,11 @@ from hypothesis import given
 from markdown_it import MarkdownIt
 
 from amicleaner.config import Config
-from amicleaner.models import AmiResult, Snapshot
+from amicleaner.models import AmiResult, RestoreResult, Snapshot
 from amicleaner.plan import Plan
 from amicleaner.report.markdown import ROWS, escape_markup, to_markdown
 from amicleaner.report.sanitize import escape_control
-from amicleaner.result import Orphan, RestoreResult, Result
+from amicleaner.result import Orphan, Result
 
 from .accounts import HERE, NOW, REFUSED, THERE, ami, article, hostile, hostile_plans, instance, plan_of
 

@@ -56,7 +56,7 @@ def refused(text: str) -> str:
 @given(hostile_plans())
 def test_a_plan_comes_back_as_it_was_saved(plan: Plan) -> None:
     saved = read(to_json(document(Result(plan), plan.config, version=__version__, created=NOW)))
-    assert saved.removals == {(decision.target, decision.ami.id): "remove" for decision in plan.removals}
+    assert saved.changes == {(decision.target, decision.ami.id): "remove" for decision in plan.removals}
     assert saved.targets == plan.targets
     merged = saved.config(Config(apply_plan="x"))
     restored = replace(merged, region=(), full_report=True, explain=(), keep_previous=plan.config.keep_previous)
@@ -161,14 +161,14 @@ def test_what_is_no_plan_is_refused_with_a_message_that_says_why(text: str, mess
 def test_only_what_is_used_is_looked_at(members: dict[str, Any]) -> None:
     """A plan of another release of amicleaner with the same version of the document can be applied."""
     saved = read(sealed(**members))
-    assert len(saved.removals) == 4
+    assert len(saved.changes) == 4
     assert saved.config(Config(apply_plan="x")).mapping_values == ("environment", "role")
 
 
 def test_every_action_is_read() -> None:
     actions = dict(zip(("remove", "quarantine", "release", "keep"), WHOLE["amis"], strict=False))
     saved = read(sealed(amis=[{**ami, "decision": action} for action, ami in actions.items()]))
-    assert saved.removals == {(HERE, ami["id"]): action for action, ami in actions.items() if action != "keep"}
+    assert saved.changes == {(HERE, ami["id"]): action for action, ami in actions.items() if action != "keep"}
 
 
 def test_a_plan_is_a_file_of_its_owner(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_a_plan_is_a_file_of_its_owner(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert os.listdir(tmp_path) == ["plan.json"]
     saved = read_plan(str(path))
-    assert len(saved.removals) == 8
+    assert len(saved.changes) == 8
     assert saved.targets == (HERE,)
     assert saved.options["keep_previous"] == 3
     told = json.loads(path.read_text())
@@ -193,7 +193,7 @@ def test_a_plan_is_a_file_of_its_owner(tmp_path: Path) -> None:
 def test_a_mark_before_the_text_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text("\ufeff" + TEXT, "utf-8")
-    assert len(read_plan(str(path)).removals) == 4
+    assert len(read_plan(str(path)).changes) == 4
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe{\x00", b"\x80"])
@@ -316,7 +316,7 @@ def test_a_plan_of_an_organization_can_be_applied_with_one_accounts_credentials(
 
 @pytest.mark.parametrize("options", [{"keep_previous": -5}, {"rules": [{"name": "a", "keep_previous": -5}]}])
 def test_options_that_are_not_valid_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="its options are not valid: --keep-previous"):
+    with pytest.raises(UsageError, match=r"its options are not valid: .*keep.previous: -5"):
         read(sealed(options={**OPTIONS, **options})).config(Config())
 
 

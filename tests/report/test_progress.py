@@ -5,13 +5,14 @@ import io
 import pytest
 
 from amicleaner.report.progress import Progress
+from tests.virtual_time import Time
 
-from .accounts import FakeTerminal, Ticking
+from .accounts import FakeTerminal
 
 
 def test_it_is_drawn_ten_times_a_second_at_most_and_goes_away() -> None:
-    stream, time = FakeTerminal(), Ticking()
-    progress = Progress(stream, {"TERM": "xterm"}, time.clock())
+    stream, time = FakeTerminal(), Time()
+    progress = Progress(stream, {"TERM": "xterm"}, time.clock)
     time.sleep(1)
     progress.show("Scanning: 100 AMIs")
     time.sleep(0.09)
@@ -26,8 +27,8 @@ def test_it_is_drawn_ten_times_a_second_at_most_and_goes_away() -> None:
 
 
 def test_what_is_over_in_a_second_needs_none() -> None:
-    stream, time = FakeTerminal(), Ticking()
-    progress = Progress(stream, {"TERM": "xterm"}, time.clock())
+    stream, time = FakeTerminal(), Time()
+    progress = Progress(stream, {"TERM": "xterm"}, time.clock)
     time.sleep(0.9)
     progress.show("x")
     time.sleep(1)
@@ -46,8 +47,8 @@ def test_what_is_over_in_a_second_needs_none() -> None:
     ],
 )
 def test_it_is_for_terminals_alone(stream: io.StringIO | None, environ: dict[str, str]) -> None:
-    time = Ticking()
-    progress = Progress(stream, environ, time.clock())
+    time = Time()
+    progress = Progress(stream, environ, time.clock)
     time.sleep(2)
     progress.show("x")
     progress.clear()
@@ -55,8 +56,8 @@ def test_it_is_for_terminals_alone(stream: io.StringIO | None, environ: dict[str
 
 
 def test_it_is_one_line_and_safe() -> None:
-    stream, time = FakeTerminal(), Ticking()
-    progress = Progress(stream, {"TERM": "xterm"}, time.clock())
+    stream, time = FakeTerminal(), Time()
+    progress = Progress(stream, {"TERM": "xterm"}, time.clock)
     time.sleep(1)
     progress.show("\x1b" + "x" * 200)
     assert stream.getvalue() == "\r\\x1b" + "x" * 74 + "…"
@@ -67,8 +68,8 @@ def test_a_terminal_that_went_away_stops_nothing() -> None:
         def flush(self) -> None:
             raise OSError(5, "Input/output error")
 
-    time = Ticking()
-    progress = Progress(Gone(), {"TERM": "xterm"}, time.clock())
+    time = Time()
+    progress = Progress(Gone(), {"TERM": "xterm"}, time.clock)
     for _ in range(2):
         time.sleep(1)
         progress.show("x")

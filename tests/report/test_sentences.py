@@ -10,12 +10,22 @@ import pytest
 
 from amicleaner.actions import DELETE, QUARANTINE, RELEASE, Action
 from amicleaner.config import Config
-from amicleaner.models import AmiResult, BlockSnapshot, Failure, Outcome, Reason, Snapshot, SnapshotResult, Target
+from amicleaner.models import (
+    AmiResult,
+    BlockSnapshot,
+    Failure,
+    Outcome,
+    Reason,
+    RestoreResult,
+    Snapshot,
+    SnapshotResult,
+    Target,
+)
 from amicleaner.plan import Decision, Plan
 from amicleaner.recycle_bin import BinRules, RetentionRule
 from amicleaner.report import sentences
 from amicleaner.report.sizes import monthly_cost, monthly_usd
-from amicleaner.result import Orphan, RestoreResult, Result
+from amicleaner.result import Orphan, Result
 
 from .accounts import HERE, NOW, REFUSED, THERE, ami, article, instance, plan_of, written
 
@@ -34,7 +44,7 @@ def changing(**counts: int) -> Plan:
             image = ami(len(decisions) + 1, f"x-{len(decisions)}", "2017-06-15T00:00:00.000Z")
             decisions.append(Decision(HERE, image, actions[name], "old", ""))
     snapshots = tuple((HERE, d.ami.snapshots[0]) for d in decisions if d.action is DELETE)
-    return Plan(Config(quarantine=14), NOW, (HERE,), tuple(decisions), snapshots)
+    return Plan(Config(quarantine=14), NOW, {HERE: len(decisions)}, tuple(decisions), snapshots)
 
 
 def done(plan: Plan, *outcomes: Outcome) -> dict[tuple[Target, str], AmiResult]:
@@ -124,7 +134,7 @@ def test_the_earliest_date_counts_and_unread_rules_are_not_denied() -> None:
 
 def test_notes_on_snapshots_of_others_sharing_and_quarantine() -> None:
     assert sentences.plan_notes(replace(plan_of(article()), registered=1, shared_unasked=True)) == [
-        "1 snapshot to delete was not created for these AMIs, only registered.",
+        "1 of the snapshots was not created with its AMI, which was registered from it.",
         "Shared AMIs will be kept: launch permissions are checked during the deletion.",
     ]
     assert sentences.plan_notes(changing(quarantine=1)) == [
@@ -134,25 +144,32 @@ def test_notes_on_snapshots_of_others_sharing_and_quarantine() -> None:
 
 def test_account_line() -> None:
     plan = plan_of(article(), uses=[(article()[0].id, instance())])
-    assert sentences.account_line(plan, {}) == "Account 123456789012, Region eu-west-1: 21 AMIs, 1 in use."
-    assert sentences.account_line(plan_of(article(), targets=(HERE, THERE)), {}) == (
+    assert sentences.account_line(plan) == "Account 123456789012, Region eu-west-1: 21 AMIs, 1 in use."
+    assert sentences.account_line(plan_of(article(), targets=(HERE, THERE))) == (
         "Account 123456789012, 2 Regions: 42 AMIs, 0 in use."
     )
     others = (HERE, Target("999999999999", "eu-west-1"))
-    assert sentences.account_line(plan_of((), targets=others), {}) == "2 accounts, Region eu-west-1: 0 AMIs, 0 in use."
-    assert (
-        sentences.account_line(plan_of((), targets=(Target("", "eu-west-1"),)), {}) == "Region eu-west-1: 0 AMIs, 0 in use."
-    )
+    assert sentences.account_line(plan_of((), targets=others)) == "2 accounts, Region eu-west-1: 0 AMIs, 0 in use."
+    assert sentences.account_line(plan_of((), targets=(Target("", "eu-west-1"),))) == "Region eu-west-1: 0 AMIs, 0 in use."
 
 
-def test_account_line_of_a_plan_by_id_counts_what_was_scanned() -> None:
+def test_account_line_of_a_plan_by_id_counts_all_amis() -> None:
     plan = plan_of(article(), Config(from_ids=(article()[0].id,)))
-    assert sentences.account_line(plan, {HERE: 21, THERE: 5}) == "Account 123456789012, Region eu-west-1: 21 AMIs."
+    assert sentences.account_line(plan) == "Account 123456789012, Region eu-west-1: 21 AMIs."
 
 
 def test_idle_groups() -> None:
     assert sentences.idle_groups(plan_of(article())) == ""
     assert sentences.idle_groups(plan_of(article()[:9])) == "1 more group with nothing to delete."
+
+
+def test_an_unknown_id_is_a_problem() -> None:
+    known, unknown = article()[0].id, "ami-0000000000000ffff"
+    plan = plan_of(article(), Config(explain=(known, unknown)))
+    assert sentences.unknown_ids(plan) == [f"--explain: {unknown} was not found in account 123456789012, Region eu-west-1."]
+    several = plan_of(article(), Config(explain=(unknown,)), targets=(HERE, THERE))
+    assert sentences.unknown_ids(several) == [f"--explain: {unknown} was not found in any of the 2 targets."]
+    assert sentences.unknown_ids(plan_of(article(), Config(explain=()))) == []
 
 
 @pytest.mark.parametrize(
@@ -190,7 +207,11 @@ def test_prompt_names_every_action(counts: dict[str, int], said: str) -> None:
             AmiResult(HERE, "ami-1", "kept", used_by=(instance("i-1"), instance("i-2"))),
             "ami-1 kept: in use by instance i-1 (running) and 1 other.",
         ),
-        (AmiResult(HERE, "ami-1", "kept", explanation="It is public."), "ami-1 kept: it is public."),
+        (AmiResult(HERE, "ami-1", "kept", explanation="Public."), "ami-1 kept: public."),
+        (
+            AmiResult(HERE, "ami-1", "removed", explanation="ami-1 was deregistered by somebody else."),
+            "ami-1 was deregistered by somebody else.",
+        ),
         (AmiResult(HERE, "ami-1", "kept", explanation="AWS Backup manages it."), "ami-1 kept: AWS Backup manages it."),
     ],
 )
@@ -204,11 +225,8 @@ def test_line_of_an_ami(result: AmiResult, line: str) -> None:
         (SnapshotResult(HERE, "snap-1", "removed"), "snap-1 deleted"),
         (SnapshotResult(HERE, "snap-1", "failed", REFUSED), ""),
         (SnapshotResult(HERE, "snap-1", "kept", used_by=("ami-7", "ami-8")), "snap-1 kept: also used by ami-7, ami-8"),
-        (
-            SnapshotResult(HERE, "snap-1", "kept", Failure("", "another hand was faster")),
-            "snap-1 kept: another hand was faster",
-        ),
-        (SnapshotResult(HERE, "snap-1", "kept"), "snap-1 kept"),
+        (SnapshotResult(HERE, "snap-1", "kept", explanation="In use by lt-1."), "snap-1 kept: in use by lt-1."),
+        (SnapshotResult(HERE, "snap-1", "kept"), "snap-1 kept: also used by another AMI"),
     ],
 )
 def test_line_of_a_snapshot(result: SnapshotResult, line: str) -> None:

@@ -59,7 +59,8 @@ def guarded(source: UsageSource, read: Callable[[], UsageReport]) -> UsageReport
         # A role's credentials are renewed inside whichever call comes first; skipping a check is no help there.
         if isinstance(error, CredentialsError) or error.action.startswith("sts:"):
             raise
-        if error.code in NO_SERVICE and not source.required:
+        further = source.check in FURTHER_CHECKS
+        if error.code in NO_SERVICE and (further or not source.required):
             return UsageReport()
         unsupported = isinstance(error, UnsupportedCallError)
         if unsupported and not source.required:

@@ -88,8 +88,8 @@ def test_a_denied_call_stops_the_run(account: Account, batch: int) -> None:
         account.references([account.image() for _ in range(30)])
     assert caught.value.hint == (
         "Grant the IAM action ec2:DescribeImageReferences and the actions behind it (see --iam-policy). To proceed "
-        "without it, pass --skip-check image-references. AMIs used only by SSM parameters and Image Builder recipes will then "
-        "NOT be protected."
+        "without it, pass --skip-check image-references. AMIs used only by SSM parameters and Image Builder recipes will "
+        "then NOT be protected."
     )
     assert account.fake_aws.calls.count("DescribeImageReferences") <= (1 if batch == 1 else 3)
 

@@ -1,0 +1,168 @@
+"""Services that hold AMI ids of their own: what counts, and what is over or gone.
+
+That each kind is found, on the last page and through a launch template version, is tested in test_registry.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from amicleaner.aws.usage import UsageOptions
+from amicleaner.errors import AwsError
+from tests.aws.usage.account import Account, labels
+from tests.catalogue import add_emr, add_pcs_group, add_pipeline, batch, built_image, engine_version
+
+
+def found(account: Account, *also: str) -> dict[str, list[str]]:
+    options = UsageOptions(also=frozenset(also))
+    return {image: labels(uses) for image, uses in account.on_demand(options=options).uses.items()}
+
+
+@pytest.mark.parametrize(
+    ("status", "protects"), [("VALID", True), ("INVALID", True), ("DELETING", False), ("DELETED", False)]
+)
+def test_a_compute_environment_protects_until_it_is_deleted(account: Account, status: str, protects: bool) -> None:
+    image = account.image()
+    account.region.add_entry("compute-environment", batch(image, imageId=image) | {"status": status})
+    assert (image in found(account)) == protects
+
+
+def test_a_compute_environment_without_resources_protects_nothing(account: Account) -> None:
+    account.region.add_entry("compute-environment", {"computeEnvironmentName": "unmanaged", "type": "UNMANAGED"})
+    assert found(account) == {}
+
+
+def test_a_compute_environment_that_hides_its_template_stops_the_run(account: Account) -> None:
+    account.region.add_entry("compute-environment", batch("x", launchTemplate={"version": "1"}))
+    with pytest.raises(AwsError, match=r"batch:DescribeComputeEnvironments .*MalformedResponse.*without id and name"):
+        found(account)
+
+
+def test_only_the_latest_image_of_a_pipeline_protects(account: Account) -> None:
+    image = account.image()
+    add_pipeline(account.region, image)
+    assert found(account) == {image: ["latest image of Image Builder pipeline p0"]}
+
+
+def test_a_build_that_is_not_available_is_no_latest_image(account: Account) -> None:
+    image, failed = account.image(), account.image()
+    add_pipeline(account.region, image)
+    arn = account.region.entries["pipeline"][0].shape["arn"]
+    built_image(account.region, failed, sourcePipelineArn=arn, state={"status": "FAILED"})
+    assert found(account).keys() == {image}
+
+
+def test_a_build_without_its_date_stops_the_run(account: Account) -> None:
+    add_pipeline(account.region, account.image())
+    account.region.entries["built-image"][0].omit.add("dateCreated")
+    with pytest.raises(AwsError, match=r"imagebuilder:ListImagePipelineImages .*MalformedResponse"):
+        found(account)
+
+
+def test_the_latest_version_that_a_recipe_matches_protects(account: Account) -> None:
+    images = {version: account.image() for version in ("1.0.0", "1.2.0", "1.10.0", "2.0.0")}
+    for version, image in images.items():
+        arn = account.region.arn("imagebuilder", f"image/base/{version}/1")
+        built_image(account.region, image, arn=arn)
+    account.region.add_recipe(account.region.arn("imagebuilder", "image/base/1.x.x"), "web")
+    assert found(account) == {images["1.10.0"]: ["Image Builder image recipe web/1.0.0, image base/1.x.x"]}
+
+
+def test_one_call_for_an_image_that_several_recipes_build_on(account: Account) -> None:
+    arn = built_image(account.region, account.image())
+    for name in ("web", "db", "job"):
+        account.region.add_recipe(arn, name)
+    assert [len(uses) for uses in found(account).values()] == [3]
+    assert account.fake_aws.calls.count("GetImage") == 1
+
+
+def test_an_image_that_does_not_exist_is_a_warning(account: Account) -> None:
+    account.region.add_recipe(account.region.arn("imagebuilder", "image/lost/x.x.x"), "web")
+    assert found(account) == {}
+    assert account.warnings == (
+        (
+            "Image Builder image lost/x.x.x does not exist (named by Image Builder image recipe web/1.0.0); "
+            "it protects no AMI."
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    "parent",
+    ["arn:aws:imagebuilder:eu-west-1:aws:image/amazon-linux-2023/x.x.x", "prod-abcdefghijklm", "amazonlinux:latest"],
+)
+def test_a_parent_that_is_no_image_of_an_account_costs_no_call(account: Account, parent: str) -> None:
+    account.region.add_recipe(parent)
+    account.region.add_recipe(parent, container=True)
+    assert found(account) == {}
+    assert account.fake_aws.calls.count("GetImage") == 0
+
+
+def test_a_deleted_pipeline_protects_nothing(account: Account) -> None:
+    add_pipeline(account.region, account.image())
+    account.fault("ListImagePipelineImages", code="ResourceNotFoundException", status=404)
+    assert found(account) == {}
+    assert account.warnings == ()
+
+
+@pytest.mark.parametrize("state", ["enabling", "enabled", "disabling", "enabled-failed", ""])
+def test_fast_launch_protects_in_every_state(account: Account, state: str) -> None:
+    image = account.image()
+    account.region.add_entry("fast-launch", {"ImageId": image, "State": state})
+    assert found(account) == {image: [f"Windows fast launch of {image} ({state or 'unknown'})"]}
+
+
+@pytest.mark.parametrize("call", ["ListComputeNodeGroups", "GetComputeNodeGroup"])
+def test_a_node_group_deleted_during_the_scan_protects_nothing(account: Account, call: str) -> None:
+    image = account.image()
+    for kept in (account.image(), image):
+        add_pcs_group(account.region, {"amiId": kept})
+    account.fault(
+        call, code="ResourceNotFoundException", status=404, when=lambda call: call.params["clusterIdentifier"] == "pcs_0"
+    )
+    assert found(account, "pcs").keys() == {image}
+
+
+@pytest.mark.parametrize("call", ["ListComputeNodeGroups", "GetComputeNodeGroup"])
+def test_a_node_group_that_cannot_be_read_stops_the_run(account: Account, call: str) -> None:
+    add_pcs_group(account.region, {"amiId": account.image()})
+    account.fault(call, "deny", times=None)
+    with pytest.raises(AwsError, match=f"pcs:{call}"):
+        found(account, "pcs")
+
+
+@pytest.mark.parametrize("state", ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"])
+def test_a_live_emr_cluster_protects(account: Account, state: str) -> None:
+    image = account.image()
+    add_emr(account.region, cluster=image)
+    account.region.entries["emr-cluster"][0].shape["Status"]["State"] = state
+    assert found(account, "emr") == {image: ['EMR cluster j-0 "etl"']}
+
+
+@pytest.mark.parametrize("state", ["TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS"])
+def test_a_terminated_emr_cluster_does_not(account: Account, state: str) -> None:
+    add_emr(account.region, cluster=account.image())
+    account.region.entries["emr-cluster"][0].shape["Status"]["State"] = state
+    assert found(account, "emr") == {}
+
+
+@pytest.mark.parametrize(
+    "engine", ["custom-oracle-ee", "custom-oracle-se2-cdb", "custom-sqlserver-web", "custom-sqlserver-dev"]
+)
+def test_the_versions_of_every_custom_engine_protect(account: Account, engine: str) -> None:
+    image = account.image()
+    account.region.add_entry("engine-version", engine_version(image, engine))
+    assert found(account, "rds-custom") == {image: [f"RDS Custom engine version {engine} 19.{image}"]}
+
+
+def test_values_that_hold_no_ami_id_are_none(account: Account) -> None:
+    parameters: list[dict[str, Any]] = [
+        {"ParameterKey": "Name", "ParameterValue": "not-an-ami-id"},
+        {"ParameterKey": "Secret", "ParameterValue": "****"},
+        {"ParameterKey": "Empty"},
+    ]
+    account.region.add_entry("stack", {"StackName": "web", "Parameters": parameters})
+    account.region.add_entry("stack", {"StackName": "plain"})
+    assert found(account, "cloudformation") == {}

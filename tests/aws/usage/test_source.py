@@ -1,0 +1,91 @@
+"""How a source's failures end: a Region without the service, a denied call, an endpoint that lacks it."""
+
+from __future__ import annotations
+
+from socket import EAI_AGAIN, EAI_NONAME, gaierror
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
+from urllib3.exceptions import NewConnectionError
+
+from amicleaner.aws import usage
+from amicleaner.aws.api import Api
+from amicleaner.aws.usage import ListedSource
+from amicleaner.aws.usage.source import guarded
+from amicleaner.clock import Clock
+from amicleaner.errors import TransientError
+from amicleaner.models import Target
+
+URL = "https://batch.eu-west-9.amazonaws.com"
+
+
+def not_found(errno: int = EAI_NONAME) -> EndpointConnectionError:
+    """What botocore raises where a host's name leads nowhere: the cause is in urllib3's error."""
+    cause = NewConnectionError(None, "Failed to resolve")  # type: ignore[arg-type]
+    cause.__cause__ = gaierror(errno, "Name or service not known")
+    return EndpointConnectionError(endpoint_url=URL, error=cause)
+
+
+class Failing:
+    """An account whose every call ends in the given way."""
+
+    def __init__(self, failure: Exception) -> None:
+        self.calls = 0
+        self.failure = failure
+        clock = Clock(now=lambda: None, monotonic=lambda: 0.0, sleep=lambda seconds: None)  # type: ignore[arg-type,return-value]
+        self.api = Api(Target("1", "eu-west-9"), lambda service: self, clock=clock)
+        self.meta = SimpleNamespace(endpoint_url=URL)
+
+    def __getattr__(self, method: str) -> Any:
+        def call(**_: Any) -> Any:
+            self.calls += 1
+            raise self.failure
+
+        return call
+
+    def read(self, source: ListedSource) -> Any:
+        return guarded(source, lambda: source.read(self.api))
+
+
+def source_of(name: str) -> ListedSource:
+    return next(source for source in (*usage.SOURCES, *usage.ON_DEMAND, *usage.ON_REQUEST) if source.name == name)
+
+
+SERVICES = [
+    "batch", "image-builder", "pcs", "sagemaker-hyperpod", "emr", "rds-custom", "elastic-beanstalk", "cloudformation",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_host_that_does_not_exist_says_that_the_region_lacks_the_service(name: str) -> None:
+    failing = Failing(not_found())
+    report = failing.read(source_of(name))
+    assert (report.references, report.warnings, report.next_reads) == ([], [], [])
+    assert failing.calls == 1
+
+
+@pytest.mark.parametrize("name", [source.name for source in usage.SOURCES] + ["fast-launch"])
+def test_a_host_that_every_region_has_is_an_error(name: str) -> None:
+    """EC2 and Auto Scaling are everywhere: the network is broken, or the Region's name is wrong."""
+    with pytest.raises(TransientError) as caught:
+        Failing(not_found()).read(source_of(name))
+    assert "--skip-check" not in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        not_found(EAI_AGAIN),
+        EndpointConnectionError(endpoint_url=URL),
+        EndpointConnectionError(endpoint_url=URL, error=ConnectionRefusedError()),
+        ConnectTimeoutError(endpoint_url=URL),
+    ],
+    ids=["temporary", "unknown", "refused", "timeout"],
+)
+def test_a_host_that_only_does_not_answer_is_an_error(failure: Exception) -> None:
+    failing = Failing(failure)
+    with pytest.raises(TransientError):
+        failing.read(source_of("batch"))
+    assert failing.calls == 3
