@@ -163,7 +163,7 @@ def test_a_denied_deletion_is_an_error_of_the_function(invoke: Invocation) -> No
 def test_a_denied_read_is_an_error_of_the_function(invoke: Invocation) -> None:
     invoke.aws.fake_aws.faults.append(Fault("DescribeInstances", "refuse", times=None))
     answer = invoke(force_delete=True)
-    assert (answer["raised"], invoke.aws.deletions()) == ("AwsError", [])
+    assert (answer["raised"], invoke.aws.deletions()) == ("DeniedError", [])
     assert "Error: ec2:DescribeInstances failed" in invoke.log
 
 
