@@ -77,8 +77,7 @@ def test_dry_run_false_deletes(aws: Account, run: Any) -> None:
 
 
 def test_inputs_reach_the_command(run: Any, tmp_path: Path) -> None:
-    runner, outputs = run(keep_previous=2, mapping_key="tags", mapping_values="environment role")
-    assert outputs["planned"] == "12"
+    assert run(keep_previous=2, mapping_key="tags", mapping_values="environment role")[1]["planned"] == "12"
     (tmp_path / "cleaner.toml").write_text('keep_previous = 2\nmapping_values = ["environment", "role"]\n')
     assert run(config="cleaner.toml")[1]["planned"] == "12"
     assert run(config="cleaner.toml", keep_previous=4)[1]["planned"] == "4"
