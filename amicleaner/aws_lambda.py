@@ -54,7 +54,6 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     anything was changed; Lambda counts each as an error of the function.
     """
     view, interrupts = LogView(), Interrupts()
-    result: Result | None = None
     try:
         seconds = context.get_remaining_time_in_millis() / 1000 - RESERVE
         if seconds < RESERVE:
@@ -66,18 +65,22 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         log.error("Error: %s", describe(error))
         raise
     except Interrupted:
-        # Where the time ends while nothing runs.
-        if result is None:
-            raise RunFailed("The time of the function ended before the run began.") from None
-    assert result is not None
+        # Where the time ends just before or after the run.
+        raise RunFailed("The time of the function ended.") from None
     summary = summarize(result)
     text = json.dumps(summary)
-    log.info("%s", text)
-    changed = summary["deleted"] or summary["quarantined"] or summary["released"]
-    if result.exit_status not in (0, 3) and not (result.interrupted and changed and not failures(result)):
-        log.error("Error: %s", text)
-        raise RunFailed(text)
-    return summary
+    if result.exit_status in (0, 3) or only_ran_out_of_time(result):
+        log.info("%s", text)
+        return summary
+    log.error("Error: %s", text)
+    raise RunFailed(text)
+
+
+def only_ran_out_of_time(result: Result) -> bool:
+    """Whether the end of the time stopped a run that had changed something, and nothing else went wrong."""
+    changed = any(ami.outcome in ("removed", "quarantined", "released") for ami in result.amis.values())
+    failed = result.problems or result.failed_amis or result.failed_snapshots
+    return result.interrupted is not None and changed and not failed
 
 
 def configure(event: Mapping[str, Any], environ: Mapping[str, str], view: LogView) -> Config:
@@ -125,8 +128,3 @@ def summarize(result: Result) -> dict[str, Any]:
         "warnings": list(result.warnings),
         "problems": list(result.problems),
     }
-
-
-def failures(result: Result) -> bool:
-    """Whether something other than the end of the time went wrong."""
-    return bool(result.problems or result.failed_amis or result.failed_snapshots)

@@ -163,7 +163,7 @@ def test_a_denied_deletion_is_an_error_of_the_function(invoke: Invocation) -> No
 def test_a_denied_read_is_an_error_of_the_function(invoke: Invocation) -> None:
     invoke.aws.fake_aws.faults.append(Fault("DescribeInstances", "refuse", times=None))
     answer = invoke(force_delete=True)
-    assert (answer["raised"], invoke.aws.deletions()) == ("AwsError", [])
+    assert (answer["raised"], invoke.aws.deletions()) == ("DeniedError", [])
     assert "Error: ec2:DescribeInstances failed" in invoke.log
 
 
@@ -265,7 +265,6 @@ def test_a_deadline_interrupts_the_main_thread() -> None:
     interrupts, before = Interrupts(), signal.getsignal(signal.SIGTERM)
     with pytest.raises(Interrupted), interrupts.signals(), interrupts.deadline(0.02):
         interrupts.stop.wait(30)
-        signal.pause()
     assert interrupts.status == 143
     assert signal.getsignal(signal.SIGTERM) is before
 
@@ -302,7 +301,7 @@ def test_the_zip_has_every_requirement_but_those_of_the_terminal() -> None:
     )
 
 
-class Template(yaml.SafeLoader):
+class Template(yaml.SafeLoader):  # type: ignore[misc]
     """YAML with CloudFormation's tags."""
 
 

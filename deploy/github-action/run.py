@@ -10,6 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from amicleaner import __version__
 from amicleaner.clock import SYSTEM_CLOCK
@@ -78,7 +79,7 @@ def configure(environ: Mapping[str, str]) -> Config:
     environment, warnings = from_environment({**environ, **settings})
     for warning in warnings:
         print(f"Warning: {warning}")
-    line = {"dry_run": True} if flag(inputs, "DRY_RUN") else {"force_delete": True}
+    line: dict[str, Any] = {"dry_run": True} if flag(inputs, "DRY_RUN") else {"force_delete": True}
     if "APPLY_PLAN" in inputs:
         line["apply_plan"] = inputs["APPLY_PLAN"]
     if flag(inputs, "INCLUDE_SHARED"):
