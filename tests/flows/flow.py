@@ -26,11 +26,7 @@ from amicleaner.plan import Decision, Plan
 from amicleaner.result import Orphan, Result
 from amicleaner.run import clean
 from amicleaner.view import SilentView
-<<<<<<< HEAD
-from tests.catalogue import add_pipeline, add_recipe_on_image, batch
-=======
 from tests.catalogue import add_all
->>>>>>> usage
 from tests.fake_aws import DEFAULT_ACCOUNT, Call, FakeAws, Fault, RegionState, World, attach
 from tests.fake_aws.resources import Image
 from tests.virtual_time import NOW, Time
