@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from .aws.scan import Scan, Scanner
 from .aws.targets import Location
+from .aws.usage import OnDemandReading
 from .clock import Clock
 from .config import Config
-from .errors import DeniedError, UnsupportedCallError
-from .models import Reference, Target
+from .models import Ami, Reference, Snapshot, Target
 from .orphans import find_orphans, made_for
 from .plan import Allowed, Facts, Plan, Usage, make_plan, to_resolve
 from .recycle_bin import BinRules
@@ -103,12 +104,11 @@ class Planner:
             plan = make_plan(inventories, facts, config, self.clock.now(), allowed)
             unresolved = {(target, id) for target, ids in to_resolve(plan).items() for id in ids} - resolved
             if unresolved:
-                for scan, found in self.scanner.read_on_demand(scans, _by_region(unresolved), again=bool(resolved)):
-                    references.add(scan, found.uses, found.snapshots)
-                    warnings += [(scan.target, text) for text in found.warnings]
+                found, snapshots = self._read(scans, unresolved, amis, again=bool(resolved))
+                for scan, reading in found:
+                    references.add(scan, reading.uses, reading.snapshots)
+                    warnings += [(scan.target, text) for text in reading.warnings]
                 resolved |= unresolved
-                ids = sorted({(key[0], snapshot.id) for key in unresolved for snapshot in amis[key].snapshots})
-                snapshots = self.scanner.snapshots((locations[target], id) for target, id in ids)
                 facts = replace(facts, usage=references.usage(), snapshots={**facts.snapshots, **snapshots})
                 continue
             required = config.require_recycle_bin is not None
@@ -151,21 +151,35 @@ class Planner:
             sorted(found for region in known for found in dangling_references(references.of(region), known[region]))
         )
 
+    def _read(
+        self,
+        scans: Sequence[Scan],
+        keys: Collection[tuple[Target, str]],
+        amis: Mapping[tuple[Target, str], Ami],
+        *,
+        again: bool,
+    ) -> tuple[list[tuple[Scan, OnDemandReading]], dict[tuple[Target, str], Snapshot]]:
+        """What refers to these AMIs, and their snapshots, at the same time."""
+        locations = {scan.target: scan.location for scan in scans}
+        ids = sorted({(key[0], snapshot.id) for key in keys for snapshot in amis[key].snapshots})
+        with ThreadPoolExecutor(1, thread_name_prefix="snapshots") as pool:
+            snapshots = pool.submit(self.scanner.snapshots, [(locations[target], id) for target, id in ids])
+            return self.scanner.read_on_demand(scans, _by_region(keys), again=again), snapshots.result()
+
     def _bins(self, locations: Sequence[Location]) -> tuple[dict[Target, BinRules | None], Warnings]:
         """The Recycle Bin's rules of each location; without the permission, a warning unless the run requires them."""
-        found: dict[Target, BinRules | None] = {}
+        rules: dict[Target, BinRules | None] = {}
         warnings: list[tuple[Target, str]] = []
-        for location in locations:
-            target = location.api.target
-            try:
-                found |= self.scanner.bin_rules([location])
-            except (DeniedError, UnsupportedCallError) as error:
-                if self.config.require_recycle_bin is not None:
-                    raise
-                found[target] = None
-                text = f"{error.action} failed ({error.code}), so it is not known whether the deletion can be undone."
-                warnings.append((target, text))
-        return found, tuple(warnings)
+        for target, found in self.scanner.bin_rules(locations).items():
+            if isinstance(found, BinRules):
+                rules[target] = found
+                continue
+            if self.config.require_recycle_bin is not None:
+                raise found
+            rules[target] = None
+            text = f"{found.action} failed ({found.code}), so it is not known whether the deletion can be undone."
+            warnings.append((target, text))
+        return rules, tuple(warnings)
 
 
 def find_all_orphans(scanner: Scanner, scans: Sequence[Scan], now: datetime) -> tuple[tuple[Orphan, ...], Warnings]:

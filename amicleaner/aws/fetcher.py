@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from ..actions import AMI_GONE
 from ..errors import AwsError, UnsupportedCallError
 from ..models import Ami, Snapshot, parse_time
-from ..recycle_bin import BinRules, RetentionRule
+from ..recycle_bin import RetentionRule
 from .api import Api
 
 T = TypeVar("T", Ami, Snapshot)
@@ -145,12 +145,8 @@ def fetch_bin_snapshots(api: Api) -> dict[str, str]:
     return {snapshot["SnapshotId"]: str(snapshot.get("Description") or "") for snapshot in snapshots}
 
 
-def fetch_bin_rules(api: Api) -> BinRules:
-    """The retention rules of the Recycle Bin in this Region, those for AMIs and those for snapshots."""
-    return BinRules(_rules(api, "EC2_IMAGE"), _rules(api, "EBS_SNAPSHOT"))
-
-
-def _rules(api: Api, resource_type: str) -> tuple[RetentionRule, ...]:
+def fetch_bin_rules(api: Api, resource_type: str) -> tuple[RetentionRule, ...]:
+    """The retention rules of the Recycle Bin in this Region for `EC2_IMAGE` or `EBS_SNAPSHOT`."""
     identifiers = [rule.get("Identifier") for rule in api.pages("ListRules", ResourceType=resource_type)]
     if not all(identifiers):
         raise api.error("ListRules", "MalformedResponse", "a rule has no Identifier")

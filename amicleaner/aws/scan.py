@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
-from ..errors import AwsError
+from ..errors import AwsError, DeniedError, UnsupportedCallError
 from ..models import Ami, Inventory, Snapshot, Target, Use
 from ..recycle_bin import BinRules
+from ..uses import merge_uses
 from . import usage
 from .concurrency import run_concurrently
 from .fetcher import (
@@ -124,9 +125,18 @@ class Scanner:
 
         return self._by_target(asked, read)
 
-    def bin_rules(self, locations: Sequence[Location]) -> dict[Target, BinRules]:
-        """The rules of the Recycle Bin of each location."""
-        found = self._each(locations, lambda location: fetch_bin_rules(location.api))
+    def bin_rules(self, locations: Sequence[Location]) -> dict[Target, BinRules | AwsError]:
+        """The rules of the Recycle Bin of each location; where they may not be read, or the endpoint lacks the call, that
+        error."""
+
+        def read(location: Location) -> BinRules | AwsError:
+            kinds = [partial(fetch_bin_rules, location.api, kind) for kind in ("EC2_IMAGE", "EBS_SNAPSHOT")]
+            try:
+                return BinRules(*run_concurrently(self._calls, kinds))
+            except (DeniedError, UnsupportedCallError) as error:
+                return error
+
+        found = self._each(locations, read)
         return {location.api.target: rules for location, rules in zip(locations, found, strict=True)}
 
     def template_snapshots(self, scans: Sequence[Scan]) -> list[tuple[Scan, tuple[frozenset[str], tuple[str, ...]]]]:
@@ -174,6 +184,8 @@ class Scanner:
         bin = self._calls.submit(fetch_bin, api) if self._orphans else None
         try:
             reading = usage.read_usage(api, self._options, self._calls)
+            # Now, and not once something would be deleted: the pages of AMIs are still on their way.
+            refreshes = usage.read_refreshes(api, reading, self._options, self._calls)
             found, first = snapshots.result() if snapshots else ((), ())
             recycled, second = bin.result() if bin else ({}, ())
         except AwsError as error:
@@ -189,9 +201,11 @@ class Scanner:
             self._scanned(api.target, len(inventory))
         account = api.target.account
         reading = replace(
-            reading, uses=with_account(reading.uses, account), snapshots=with_account(reading.snapshots, account)
+            reading,
+            uses=with_account(merge_uses([reading.uses, refreshes.uses]), account),
+            snapshots=with_account(merge_uses([reading.snapshots, refreshes.snapshots]), account),
         )
-        warnings = (*reading.warnings, *first, *second)
+        warnings = (*reading.warnings, *refreshes.warnings, *first, *second)
         return Scan(location, Inventory(api.target, inventory), reading, started, found, frozenset(recycled), warnings)
 
 

@@ -163,13 +163,13 @@ def read_usage(api: Api, options: UsageOptions, pool: Executor) -> UsageReading:
 def read_on_demand(
     api: Api, reading: UsageReading, ami_ids: Iterable[str], options: UsageOptions, pool: Executor
 ) -> OnDemandReading:
-    """Reads, side by side, all that is read only once something would be deleted: the instance refreshes of the groups in
-    `reading`, the references to `ami_ids` that AWS reports, and the services on demand and on request.
+    """Reads, side by side, all that is read only once something would be deleted: the references to `ami_ids` that AWS
+    reports, and the services on demand and on request.
 
     Raises `AwsError`.
     """
     chosen = sources(options)
-    reads = [*_refreshes(api, reading, options), *_references(api, ami_ids, options)]
+    reads = _references(api, ami_ids, options)
     reads += [(source, partial(source.read, api)) for source in (*ON_DEMAND, *ON_REQUEST) if source in chosen]
     return _read(api, reading.versions, reads, options, pool)
 
