@@ -275,7 +275,8 @@ def _delete_amis(run: Run, known: PlanningResult, execution: Execution, saved: S
     run.result = replace(run.result, amis=results, seconds=run.clock.monotonic() - began)
     restorable = sorted({decision.target for decision in plan.removals if decision.restorable_until is not None})
     if restorable and run.interrupts.status is None:
-        run.result = replace(run.result, in_bin=execution.in_bin(restorable))
+        in_bin = execution.in_bin(restorable)  # may warn, and so replace the result
+        run.result = replace(run.result, in_bin=in_bin)
     run.ended(execution.stopped_by, execution.problems)
 
 

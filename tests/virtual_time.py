@@ -51,8 +51,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._virtual.seconds
 
     def run_in_executor(self, executor: Executor | None, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
-        self._in_threads += 1
         future = super().run_in_executor(executor, func, *args)
+        self._in_threads += 1
         future.add_done_callback(self._came_back)
         return future
 

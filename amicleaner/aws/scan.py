@@ -67,6 +67,7 @@ class Scanner:
         self._orphans = orphans
         self._scanned = scanned
         self._drops = False
+        self._read: set[Location] = set()
         self._calls = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="call")
         self._locations = ThreadPoolExecutor(LOCATIONS_AT_ONCE, thread_name_prefix="location")
 
@@ -76,7 +77,8 @@ class Scanner:
         self._calls.shutdown(wait=False, cancel_futures=True)
 
     def scan(self, locations: Sequence[Location]) -> list[Scan]:
-        """A scan of each location.  Where the account was not known, the AMIs that it owns tell it."""
+        """A scan of each location.  Where the account is not known, the AMIs that it owns at the first scan tell it; later
+        ones change nothing, for results are kept by target."""
         # What is open at once must not grow with the organization.
         self._drops = self._drops or len(locations) > LOCATIONS_AT_ONCE
         return self._each(locations, self._scan)
@@ -192,8 +194,9 @@ class Scanner:
             error.account = error.account or _owner(owned)
             raise
         inventory = amis.result() if amis else ()
-        if not api.target.account and inventory:
+        if location not in self._read and inventory and not api.target.account:
             api.target = Target(_owner(inventory), api.target.region)
+        self._read.add(location)
         if owns:
             self._scanned(api.target, len(inventory))
         account = api.target.account

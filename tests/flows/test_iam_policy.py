@@ -1,4 +1,4 @@
-"""What `--iam-policy` prints is enough for a run with the same options, and each action of it is needed."""
+"""The policy that --iam-policy prints is enough for a run with the same options, and each of its actions is needed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from amicleaner.checks import CHECKS
-from amicleaner.errors import AwsError
+from amicleaner.errors import AwsError, describe
 from amicleaner.result import Result
 from tests.flows.flow import FAR, OTHER, OWN, Flow, iam_policy, removed
 
@@ -36,10 +36,6 @@ STARTS = {"AssumeRoles", "ListAccounts"}
 """What belongs to the credentials that the command starts with, where roles are assumed."""
 
 
-WARNED = {"rbin:GetRule", "rbin:ListRules"}
-"""Without these a run says that it does not know whether deletions can be undone."""
-
-
 @pytest.fixture
 def full(flow: Flow) -> Flow:
     flow.fill()
@@ -63,13 +59,13 @@ def clean(flow: Flow, options: dict[str, Any], without: str = "") -> Result:
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_it_is_enough(full: Flow, name: str) -> None:
+def test_the_policy_is_enough(full: Flow, name: str) -> None:
     result = clean(full, RUNS[name])
     assert (result.exit_status, result.warnings) == (0, ())
     assert bool(removed(result)) != ("dry_run" in RUNS[name])
 
 
-def test_it_is_enough_to_save_a_plan_and_for_named_amis(full: Flow) -> None:
+def test_the_policy_is_enough_to_save_and_apply_a_plan(full: Flow) -> None:
     plan = full.path("plan.json")
     assert clean(full, {"save_plan": plan}).exit_status == 0
     full.fake_aws.allow_in[OWN] = set().union(*iam_policy().values())
@@ -82,18 +78,20 @@ def actions(**options: Any) -> list[str]:
 
 
 def needs(flow: Flow, action: str, options: dict[str, Any]) -> None:
-    """Without the action the run ends with an error or with what it could not do, and names the action's call."""
-    if action in ("ec2:DeregisterImage", "ec2:DeleteSnapshot"):
+    """Without the action the run names it, in the error that ends it, in a problem or (Recycle Bin) in a warning."""
+    try:
         result = clean(flow, options, without=action)
-        assert result.failed_amis if action == "ec2:DeregisterImage" else result.failed_snapshots
-        assert result.exit_status == 1
+    except AwsError as error:
+        assert action in describe(error)
+        assert flow.changes() == []
         return
-    if action in WARNED:
-        assert any(action in warning for warning in clean(flow, options, without=action).warnings)
-        return
-    with pytest.raises(AwsError, match=action):
-        clean(flow, options, without=action)
-    assert flow.changes() == []
+    told = "\n".join(result.warnings if action in BIN else result.problems)
+    assert action in told
+    assert result.exit_status == (0 if action in BIN else 1)
+
+
+BIN = {"rbin:ListRules", "rbin:GetRule"}
+"""Not needed to delete, only to say whether it can be undone."""
 
 
 @pytest.mark.parametrize("action", actions(**THOROUGH))
@@ -101,10 +99,37 @@ def test_each_action_is_needed(full: Flow, action: str) -> None:
     needs(full, action, THOROUGH)
 
 
-@pytest.mark.parametrize("action", actions())
-def test_each_action_of_a_plain_run_is_needed(flow: Flow, action: str) -> None:
-    flow.fill()
-    needs(flow, action, {})
+def test_the_recycle_bin_is_read_after_the_deletion(full: Flow) -> None:
+    result = clean(full, {}, without="ec2:ListImagesInRecycleBin")
+    assert (len(removed(result)), result.exit_status) == (2, 0)
+    assert "ec2:ListImagesInRecycleBin" in result.warnings[0]
+
+
+QUARANTINE: dict[str, Any] = {"quarantine": 7}
+
+
+@pytest.fixture
+def waiting(flow: Flow) -> Flow:
+    """An account with an AMI to quarantine, one to release and one whose quarantine is over."""
+    over, back = flow.several(2)
+    assert flow.clean(quarantine=7).exit_status == 0
+    flow.time.sleep(8 * 86400)
+    flow.home.add_instance(back)
+    flow.add(days=3)
+    flow.fake_aws.calls.clear()
+    return flow
+
+
+def test_the_policy_is_enough_to_quarantine(waiting: Flow) -> None:
+    result = clean(waiting, QUARANTINE)
+    assert sorted(end.outcome for end in result.amis.values()) == ["quarantined", "released", "removed"]
+    assert result.exit_status == 0
+
+
+@pytest.mark.parametrize("action", ["ec2:CreateTags", "ec2:DeleteTags", "ec2:DisableImage", "ec2:EnableImage"])
+def test_each_action_is_needed_to_quarantine(waiting: Flow, action: str) -> None:
+    assert action in actions(**QUARANTINE)
+    needs(waiting, action, QUARANTINE)
 
 
 def test_a_read_only_account_needs_no_action_that_deletes(full: Flow) -> None:

@@ -1,4 +1,4 @@
-"""Orphan snapshots: every condition keeps one alone, and a free one beside it goes."""
+"""Orphaned snapshots: each condition alone keeps a snapshot, and a free one beside it is deleted."""
 
 from __future__ import annotations
 
@@ -90,11 +90,12 @@ KEPT: dict[str, Callable[[Flow], str]] = {
     "made by hand": lambda flow: flow.orphan(description="before the upgrade"),
     "described by hand": lambda flow: flow.orphan(description=f"see Created by CreateImage(i-0) for {GONE}"),
     "without a description": lambda flow: flow.orphan(description=""),
+    "a copy that repeats the description": lambda flow: flow.orphan(volume_id="vol-ffffffff"),
 }
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_exactly_this_keeps_it(flow: Flow, name: str) -> None:
+def test_each_condition_keeps_a_snapshot(flow: Flow, name: str) -> None:
     flow.fake_aws.pager.cap = 1
     for _ in range(2):
         flow.home.add_launch_configuration("ami-22222222")
@@ -116,14 +117,14 @@ def test_exactly_this_keeps_it(flow: Flow, name: str) -> None:
         COPIED.format(ami=GONE),
     ],
 )
-def test_what_createimage_and_copyimage_left_behind_goes(flow: Flow, description: str) -> None:
+def test_snapshots_of_createimage_and_copyimage_are_deleted(flow: Flow, description: str) -> None:
     snapshot = flow.orphan(description=description, days=1.001)
     result = flow.clean(check_orphans=True)
     assert [orphan.snapshot.id for orphan in result.orphans] == [snapshot]
     assert snapshot not in flow.home.snapshots
 
 
-def test_two_questions_and_each_can_be_declined(flow: Flow) -> None:
+def test_there_are_two_prompts_and_each_can_be_declined(flow: Flow) -> None:
     orphan, image = flow.orphan(), flow.add().image_id
     flow.view.yes = False
     result = flow.asks(lambda: None, check_orphans=True)
@@ -133,7 +134,7 @@ def test_two_questions_and_each_can_be_declined(flow: Flow) -> None:
     assert image in flow.home.images
 
 
-def test_after_a_no_the_run_goes_on_with_the_amis(flow: Flow) -> None:
+def test_the_amis_follow_after_a_no(flow: Flow) -> None:
     orphan, image = flow.orphan(), flow.add().image_id
     answers = iter([False, True])
 
@@ -144,7 +145,7 @@ def test_after_a_no_the_run_goes_on_with_the_amis(flow: Flow) -> None:
     assert orphan in flow.home.snapshots
 
 
-def test_force_asks_neither(flow: Flow) -> None:
+def test_force_delete_shows_neither_prompt(flow: Flow) -> None:
     flow.orphan()
     flow.add()
     flow.clean(check_orphans=True)
@@ -152,11 +153,17 @@ def test_force_asks_neither(flow: Flow) -> None:
     assert flow.view.of("removed orphans") == [1]
 
 
-def test_without_the_option_nothing_is_looked_for(flow: Flow) -> None:
+def test_without_the_option_no_snapshots_are_listed(flow: Flow) -> None:
     flow.orphan()
     flow.clean()
     assert flow.calls("DescribeSnapshots") == flow.calls("ListImagesInRecycleBin") == []
     assert len(flow.home.snapshots) == 1
+
+
+def test_no_orphans_are_looked_for_in_read_only_accounts(flow: Flow) -> None:
+    theirs = flow.orphan(region=flow.region(OTHER))
+    result = flow.clean(check_orphans=True, used_by_role_arn=(flow.role(OTHER),))
+    assert (result.orphans, theirs in flow.region(OTHER).snapshots) == ((), True)
 
 
 def test_a_dry_run_only_shows_them(flow: Flow) -> None:
@@ -165,14 +172,14 @@ def test_a_dry_run_only_shows_them(flow: Flow) -> None:
     assert (len(result.orphans), flow.changes(), result.exit_status) == (1, [], 3)
 
 
-def test_named_amis_beside_it(flow: Flow) -> None:
+def test_listed_amis_follow_without_a_prompt(flow: Flow) -> None:
     orphan, image = flow.orphan(), flow.add().image_id
     result = flow.asks(lambda: None, check_orphans=True, from_ids=(image,))
     assert flow.view.prompts == ["1 orphaned snapshots"]
     assert (removed(result), orphan in flow.home.snapshots) == ({image}, False)
 
 
-def test_one_failure_does_not_stop_the_others(flow: Flow) -> None:
+def test_a_failure_does_not_stop_the_others(flow: Flow) -> None:
     bad, good = flow.orphan(refusal=("OperationNotPermitted", "It is locked.")), flow.orphan()
     image = flow.add().image_id
     result = flow.clean(check_orphans=True)
@@ -184,34 +191,71 @@ def test_one_failure_does_not_stop_the_others(flow: Flow) -> None:
     assert good not in flow.home.snapshots
 
 
-def test_one_that_vanished_counts_as_removed(flow: Flow) -> None:
+def test_a_snapshot_that_vanished_counts_as_deleted(flow: Flow) -> None:
     snapshot = flow.orphan()
     result = flow.asks(lambda: flow.home.snapshots.pop(snapshot, None), check_orphans=True)
     assert (flow.view.of("removed orphans"), result.exit_status) == ([1], 0)
 
 
-def test_one_that_came_into_use_after_the_question_stays(flow: Flow) -> None:
-    """AWS itself does not delete the snapshot of an AMI."""
-    snapshot = flow.orphan()
-    result = flow.asks(lambda: flow.add(snapshots=[snapshot], tags={}), check_orphans=True)
-    assert snapshot in flow.home.snapshots
-    assert (flow.view.of("removed orphans"), result.exit_status) == ([0], 0)
+def name_in_template(flow: Flow, snapshot: str) -> None:
+    flow.home.add_launch_template(versions=[{TO_BLOCK: device(snapshot)}, {}, {}], default=3)
+
+
+CHANGES: dict[str, Callable[[Flow, str], object]] = {
+    "an AMI uses it": lambda flow, snapshot: flow.add(snapshots=[snapshot], tags={}),
+    "a template names it": name_in_template,
+    "a launch configuration names it": lambda flow, snapshot: flow.home.add_launch_configuration(
+        "ami-22222222", block_devices=device(snapshot)
+    ),
+    "Data Lifecycle Manager takes it": lambda flow, snapshot: flow.home.snapshots[snapshot].tags.update(
+        {"dlm:managed": "true"}
+    ),
+    "AWS Backup takes it": lambda flow, snapshot: flow.home.snapshots[snapshot].tags.update(
+        {"aws:backup:source-resource": "i-1"}
+    ),
+    "its AMI comes back": lambda flow, snapshot: flow.add(image_id="ami-00000000", snapshots=[], tags={}),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("when", ["at the prompt", "while deleting", "while deleting with --force-delete"])
+def test_a_snapshot_that_is_no_longer_orphaned_is_kept_and_named(
+    flow: Flow, change: Callable[[Flow, str], object], when: str
+) -> None:
+    free = [flow.orphan(f"ami-0000000{number}") for number in (1, 2)]
+    kept = flow.orphan("ami-00000000")
+
+    def do() -> None:
+        change(flow, kept)
+
+    if when == "at the prompt":
+        result = flow.asks(do, check_orphans=True, keep_previous=9)
+    elif when == "while deleting":
+        result = flow.asks(lambda: flow.midway(do), check_orphans=True, keep_previous=9)
+    else:
+        flow.midway(do)
+        result = flow.clean(check_orphans=True, keep_previous=9)
+    assert kept in flow.home.snapshots
+    assert sorted(flow.changes()) == free
+    [told] = flow.view.of("snapshot kept")
+    assert (told.id, told.explanation) == (kept, "no longer orphaned")
+    assert (flow.view.of("removed orphans"), result.exit_status) == ([2], 0)
 
 
 @pytest.mark.parametrize(("orphans", "amis", "status"), [(2, 0, 0), (3, 0, 1), (3, 1, 1), (1, 3, 1), (2, 2, 0)])
-def test_more_than_max_deletions_of_either_removes_nothing(flow: Flow, orphans: int, amis: int, status: int) -> None:
+def test_more_than_max_deletions_of_either_deletes_nothing(flow: Flow, orphans: int, amis: int, status: int) -> None:
     for _ in range(orphans):
         flow.orphan()
     flow.several(amis)
     result = flow.clean(check_orphans=True, max_deletions=2)
     assert result.exit_status == status
     assert len(flow.changes()) == (0 if status else orphans + amis)
-    expected = [f"{count} {things} would be removed, more than --max-deletions 2 allows: nothing is removed."
-                for count, things in ((orphans, "orphan snapshots"), (amis, "AMIs")) if count > 2]  # fmt: skip
+    expected = [f"The plan would delete {count} {things}, more than --max-deletions 2 allows."
+                for count, things in ((amis, "AMIs"), (orphans, "orphaned snapshots")) if count > 2]  # fmt: skip
     assert list(result.problems) == expected
 
 
-class TestSeveralPlaces:
+class TestSeveralTargets:
     def test_an_ami_anywhere_in_the_run_exists(self, flow: Flow) -> None:
         """A snapshot that was copied to another Region keeps its description."""
         image = flow.add(region=flow.region(OTHER, FAR), tags={}).image_id
@@ -220,7 +264,21 @@ class TestSeveralPlaces:
         assert [orphan.snapshot.id for orphan in result.orphans] == [free]
         assert copied in flow.home.snapshots
 
-    def test_each_account_removes_its_own(self, flow: Flow) -> None:
+    def test_an_ami_of_a_read_only_account_exists(self, flow: Flow) -> None:
+        """A snapshot that was shared with this account and copied here keeps its description."""
+        image = flow.add(region=flow.region(OTHER), tags={}).image_id
+        copied, free = flow.orphan(image), flow.orphan()
+        result = flow.clean(check_orphans=True, used_by_role_arn=(flow.role(OTHER),))
+        assert [orphan.snapshot.id for orphan in result.orphans] == [free]
+        assert copied in flow.home.snapshots
+
+    def test_an_ami_in_the_recycle_bin_of_a_read_only_account_exists(self, flow: Flow) -> None:
+        flow.region(OTHER).recycle("ami-11111111")
+        copied = flow.orphan("ami-11111111")
+        assert flow.clean(check_orphans=True, used_by_role_arn=(flow.role(OTHER),)).orphans == ()
+        assert copied in flow.home.snapshots
+
+    def test_each_account_deletes_its_own(self, flow: Flow) -> None:
         flow.orphan()
         flow.orphan(region=flow.region(OTHER))
         flow.clean(check_orphans=True, role_arn=(flow.role(OWN), flow.role(OTHER)))
@@ -228,7 +286,7 @@ class TestSeveralPlaces:
         assert {(call.account, call.outcome) for call in flow.calls("DeleteSnapshot")} == {(OWN, "OK"), (OTHER, "OK")}
 
 
-def test_expired_credentials_end_it_and_the_amis_are_left_alone(flow: Flow) -> None:
+def test_expired_credentials_end_the_run_before_the_amis(flow: Flow) -> None:
     def expire(world: World, call: Call) -> None:
         del world.keys[world.access_key()]
 
@@ -242,7 +300,7 @@ def test_expired_credentials_end_it_and_the_amis_are_left_alone(flow: Flow) -> N
     assert flow.calls("DeregisterImage") == []
 
 
-def test_old_versions_of_templates_are_read_only_where_there_would_be_orphans(flow: Flow) -> None:
+def test_old_template_versions_are_read_only_where_there_are_orphans(flow: Flow) -> None:
     for _ in range(3):
         flow.home.add_launch_template(versions=[{}, {}])
     flow.clean(check_orphans=True)
@@ -256,7 +314,7 @@ def test_old_versions_of_templates_are_read_only_where_there_would_be_orphans(fl
     assert len(flow.calls("DescribeLaunchTemplateVersions")) == 1 + 3
 
 
-def test_an_old_version_in_an_account_that_is_only_read_keeps_an_orphan_too(flow: Flow) -> None:
+def test_an_old_template_version_in_a_read_only_account_keeps_a_snapshot(flow: Flow) -> None:
     flow.profile("reader", OTHER)
     snapshot, free = flow.orphan(), flow.orphan()
     flow.region(OTHER).add_launch_template(versions=[{TO_BLOCK: device(snapshot)}, {}, {}], default=2)
@@ -264,7 +322,7 @@ def test_an_old_version_in_an_account_that_is_only_read_keeps_an_orphan_too(flow
     assert [orphan.snapshot.id for orphan in result.orphans] == [free]
 
 
-def test_old_versions_that_can_not_be_read_keep_everything(flow: Flow) -> None:
+def test_old_template_versions_that_cannot_be_read_stop_the_run(flow: Flow) -> None:
     flow.add()
     flow.orphan()
     flow.home.add_launch_template(versions=[{}, {}, {}])
@@ -273,7 +331,7 @@ def test_old_versions_that_can_not_be_read_keep_everything(flow: Flow) -> None:
     assert flow.changes() == []
 
 
-def test_a_template_that_is_deleted_meanwhile_is_worth_a_warning(flow: Flow) -> None:
+def test_a_template_that_is_deleted_meanwhile_gives_a_warning(flow: Flow) -> None:
     orphan = flow.orphan()
     made = flow.home.add_launch_template(versions=[{}, {}, {}])
     flow.fault(

@@ -1,4 +1,4 @@
-"""For each reason to stay: an account in which exactly that keeps an AMI, on the last page, and a free one goes."""
+"""Every reason to keep an AMI, from what AWS answers to what the run says.  The rules themselves: `tests/test_filters.py`."""
 
 from __future__ import annotations
 
@@ -8,140 +8,121 @@ from typing import Any, get_args
 
 import pytest
 
-from amicleaner import filters, plan
-from amicleaner.filters import Reason
-from tests.flows.flow import NOW, OTHER, TAGS, Flow, decisions, planned, reasons, removed
+from amicleaner.config import Rule
+from amicleaner.models import Reason
+from amicleaner.result import Result
+from tests.flows.flow import NOW, OTHER, TAGS, Flow, decisions, reasons, removed
 
 ORGANIZATION = "arn:aws:organizations::111111111111:organization/o-exampleorgid"
 UNIT = "arn:aws:organizations::111111111111:ou/o-exampleorgid/ou-root-unit"
+OPTIONS: dict[str, Any] = {
+    "keep_tag": ("golden", "tier=gold"),
+    "excluded_mapping_values": ("other", "legacy"),
+    "unused_days": 30,
+    "only_name": ("web*", "AwsBackup*"),
+    "ami_min_days": 5,
+}
 
 
 @dataclass(frozen=True)
 class Case:
-    """An AMI by its members, the options, the reason, and a part of the sentence that explains it."""
+    """An AMI by its members and the tags of its snapshot, the reason, and a part of the explanation.  `listed`: the reason
+    also keeps an AMI that is listed with --from-ids."""
 
     name: str
     reason: Reason
     says: str
     members: dict[str, Any] = field(default_factory=dict)
-    options: dict[str, Any] = field(default_factory=dict)
-    by_id: bool = False
-    """Whether it protects an AMI too that a person names."""
+    tags: dict[str, str] = field(default_factory=dict)
+    snapshot_tags: dict[str, str] = field(default_factory=dict)
+    listed: bool = True
 
 
-def tagged(**more: str) -> dict[str, Any]:
-    return {"tags": TAGS | more}
-
-
-BY_NAME: dict[str, Any] = {"mapping_key": "name", "mapping_values": ("web", "db")}
-
-CASES = [
+CASES = (
+    *(Case(state, "state", state, {"state": state}) for state in ("pending", "disabled", "transient", "hibernated")),
+    Case("no date", "state", "date", {"omit": {"CreationDate"}}, listed=False),
+    Case("unreadable date", "state", "date", {"extra": {"CreationDate": "yesterday"}}, listed=False),
     *(
-        Case(state, "state", state, {"state": state}, by_id=True)
-        for state in ("pending", "disabled", "transient", "deregistered", "hibernated")
-    ),
-    Case("no date", "state", "date", {"omit": {"CreationDate"}}),
-    Case("a date that is none", "state", "date", {"extra": {"CreationDate": "yesterday"}}),
-    *(
-        Case(f"protection {text}", "protected", text, {"deregistration_protection": text}, by_id=True)
+        Case(f"protection {text}", "protected", "", {"deregistration_protection": text})
         for text in ("enabled-with-cooldown", "enabled-without-cooldown", "true", "something-new")
     ),
-    Case("AWS Backup's tag", "managed", "AWS Backup", {"tags": TAGS | {"aws:backup:source-resource": "i-1"}}, by_id=True),
-    Case("AWS Backup's name", "managed", "AWS Backup", {"name": "AwsBackup_i-1"}, by_id=True),
+    Case("tag of AWS Backup", "managed", "AWS Backup", tags={"aws:backup:source-resource": "i-1"}),
+    Case("name of AWS Backup", "managed", "AWS Backup", {"name": "AwsBackup_i-1"}),
+    Case("vault of AWS Backup", "managed", "AWS Backup", {"owner_alias": "aws-backup-vault"}),
+    Case("tag of Data Lifecycle Manager", "managed", "Data Lifecycle", tags={"aws:dlm:lifecycle-policy-id": "p"}),
+    Case("dlm:managed", "managed", "Data Lifecycle", tags={"dlm:managed": "yes"}),
+    Case("snapshot of Data Lifecycle Manager", "managed", "snap-", snapshot_tags={"dlm:managed": "yes"}),
+    Case("public", "public", "every AWS account", {"public": True}),
+    Case("shared with an account", "shared", OTHER, {"shared_with": (OTHER,)}),
+    Case("shared with an organization", "shared", "the organization", {"organizations": (ORGANIZATION,)}),
+    Case("shared with a unit", "shared", "the organizational unit", {"organizations": (UNIT,)}),
+    Case("keep tag", "keep-tag", "golden", tags={"golden": ""}),
+    Case("keep tag with a value", "keep-tag", "tier=gold", tags={"tier": "gold"}),
+    Case("keep tag on its snapshot", "keep-tag", "snap-", snapshot_tags={"golden": "1"}),
+    Case("keep-until", "keep-until", "2026-03-01", tags={"amicleaner:keep-until": "2026-03-01"}),
+    Case("unreadable keep-until", "keep-until", "next", tags={"amicleaner:keep-until": "next week"}),
+    Case("excluded", "excluded", "legacy", tags={"role": "web-legacy"}, listed=False),
     Case(
-        "Data Lifecycle Manager's tag", "managed", "Data Lifecycle", {"tags": TAGS | {"aws:dlm:lifecycle-policy-id": "p"}},
-        by_id=True,
+        "recently launched", "recently-launched", "30 days", {"last_launched": NOW - timedelta(days=29)}, listed=False
     ),
-    Case("dlm:managed", "managed", "Data Lifecycle", {"tags": TAGS | {"dlm:managed": "yes"}}, by_id=True),
-    Case("public", "public", "public", {"public": True}, by_id=True),
-    Case("shared with an account", "shared", OTHER, {"shared_with": (OTHER,)}, by_id=True),
-    Case("shared with an organization", "shared", "the organization", {"organizations": (ORGANIZATION,)}, by_id=True),
-    Case("shared with a unit", "shared", "the organizational unit", {"organizations": (UNIT,)}, by_id=True),
-    Case("keep tag", "keep-tag", "golden", tagged(golden=""), {"keep_tag": ("golden",)}, by_id=True),
-    Case("keep tag's value", "keep-tag", "golden=yes", tagged(golden="yes"), {"keep_tag": ("golden=yes",)}, by_id=True),
-    Case(
-        "excluded", "excluded", "legacy", {"tags": TAGS | {"role": "web-legacy"}},
-        {"excluded_mapping_values": ("other", "legacy")},
-    ),
-    Case(
-        "excluded by name", "excluded", "old", {"name": "web-old-1"},
-        {**BY_NAME, "excluded_mapping_values": ("old", "other")},
-    ),
-    Case(
-        "recently launched", "recently-launched", "within 30 days", {"last_launched": NOW - timedelta(days=29)},
-        {"unused_days": 30},
-    ),
-    Case("without the tag", "not-selected", "--only-tag", {}, {"only_tag": ("team=blue",)}),
-    Case("another name", "not-selected", "--only-name", {"name": "other"}, {"only_name": ("free*",)}),
-    Case("no tags", "no-tags", "environment, role", {"tags": {"Name": "x"}}),
-    Case("empty tags", "no-tags", "environment, role", {"tags": {"role": ""}}),
-    Case("in no group by name", "no-match", "web, db", {"name": "other"}, BY_NAME),
-    Case("too young", "too-young", "less than 11 whole days", {"days": 10.99}, {"ami_min_days": 11}),
-    Case("kept previous", "kept-previous", "1 newest", {"days": 1}, {"keep_previous": 1}),
-]  # fmt: skip
-EACH = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+    Case("another name", "not-selected", "--only-name", {"name": "other"}, listed=False),
+    Case("no tags", "no-tags", "environment, role", {"tags": {"Name": "x"}}, listed=False),
+    Case("empty tags", "no-tags", "environment, role", {"tags": {"role": ""}}, listed=False),
+    Case("too young", "too-young", "5", {"days": 4.99}, listed=False),
+)  # fmt: skip
 
 
-def free_and_held(flow: Flow, case: Case) -> tuple[str, str]:
-    """The free one is of the same group, where the held one has one, and stands on a page before."""
-    flow.fake_aws.pager.cap = 1
-    free = flow.add(name="web-free" if "mapping_key" in case.options else "free", days=40, tags=TAGS | {"team": "blue"})
-    members = {"name": "web", **case.members}
-    held = flow.add(**members)
-    return free.image_id, held.image_id
+class Account:
+    """One AMI for each case, and free ones that nothing keeps; pages of one item."""
+
+    def __init__(self, flow: Flow) -> None:
+        flow.fake_aws.pager.cap = 10
+        self.free = {flow.add(name="web-free", **more).image_id for more in ({}, {"tags": {"role": "web"}})}
+        self.free |= {
+            flow.add(name="web-free", tags=TAGS | {"amicleaner:keep-until": "2026-02-28"}).image_id,
+            flow.add(name="web-free", tags=TAGS | {"tier": "silver"}, deregistration_protection="disabled").image_id,
+            flow.add(name="web-free", last_launched=NOW - timedelta(days=31)).image_id,
+            flow.add(name="web-free", state="failed").image_id,
+        }
+        self.ids = {}
+        for case in CASES:
+            image = flow.add(**{"name": "web", "tags": TAGS | case.tags, **case.members})
+            for snapshot in image.snapshot_ids:
+                flow.home.snapshots[snapshot].tags.update(case.snapshot_tags)
+            self.ids[case.name] = image.image_id
 
 
-@EACH
-def test_exactly_this_keeps_it(flow: Flow, case: Case) -> None:
-    free, held = free_and_held(flow, case)
-    result = flow.clean(**case.options)
-    assert removed(result) == {free}
-    assert flow.home.images.keys() == {held}
-    assert reasons(result) == {free: "old", held: case.reason}
-    explanation = decisions(result)[held].explanation
-    assert case.says in explanation
-    assert explanation.endswith(".")
-    assert len(flow.calls("DescribeImages")) == 2
+def test_each_reason_keeps_its_ami_and_is_explained(flow: Flow) -> None:
+    account = Account(flow)
+    result = flow.clean(**OPTIONS)
+    assert removed(result) == account.free
+    for case in CASES:
+        decision = decisions(result)[account.ids[case.name]]
+        assert (case.name, decision.reason) == (case.name, case.reason)
+        assert case.says in decision.explanation
+        assert decision.explanation.endswith(".")
+    assert flow.home.images.keys() == set(account.ids.values())
 
 
-@EACH
-def test_without_its_rule_it_goes(flow: Flow, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What keeps it is this one rule, so that the test before tells when the rule is lost."""
-    free, held = free_and_held(flow, case)
-    options = {**case.options, **({"keep_previous": 0} if case.reason == "kept-previous" else {})}
-    # Everybody is also somebody outside the run; and AWS protects what is protected.
-    lost = {case.reason, *(["shared"] if case.reason == "public" else [])}
-    left = {name: tuple(rule for rule in getattr(filters, name) if rule[0] not in lost) for name in ("RULES", "NAMED_RULES")}
-    monkeypatch.setattr(filters.keep_reason, "__defaults__", (left["RULES"],))
-    monkeypatch.setattr(plan, "NAMED_RULES", left["NAMED_RULES"])
-    assert planned(flow.clean(**options)) == {free, held}
-
-
-def test_every_reason_has_a_case() -> None:
-    assert {case.reason for case in CASES} == set(get_args(Reason)) - {"in-use", "old", "named"}
-
-
-NAMED = [case for case in CASES if case.by_id]
-CHOICES = [case for case in CASES if not case.by_id]
-
-
-@pytest.mark.parametrize("case", NAMED, ids=[case.name for case in NAMED])
-def test_it_keeps_one_that_is_named_too(flow: Flow, case: Case) -> None:
-    free, held = free_and_held(flow, case)
-    result = flow.clean(from_ids=(held, free), force_delete=False, **case.options)
-    assert removed(result) == {free}
-    assert reasons(result) == {free: "named", held: case.reason}
-    [problem] = result.problems
-    assert problem.startswith(f"{held} stays ({case.reason}): ")
+def test_a_listed_ami_is_kept_for_its_own_sake_only(flow: Flow) -> None:
+    account = Account(flow)
+    ids = (*account.free, *account.ids.values())
+    options = {"keep_tag": OPTIONS["keep_tag"]}
+    result = flow.clean(from_ids=ids, **options)
+    listed = {account.ids[case.name]: case.reason for case in CASES if case.listed}
+    assert {id: reason for id, reason in reasons(result).items() if reason != "named"} == listed
+    assert removed(result) == set(ids) - listed.keys()
+    assert {problem.partition(" kept: ")[0] for problem in result.problems} == listed.keys()
     assert result.exit_status == 1
 
 
-@pytest.mark.parametrize("case", CHOICES, ids=[case.name for case in CHOICES])
-def test_what_is_about_groups_does_not_keep_one_that_is_named(flow: Flow, case: Case) -> None:
-    _, held = free_and_held(flow, case)
-    result = flow.clean(from_ids=(held,), force_delete=False)
-    assert removed(result) == {held}
-    assert result.exit_status == 0
+def test_ignore_in_use_overrides_no_other_reason(flow: Flow) -> None:
+    account = Account(flow)
+    for id in account.ids.values():
+        flow.home.add_instance(id)
+    ids = tuple(account.ids[case.name] for case in CASES if case.listed)
+    result = flow.clean(from_ids=ids, ignore_in_use=True, keep_tag=OPTIONS["keep_tag"])
+    assert (removed(result), result.exit_status) == (set(), 1)
 
 
 # In the contract's order: each next AMI has one reason less.
@@ -152,6 +133,7 @@ ORDER: tuple[tuple[str, dict[str, Any]], ...] = (
     ("managed", {"tags": {"dlm:managed": "1"}}),
     ("public", {"public": True}),
     ("keep-tag", {"tags": {"golden": "1"}}),
+    ("keep-until", {"tags": {"amicleaner:keep-until": "2030-01-01"}}),
     ("excluded", {"tags": {"role": "legacy"}}),
     ("recently-launched", {"last_launched": NOW}),
     ("not-selected", {"name": "other"}),
@@ -163,7 +145,7 @@ def test_the_first_reason_in_the_contracts_order_is_told(flow: Flow) -> None:
     expected = {}
     for start, (reason, _) in enumerate(ORDER):
         rest = ORDER[start:]
-        members: dict[str, Any] = {"days": 1, "name": "free"}
+        members: dict[str, Any] = {"days": 1, "name": "web"}
         tags = dict(TAGS)
         for name, more in rest:
             # What has no tags has no value that could be excluded.
@@ -173,56 +155,20 @@ def test_the_first_reason_in_the_contracts_order_is_told(flow: Flow) -> None:
         expected[image] = reason
         if reason == "in-use":
             flow.home.add_instance(image)
-    young = flow.add(days=1, name="free").image_id
-    kept = flow.add(days=20, name="free").image_id
-    old = flow.add(days=21, name="free").image_id
-    result = flow.clean(
-        keep_previous=1, keep_tag=("golden",), excluded_mapping_values=("legacy",), unused_days=3, only_name=("free",),
-        ami_min_days=7,
-    )  # fmt: skip
+    young = flow.add(days=1, name="web").image_id
+    kept = flow.add(days=20, name="web").image_id
+    old = flow.add(days=21, name="web").image_id
+    result = flow.clean(**OPTIONS, keep_previous=1)
     assert reasons(result) == {**expected, young: "too-young", kept: "kept-previous", old: "old"}
     assert removed(result) == {old}
 
 
-class TestOptions:
-    @pytest.mark.parametrize("members", [{"public": True}, {"shared_with": (OTHER,)}, {"organizations": (UNIT,)}])
-    def test_include_shared_lets_go_what_is_shared_and_asks_nothing(self, flow: Flow, members: dict[str, Any]) -> None:
-        image = flow.add(**members).image_id
-        assert removed(flow.clean(include_shared=True)) == {image}
-        assert flow.calls("DescribeImageAttribute") == []
-
-    def test_being_shared_does_not_change_who_is_among_the_newest(self, flow: Flow) -> None:
+class TestNewest:
+    def test_the_newest_are_kept_after_everything_that_is_kept_for_itself(self, flow: Flow) -> None:
         first, second, third = flow.several(3)
         flow.home.images[second].shared_with = (OTHER,)
-        result = flow.clean(keep_previous=1)
-        assert reasons(result) == {first: "kept-previous", second: "shared", third: "old"}
-
-    def test_sharing_is_asked_only_of_what_would_go(self, flow: Flow) -> None:
-        ids = flow.several(3)
-        flow.clean(keep_previous=1)
-        assert {call.params["ImageId"] for call in flow.calls("DescribeImageAttribute")} == set(ids[1:])
-
-    def test_include_untagged_makes_the_untagged_a_group(self, flow: Flow) -> None:
-        newer, older = flow.add(tags={}, days=1).image_id, flow.add(tags={}, days=2).image_id
-        result = flow.clean(include_untagged=True, keep_previous=1)
-        assert removed(result) == {older}
-        assert decisions(result)[newer].groups == ("no-tags",)
-
-    def test_every_name_group_must_let_it_go(self, flow: Flow) -> None:
-        """One group keeps what the other would delete; 0.2.2 deleted it."""
-        both = flow.add(name="web-db", days=30).image_id
-        web = flow.add(name="web", days=20).image_id
-        older = flow.add(name="web", days=40).image_id
-        result = flow.clean(**BY_NAME, keep_previous=1)
-        assert reasons(result) == {both: "kept-previous", web: "kept-previous", older: "old"}
-
-    def test_an_ami_of_two_groups_is_removed_once(self, flow: Flow) -> None:
-        image = flow.add(name="web-db").image_id
-        result = flow.clean(**BY_NAME)
-        assert removed(result) == {image}
-        assert flow.changes() == [image]
-        assert result.plan is not None
-        assert [(row.label, len(row.decisions)) for row in result.plan.groups] == [("db", 1), ("web", 1)]
+        assert reasons(flow.clean(keep_previous=1)) == {first: "kept-previous", second: "shared", third: "old"}
+        assert {call.params["ImageId"] for call in flow.calls("DescribeImageAttribute")} == {second, third}
 
     def test_a_failed_ami_takes_no_place(self, flow: Flow) -> None:
         failed = flow.add(days=1, state="failed").image_id
@@ -230,9 +176,71 @@ class TestOptions:
         assert removed(flow.clean(keep_previous=1)) == {failed, oldest}
         assert flow.home.images.keys() == {newest}
 
-    def test_what_is_not_selected_takes_no_place_and_is_in_no_group(self, flow: Flow) -> None:
-        other = flow.add(days=1, name="other").image_id
-        mine, older = flow.add(days=2, name="mine").image_id, flow.add(days=3, name="mine").image_id
-        result = flow.clean(keep_previous=1, only_name=("mine",))
-        assert reasons(result) == {other: "not-selected", mine: "kept-previous", older: "old"}
-        assert decisions(result)[other].groups == ()
+    def test_periods_keep_their_newest(self, flow: Flow) -> None:
+        days = {day: flow.add(days=day).image_id for day in (1, 1.5, 2, 40, 70, 100)}
+        result = flow.clean(keep_previous=None, keep_daily=2, keep_monthly=3)
+        kept = {day: reasons(result)[id] for day, id in days.items()}
+        assert kept == {
+            1: "kept-daily", 1.5: "old", 2: "kept-daily", 40: "kept-monthly", 70: "kept-monthly", 100: "old",
+        }  # fmt: skip
+
+    def test_an_ami_of_two_name_groups_is_deleted_once_and_only_if_both_delete_it(self, flow: Flow) -> None:
+        """One group keeps what the other would delete; 0.2.2 deleted it."""
+        both, old = (flow.add(name="web-db", days=days).image_id for days in (30, 50))
+        web, older = (flow.add(name="web", days=days).image_id for days in (20, 40))
+        result = flow.clean(mapping_key="name", mapping_values=("web", "db"), keep_previous=1)
+        assert reasons(result) == {both: "kept-previous", web: "kept-previous", older: "old", old: "old"}
+        assert sorted(flow.changes()) == sorted([older, old])
+
+    def test_families_are_groups(self, flow: Flow) -> None:
+        names = {name: flow.add(name=name, tags={}, days=days).image_id for days, name in enumerate(
+            ("web-20260228-ab12cd3", "web-20260227", "api-v1.2.3", "api-v1.2.2", "alone"), 10
+        )}  # fmt: skip
+        result = flow.clean(mapping_key="family", keep_previous=1)
+        assert removed(result) == {names["web-20260227"], names["api-v1.2.2"]}
+
+    def test_untagged_amis_are_a_group_on_request(self, flow: Flow) -> None:
+        newer, older = flow.add(tags={}, days=1).image_id, flow.add(tags={}, days=2).image_id
+        result = flow.clean(include_untagged=True, keep_previous=1)
+        assert removed(result) == {older}
+        assert decisions(result)[newer].groups == ("no-tags",)
+
+    @pytest.mark.parametrize("members", [{"public": True}, {"shared_with": (OTHER,)}, {"organizations": (UNIT,)}])
+    def test_shared_amis_are_deleted_on_request(self, flow: Flow, members: dict[str, Any]) -> None:
+        image = flow.add(**members).image_id
+        assert removed(flow.clean(include_shared=True)) == {image}
+        assert flow.calls("DescribeImageAttribute") == []
+
+
+RULES = (
+    Rule("production", (("only_tag", ("environment=prod",)), ("keep_previous", 1))),
+    Rule("the rest", (("only_name", ("web-*",)), ("mapping_key", "family"), ("keep_previous", 0))),
+    Rule("unmatched", (("only_name", ("never",)),)),
+)
+
+
+class TestRules:
+    def run(self, flow: Flow, **options: Any) -> tuple[Result, dict[str, str]]:
+        ids = {
+            "prod new": flow.add(days=1).image_id,
+            "prod old": flow.add(days=2, name="web-2").image_id,
+            "rest": flow.add(days=3, name="web-3", tags={}).image_id,
+            "none": flow.add(days=4, name="db", tags={"environment": "dev"}).image_id,
+        }
+        result = flow.clean(keep_previous=None, rules=RULES, **options)
+        return result, {name: reasons(result)[id] for name, id in ids.items()}
+
+    def test_the_first_rule_that_matches_decides(self, flow: Flow) -> None:
+        result, found = self.run(flow)
+        assert found == {"prod new": "kept-previous", "prod old": "old", "rest": "old", "none": "no-rule"}
+        assert [warning for warning in result.warnings if "unmatched" in warning]
+
+    def test_amis_of_rules_that_do_not_run_are_kept(self, flow: Flow) -> None:
+        _, found = self.run(flow, rule=("the rest",))
+        assert found == {"prod new": "not-selected", "prod old": "not-selected", "rest": "old", "none": "no-rule"}
+
+
+def test_every_reason_is_tested_by_a_run() -> None:
+    elsewhere = {"in-use", "quarantined", "released", "no-recycle-bin", "over-limit"}
+    here = {"no-rule", "no-match", "kept-weekly", "kept-yearly", "kept-previous", "kept-daily", "kept-monthly", "old", "named"}
+    assert {case.reason for case in CASES} | elsewhere | here == set(get_args(Reason))

@@ -127,3 +127,12 @@ def test_a_copy_of_an_ami_in_another_region_keeps_that(flow: Flow) -> None:
     flow.add(region=flow.region(name=FAR), state="pending", source_image=(source, HOME))
     result = flow.clean(region=(HOME, FAR))
     assert (removed(result), reasons(result)[source]) == ({free}, "in-use")
+
+
+def test_ids_in_files_keep_their_amis(flow: Flow) -> None:
+    held, free = flow.several(2)
+    with open(flow.path("main.tf"), "w") as file:
+        file.write(f'ami = "{held}"\n')
+    result = flow.clean(used_by_files=(flow.path("main.tf"),))
+    assert (removed(result), reasons(result)[held]) == ({free}, "in-use")
+    assert flow.clean(used_by_files=(flow.path("main.tf"),), from_ids=(held,)).exit_status == 1

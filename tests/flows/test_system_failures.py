@@ -1,0 +1,70 @@
+"""What happens when the system fails: nobody reads the output, the disk is full, no thread can be started."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from amicleaner.errors import AmicleanerError, describe
+from amicleaner.models import AmiResult
+from amicleaner.result import Result
+from tests.flows.flow import Flow, Listening, removed
+
+
+class FailingOutput(Listening):
+    """Writing fails once the first AMI was deregistered."""
+
+    def __init__(self, error: OSError, *, at_the_end: bool = False) -> None:
+        super().__init__()
+        self.error = error
+        self.at_the_end = at_the_end
+        self.result: Result | None = None
+
+    def ami_done(self, result: AmiResult) -> None:
+        raise self.error
+
+    def finished(self, result: Result) -> None:
+        self.result = result
+        if self.at_the_end:
+            raise self.error
+
+
+@pytest.mark.parametrize("at_the_end", [False, True])
+def test_a_closed_pipe_ends_the_run_and_the_view_hears_the_end(flow: Flow, at_the_end: bool) -> None:
+    flow.several(3)
+    view = FailingOutput(BrokenPipeError(), at_the_end=at_the_end)
+    result = flow.clean(view)
+    assert (result.exit_status, len(flow.home.images)) == (1, 2)  # the first goes alone
+    assert view.result is not None
+    assert removed(result) == removed(view.result) == set(flow.changes())
+
+
+@pytest.mark.parametrize("at_the_end", [False, True])
+def test_a_full_disk_ends_the_run_and_the_view_hears_the_end(flow: Flow, at_the_end: bool) -> None:
+    flow.several(3)
+    view = FailingOutput(OSError(28, "No space left on device"), at_the_end=at_the_end)
+    with pytest.raises(OSError, match="No space left on device"):
+        flow.clean(view)
+    assert view.result is not None
+    assert removed(view.result) == set(flow.changes())
+    assert len(flow.changes()) == 1
+
+
+@pytest.mark.parametrize("threads", ["location", "call", "change", "recheck"])
+def test_a_system_without_threads_is_told_as_that(flow: Flow, monkeypatch: pytest.MonkeyPatch, threads: str) -> None:
+    flow.several(3)
+    begin = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name.startswith(threads):
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    try:
+        told = "\n".join(flow.asks(lambda: None).problems)
+    except (AmicleanerError, RuntimeError) as error:
+        told = describe(error)
+    assert "Can't start new threads" in told
+    assert flow.changes() == []
