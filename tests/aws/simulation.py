@@ -379,7 +379,8 @@ class Scene:
         """Carries out the steps, one after another; id to outcome.  `fresh`: what the plan read counts."""
         jobs = [list(step) for step in steps]
         inventories = [
-            (target, [make_ami(id, *image.snapshots) for id, image in aws.images.items()]) for target, aws in self.aws.items()
+            (target, [make_ami(id, *image.snapshots) for id, image in aws.images.items()])
+            for target, aws in self.aws.items()
         ]
         deleted = [job.key for step in jobs for job in step if job.action is DELETE and job.ami]
         self.deleter = self.make_deleter(SnapshotReferences(inventories, deleted))

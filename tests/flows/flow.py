@@ -160,13 +160,6 @@ class Flow:
         for number in range(2):
             self.orphan(f"ami-0000000{number}", region=region)
             region.recycle(f"ami-1000000{number}")
-            region.add_entry("compute-environment", batch(f"{held}-{number}", imageId=held))
-            region.add_entry("fast-launch", {"ImageId": held, "State": "enabled"})
-            add_pipeline(region, held)
-            for container in (False, True):
-                add_recipe_on_image(region, held, container=container)
-            for kind in ("EC2_IMAGE", "EBS_SNAPSHOT"):
-                region.add_retention_rule(kind, days=7)
         return held
 
     def orphan(self, ami: str = "ami-00000000", *, days: float = 3, region: RegionState | None = None, **more: Any) -> str:
