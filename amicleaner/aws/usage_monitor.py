@@ -259,7 +259,7 @@ class UsageMonitor:
 
     def _hand_over(self, batch: Sequence[Job], found: Round) -> None:
         """What cannot be done before the round is too old waits for the next one."""
-        seconds = found.expires - self._clock.monotonic() - LOOKAHEAD
+        seconds = found.expires - self._clock.monotonic()
         by_target: dict[Target, list[Job]] = {}
         for job in batch:
             by_target.setdefault(job.target, []).append(job)

@@ -11,10 +11,11 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
 from amicleaner.actions import DELETE, DELETE_SNAPSHOT, QUARANTINE_TAG, Action
-from amicleaner.audit import Audit, AuditError, Subject
+from amicleaner.audit import Audit, AuditError, AuditLog, Subject
 from amicleaner.aws.changes import Changer
 from amicleaner.aws.deleter import Deleter, Shared
 from amicleaner.aws.rate_limits import RateLimits
@@ -299,10 +300,6 @@ class FailingAudit(Audit):
             raise AuditError("no space left")
 
 
-class Told(Protocol):
-    def __call__(self, line: str) -> object: ...
-
-
 class Scene:
     """A deletion in one or more targets.  Each Region is read in `accounts` accounts, `at_once` of them together, each of
     which takes `reading` seconds; an AMI in `keeps` is kept from then on."""
@@ -315,6 +312,7 @@ class Scene:
         accounts: int = 1,
         at_once: int = 8,
         audit: Audit | None = None,
+        log: Path | None = None,
         attempts: int = 4,
         shared: Shared | None = None,
     ) -> None:
@@ -331,12 +329,12 @@ class Scene:
         self.rounds: list[tuple[str, Round]] = []
         self.lines: list[str] = []
         self.warned: list[str] = []
-        self.on_line: Told = lambda line: None
+        self.on_line: Callable[[str], object] = lambda line: None
         self.clock = self.time.clock
         self.changer = Changer(
             self.aws,  # type: ignore[arg-type]
             clock=self.clock,
-            audit=audit or Audit(),
+            audit=audit or (AuditLog(log, clock=self.clock) if log else Audit()),
             limits=RateLimits(self.clock),
             attempts=attempts,
             pool=self.pool,  # type: ignore[arg-type]
