@@ -132,7 +132,8 @@ def recycle_bin_sentence(plan: Plan) -> str:
 
 def _restorable(count: int, total: int, until: datetime, known: bool) -> str:
     least = "" if known or count == total else "at least "
-    return f"Recycle Bin: {least}{count} of {number(total, 'AMI')} can be restored until {day(until)}."
+    others = f"; the other {total - count} cannot be restored" if known and count < total else ""
+    return f"Recycle Bin: {least}{count} of {number(total, 'AMI')} can be restored until {day(until)}{others}."
 
 
 def unknown_ids(plan: Plan) -> list[str]:

@@ -34,7 +34,7 @@ _FULL = (
     Column("AMI ID"), Column("AMI Name", 8), Column("Creation Date", 13), Column("Age", right=True, optional=True),
     Column("GiB", right=True, optional=True),
 )  # fmt: skip
-_ORPHANS = (Column("Orphan Snapshots"), _GIB, _AGE, Column("Created for"))
+_ORPHANS = (Column("Orphan Snapshots"), _GIB, _AGE, Column("Created for", optional=True))
 
 
 def summary(plan: Plan, width: int | None = None) -> str:

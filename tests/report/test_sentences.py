@@ -128,7 +128,9 @@ def test_the_earliest_date_counts_and_unread_rules_are_not_denied() -> None:
     first, second, *_ = plan.removals
     early = replace(first, restorable_until=NOW + timedelta(days=2))
     some = replace(plan, decisions=(early, second, *(replace(d, restorable_until=None) for d in plan.removals[2:])))
-    assert sentences.recycle_bin_sentence(some) == "Recycle Bin: 2 of 4 AMIs can be restored until 2017-06-22."
+    assert sentences.recycle_bin_sentence(some) == (
+        "Recycle Bin: 2 of 4 AMIs can be restored until 2017-06-22; the other 2 cannot be restored."
+    )
     assert sentences.recycle_bin_sentence(replace(some, bins_read=False)).startswith("Recycle Bin: at least 2 of 4 AMIs")
 
 
