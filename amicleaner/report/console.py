@@ -68,7 +68,7 @@ class Console:
         self._print.error(f"Error: {text}", self._print.error_styles.red)
 
     def retrieving(self, config: Config) -> None:
-        """The values in force; AMIs that were listed by id need none of them."""
+        """The values in force; not needed for AMIs that were listed by id."""
         if config.from_ids or config.quiet:
             return
         values = {
@@ -150,12 +150,12 @@ class Console:
 
     def confirm_orphans(self, orphans: Sequence[Orphan]) -> bool:
         """The prompt for orphaned snapshots."""
-        question = f"Do you want to continue and remove {len(orphans)} orphan snapshots [y/N] ? : "
-        return self._answers.read(lambda: self._print.ask(question))
+        prompt = f"Do you want to continue and remove {len(orphans)} orphan snapshots [y/N] ? : "
+        return self._answers.read(lambda: self._print.ask(prompt))
 
     def confirm(self, plan: Plan) -> bool:
         """The prompt for the plan."""
-        return self._answers.read(lambda: self._print.ask(sentences.question(plan)))
+        return self._answers.read(lambda: self._print.ask(sentences.prompt(plan)))
 
     def declined(self) -> None:
         """After a no."""

@@ -77,7 +77,7 @@ def account_line(plan: Plan) -> str:
     account = f"Account {accounts[0]}" if len(accounts) == 1 else number(len(accounts), "account") if accounts else ""
     region = f"Region {regions[0]}" if len(regions) == 1 else number(len(regions), "Region")
     amis = sum(plan.own_amis.values())
-    # By id there are decisions about few of them.
+    # By id only the listed AMIs have a decision.
     in_use = "" if plan.config.from_ids else f", {sum(bool(d.used_by) for d in plan.decisions)} in use"
     return f"{', '.join(filter(None, (account, region)))}: {number(amis, 'AMI')}{in_use}."
 
@@ -150,7 +150,7 @@ def idle_groups(plan: Plan) -> str:
     return f"{number(count, 'more group')} with nothing to delete." if count else ""
 
 
-def question(plan: Plan) -> str:
+def prompt(plan: Plan) -> str:
     """The prompt.  Its simplest form is 0.2.2's, always in the plural."""
     deleted, quarantined, released = (len(plan.of(action)) for action in (DELETE, QUARANTINE, RELEASE))
     if not (quarantined or released):

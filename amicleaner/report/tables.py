@@ -14,7 +14,7 @@ from .layout import Column, table
 from .sizes import age, created_for, gib, orphan_block, sizes_of
 
 ALL_NAMED = 20
-"""Up to so many AMIs are all named before the prompt, of more the `FIRST_NAMED` oldest."""
+"""Up to this number, all AMIs are named before the prompt; beyond it only the `FIRST_NAMED` oldest."""
 
 FIRST_NAMED = 10
 

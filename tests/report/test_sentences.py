@@ -189,7 +189,7 @@ def test_an_unknown_id_is_a_problem() -> None:
     ],
 )
 def test_prompt_names_every_action(counts: dict[str, int], said: str) -> None:
-    assert sentences.question(changing(**counts)) == said
+    assert sentences.prompt(changing(**counts)) == said
 
 
 @pytest.mark.parametrize(
