@@ -232,7 +232,7 @@ def undo_notes(result: Result) -> list[str]:
     if plan is None:
         return []
     deleted, restorable = (
-        [key for key, ami in result.amis.items() if ami.outcome == action.outcome] for action in (DELETE, QUARANTINE)
+        sorted(key for key, ami in result.amis.items() if ami.outcome == action.outcome) for action in (DELETE, QUARANTINE)
     )
     if deleted and result.in_bin is None:
         if plan.bins_read and not any(decision.restorable_until for decision in plan.removals):
@@ -270,15 +270,16 @@ def failure_errors(result: Result, debug: bool = False) -> list[str]:
     hint on a line of its own."""
     found: dict[tuple[str, str, str], list[tuple[str, Failure]]] = {}
     actions = {(d.target, d.ami.id): _CALLS[d.action.name].name for d in (result.plan.changes if result.plan else ())}
-    results: Sequence[AmiResult | SnapshotResult] = (*result.failed_amis, *result.failed_snapshots)
-    for failed in results:
+    results: list[AmiResult | SnapshotResult] = [*result.failed_amis, *result.failed_snapshots]
+    # Results are in the order in which AWS answered.
+    for failed in sorted(results, key=lambda failed: (failed.target, failed.id)):
         error = failed.error or Failure("Unknown", "")
         noun, call = "AMI", actions.get((failed.target, failed.id), DEREGISTER.name)
         if isinstance(failed, SnapshotResult):
             noun, call = "snapshot", DELETE_SNAPSHOT.name
         found.setdefault((noun, error.code, error.action or call), []).append((failed.id, error))
     said = []
-    for (noun, code, call), cases in found.items():
+    for (noun, code, call), cases in sorted(found.items()):
         text = f"{number(len(cases), noun)}: {code} ({call}): {listing([id for id, _ in cases])}."
         if debug:
             text += "".join(f"\n{id}: {error.message}" for id, error in cases)

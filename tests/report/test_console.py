@@ -302,7 +302,7 @@ def test_failures_are_errors_on_standard_error_too() -> None:
     lines = screen.err.getvalue().splitlines()
     assert [line for line in lines if line.startswith("Error: ")] == [
         f"Error: 1 AMI: UnauthorizedOperation (ec2:DeregisterImage): {failed_result().failed_amis[0].id}.",
-        "Error: 2 snapshots: UnauthorizedOperation (ec2:DeleteSnapshot): snap-2, snap-1.",
+        "Error: 2 snapshots: UnauthorizedOperation (ec2:DeleteSnapshot): snap-1, snap-2.",
     ]
     assert [line for line in lines if line.startswith("Hint: ")] == [
         "Hint: Allow ec2:DeregisterImage; --iam-policy prints the policy that these options need.",
