@@ -97,6 +97,7 @@ def test_an_mfa_code_is_asked_for_once(flow: Flow, monkeypatch: pytest.MonkeyPat
     replaced = tuple(prompt if value is getpass.getpass else value for value in defaults)
     assert replaced != defaults
     monkeypatch.setattr(AssumeRoleProvider.__init__, "__defaults__", replaced)
+    monkeypatch.setattr("botocore.credentials._local_now", flow.time.now)
     flow.patch.delenv("AWS_ACCESS_KEY_ID")
     free = flow.add(region=flow.region(OTHER)).image_id
     assert removed(flow.clean(profile=("mfa",), check_orphans=True)) == {free}
