@@ -236,6 +236,7 @@ class Deleter:
 
     async def _delete_snapshot(self, job: Job, id: str) -> SnapshotResult:
         changed = await self._changer.change(DELETE_SNAPSHOT, job.subject.snapshot(id), finishing=True)
+        job.denied = job.denied or changed.denied
         return self._snapshot_result(job, id, changed)
 
     def _snapshot_result(self, job: Job, id: str, changed: Changed) -> SnapshotResult:

@@ -20,7 +20,7 @@ def get_caller_identity(ctx: Context) -> str:
     return query({"UserId": "AIDAEXAMPLE", "Account": caller.account_id, "Arn": caller.arn})
 
 
-@STS("RoleArn", "RoleSessionName", "ExternalId")
+@STS("RoleArn", "RoleSessionName", "ExternalId", "SerialNumber", "TokenCode")
 def assume_role(ctx: Context) -> str:
     arn, name = ctx.required("RoleArn"), ctx.required("RoleSessionName")
     role = ctx.world.roles.get(arn)
