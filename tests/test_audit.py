@@ -167,7 +167,7 @@ def test_a_link_that_appears_in_the_last_moment_is_refused(tmp_path: Path, monke
 
 @pytest.mark.parametrize("path", ["/dev/null", "/dev/stdout"])
 def test_a_device_is_refused(path: str) -> None:
-    with pytest.raises(UsageError, match="is (not a regular file|a symbolic link)"):
+    with pytest.raises(UsageError, match=r"is (not a regular file|a symbolic link)"):
         AuditLog(path)
 
 

@@ -188,6 +188,7 @@ class FakeAws:
         self.noticed: dict[str, float] = {}
         """Snapshot to when AWS notices that its AMI is gone."""
         self.unreadable: AwsError | None = None
+        self.shared_with: dict[str, tuple[str, ...]] = {}
 
     def add(self, id: str, *snapshots: str, state: str = "available", tags: Mapping[str, str] | None = None) -> Ami:
         self.images[id] = Image(snapshots, state, dict(tags or {}))
@@ -203,6 +204,9 @@ class FakeAws:
     def call(self, name: str, *, attempts: int | None = None, **parameters: Any) -> dict[str, Any]:
         if name == "DescribeImages":
             return self._describe(*parameters["ImageIds"])
+        if name == "DescribeImageAttribute":
+            users = self.shared_with.get(parameters["ImageId"], ())
+            return {"LaunchPermissions": [{"UserId": user} for user in users]}
         assert attempts == 1, "a change is tried again where it is paced and written down, and nowhere else"
         id = parameters.get("ImageId") or parameters.get("SnapshotId") or parameters["Resources"][0]
         faults = self.faults[f"{name} {id}"] or self.faults[id]
@@ -403,7 +407,7 @@ class Scene:
 
     @property
     def outcomes(self) -> dict[str, str]:
-        tried = [*self.deleter.results.values(), *self.deleter.snapshots.values()]
+        tried: list[AmiResult | SnapshotResult] = [*self.deleter.results.values(), *self.deleter.snapshots.values()]
         return {result.id: result.outcome for result in tried}
 
     def result(self, id: str) -> AmiResult:

@@ -568,9 +568,11 @@ def test_a_stop_leaves_no_look_at_an_ami_and_no_snapshot_waited_for_beyond_the_t
 
 @pytest.mark.parametrize("phase", ["token", "sharing", "call", "pause", "snapshot", "look"])
 def test_a_stop_in_any_phase_ends_within_twenty_seconds_and_tells_what_was_tried(phase: str) -> None:
-    scene = Scene(
-        emulator=True, shared=(lambda target, id: (scene.clock.sleep(NEVER), ())[1]) if phase == "sharing" else None
-    )
+    def shared(target: Target, id: str) -> Sequence[str]:
+        scene.clock.sleep(NEVER if phase == "sharing" else 0.0)
+        return ()
+
+    scene = Scene(emulator=True, shared=shared)
     ami = scene.home.add("ami-1", "snap-1")
     if phase == "token":
         scene.changer._limits.bucket(scene.job(ami).change, HOME).empty()

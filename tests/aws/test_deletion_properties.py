@@ -137,9 +137,8 @@ def check_results(scene: Scene, deleted: list[Ami], before: dict[str, Image], ot
     for id in wanted.keys() & results.keys():
         if results[id].outcome == "removed":
             assert {snapshot.id for snapshot in wanted[id].snapshots} <= set(outcomes)
-    said = [
-        (result.id, result.outcome) for result in (*results.values(), *(s for r in results.values() for s in r.snapshots))
-    ]
+    said = [(result.id, result.outcome) for result in results.values()]
+    said += [(snapshot.id, snapshot.outcome) for result in results.values() for snapshot in result.snapshots]
     assert sorted(tuple(line.split()[:2]) for line in scene.lines) == sorted(said)
 
 

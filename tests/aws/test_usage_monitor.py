@@ -165,7 +165,11 @@ def test_the_five_minutes_begin_with_the_last_confirmation() -> None:
 
 
 def test_rounds_that_are_always_too_old_for_the_next_call_end_the_run() -> None:
-    scene = Scene(reading=1.0, shared=lambda target, id: (scene.clock.sleep(61.0), ())[1])
+    def shared(target: Target, id: str) -> tuple[str, ...]:
+        scene.clock.sleep(61.0)
+        return ()
+
+    scene = Scene(reading=1.0, shared=shared)
     assert scene.delete([scene.home.add("ami-1")], fresh=False) == {}
     assert "Nothing could be confirmed" in str(scene.changer.stopped_by)
     assert scene.time.seconds < 400.0
