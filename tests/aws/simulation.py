@@ -16,6 +16,7 @@ from typing import Any
 
 from amicleaner.actions import DELETE, DELETE_SNAPSHOT, QUARANTINE_TAG, Action
 from amicleaner.audit import Audit, AuditError, AuditLog, Subject
+from amicleaner.aws.api import Api
 from amicleaner.aws.changes import Changer
 from amicleaner.aws.deleter import Deleter, Shared
 from amicleaner.aws.rate_limits import RateLimits
@@ -240,7 +241,7 @@ class FakeAws:
             raise aws_error("InvalidAMIID.NotFound")
         return self.images[id]
 
-    def _DeregisterImage(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:  # noqa: N802
+    def _DeregisterImage(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:
         assert parameters == {"ImageId": id, "DeleteAssociatedSnapshots": True}
         snapshots = self._image(id).snapshots
         del self.images[id]
@@ -252,7 +253,7 @@ class FakeAws:
             results.append({"SnapshotId": snapshot, "ReturnCode": code})
         return {"Return": True} if self.emulator else {"Return": True, "DeleteSnapshotResults": results}
 
-    def _DeleteSnapshot(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:  # noqa: N802
+    def _DeleteSnapshot(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:
         assert parameters == {"SnapshotId": id}
         if id not in self.snapshots:
             raise aws_error("InvalidSnapshot.NotFound")
@@ -261,19 +262,19 @@ class FakeAws:
         self.snapshots.discard(id)
         return {}
 
-    def _DisableImage(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:  # noqa: N802
+    def _DisableImage(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:
         self._image(id).state = "disabled"
         return {"Return": True}
 
-    def _EnableImage(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:  # noqa: N802
+    def _EnableImage(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:
         self._image(id).state = "available"
         return {"Return": True}
 
-    def _CreateTags(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:  # noqa: N802
+    def _CreateTags(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:
         self._image(id).tags |= {tag["Key"]: tag["Value"] for tag in parameters["Tags"]}
         return {}
 
-    def _DeleteTags(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:  # noqa: N802
+    def _DeleteTags(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:
         assert parameters["Tags"] == [{"Key": QUARANTINE_TAG}]
         self._image(id).tags.pop(QUARANTINE_TAG, None)
         return {}
@@ -305,8 +306,11 @@ class FailingAudit(Audit):
 
 
 class Scene:
-    """A deletion in one or more targets.  Each Region is read in `accounts` accounts, `at_once` of them together, each of
-    which takes `reading` seconds; an AMI in `keeps` is kept from then on."""
+    """A deletion in one or more targets.
+
+    Each Region is read in `accounts` accounts, `at_once` of them together, each of which takes `reading` seconds; an AMI in
+    `keeps` is kept from then on.  `apis` makes other calls than those of `FakeAws`.
+    """
 
     def __init__(
         self,
@@ -319,6 +323,7 @@ class Scene:
         log: Path | None = None,
         attempts: int = 4,
         shared: Shared | None = None,
+        apis: Callable[[SimulatedTime], Mapping[Target, Api]] | None = None,
     ) -> None:
         self.time = SimulatedTime()
         self.aws = {target: FakeAws(self.time, emulator=emulator) for target in targets or (HOME,)}
@@ -335,8 +340,11 @@ class Scene:
         self.warned: list[str] = []
         self.on_line: Callable[[str], object] = lambda line: None
         self.clock = self.time.clock
+        self._apis: Mapping[Target, Any] = self.aws
+        if apis:
+            self._apis = apis(self.time)
         self.changer = Changer(
-            self.aws,  # type: ignore[arg-type]
+            self._apis,
             clock=self.clock,
             audit=audit or (AuditLog(log, clock=self.clock) if log else Audit()),
             limits=RateLimits(self.clock),
@@ -353,7 +361,7 @@ class Scene:
     def make_deleter(self, references: SnapshotReferences) -> Deleter:
         return Deleter(
             self.changer,
-            self.aws,  # type: ignore[arg-type]
+            self._apis,
             references,
             clock=self.clock,
             calls=self.pool,  # type: ignore[arg-type]
