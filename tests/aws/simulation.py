@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from amicleaner.actions import DELETE, DELETE_SNAPSHOT, QUARANTINE_TAG, Action
 from amicleaner.audit import Audit, AuditError, AuditLog, Subject
@@ -340,9 +340,7 @@ class Scene:
         self.warned: list[str] = []
         self.on_line: Callable[[str], object] = lambda line: None
         self.clock = self.time.clock
-        self._apis: Mapping[Target, Any] = self.aws
-        if apis:
-            self._apis = apis(self.time)
+        self._apis = cast(Mapping[Target, Api], apis(self.time) if apis else self.aws)
         self.changer = Changer(
             self._apis,
             clock=self.clock,

@@ -1,4 +1,4 @@
-"""Whatever happens: nothing is changed that the last round did not allow, nothing is lost track of, a second run finishes."""
+"""Whatever happens: nothing is changed that the last round did not allow, nothing is lost, and a second run finishes."""
 
 from __future__ import annotations
 
