@@ -265,7 +265,7 @@ class UsageMonitor:
             by_target.setdefault(job.target, []).append(job)
         for target, jobs in by_target.items():
             if queue := self._queues.get(target):
-                room = max(1, self._changer.within(jobs[0].change, target, seconds, before=len(queue.ready)))
+                room = max(1, self._changer.within(jobs[0].change, target, seconds) - len(queue.ready))
                 queue.ready.extend((job, found.verdicts[job.key], found.expires) for job in jobs[:room])
                 queue.pending.extendleft(reversed(jobs[room:]))
                 queue.tell()

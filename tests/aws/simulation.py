@@ -12,10 +12,11 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from amicleaner.actions import DELETE, DELETE_SNAPSHOT, QUARANTINE_TAG, Action
 from amicleaner.audit import Audit, AuditError, AuditLog, Subject
+from amicleaner.aws.api import Api
 from amicleaner.aws.changes import Changer
 from amicleaner.aws.deleter import Deleter, Shared
 from amicleaner.aws.rate_limits import RateLimits
@@ -188,6 +189,7 @@ class FakeAws:
         self.noticed: dict[str, float] = {}
         """Snapshot to when AWS notices that its AMI is gone."""
         self.unreadable: AwsError | None = None
+        self.shared_with: dict[str, tuple[str, ...]] = {}
 
     def add(self, id: str, *snapshots: str, state: str = "available", tags: Mapping[str, str] | None = None) -> Ami:
         self.images[id] = Image(snapshots, state, dict(tags or {}))
@@ -203,6 +205,9 @@ class FakeAws:
     def call(self, name: str, *, attempts: int | None = None, **parameters: Any) -> dict[str, Any]:
         if name == "DescribeImages":
             return self._describe(*parameters["ImageIds"])
+        if name == "DescribeImageAttribute":
+            users = self.shared_with.get(parameters["ImageId"], ())
+            return {"LaunchPermissions": [{"UserId": user} for user in users]}
         assert attempts == 1, "a change is tried again where it is paced and written down, and nowhere else"
         id = parameters.get("ImageId") or parameters.get("SnapshotId") or parameters["Resources"][0]
         faults = self.faults[f"{name} {id}"] or self.faults[id]
@@ -236,7 +241,7 @@ class FakeAws:
             raise aws_error("InvalidAMIID.NotFound")
         return self.images[id]
 
-    def _DeregisterImage(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:  # noqa: N802
+    def _DeregisterImage(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:
         assert parameters == {"ImageId": id, "DeleteAssociatedSnapshots": True}
         snapshots = self._image(id).snapshots
         del self.images[id]
@@ -248,7 +253,7 @@ class FakeAws:
             results.append({"SnapshotId": snapshot, "ReturnCode": code})
         return {"Return": True} if self.emulator else {"Return": True, "DeleteSnapshotResults": results}
 
-    def _DeleteSnapshot(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:  # noqa: N802
+    def _DeleteSnapshot(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:
         assert parameters == {"SnapshotId": id}
         if id not in self.snapshots:
             raise aws_error("InvalidSnapshot.NotFound")
@@ -257,19 +262,19 @@ class FakeAws:
         self.snapshots.discard(id)
         return {}
 
-    def _DisableImage(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:  # noqa: N802
+    def _DisableImage(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:
         self._image(id).state = "disabled"
         return {"Return": True}
 
-    def _EnableImage(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:  # noqa: N802
+    def _EnableImage(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:
         self._image(id).state = "available"
         return {"Return": True}
 
-    def _CreateTags(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:  # noqa: N802
+    def _CreateTags(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:
         self._image(id).tags |= {tag["Key"]: tag["Value"] for tag in parameters["Tags"]}
         return {}
 
-    def _DeleteTags(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:  # noqa: N802
+    def _DeleteTags(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:
         assert parameters["Tags"] == [{"Key": QUARANTINE_TAG}]
         self._image(id).tags.pop(QUARANTINE_TAG, None)
         return {}
@@ -301,8 +306,11 @@ class FailingAudit(Audit):
 
 
 class Scene:
-    """A deletion in one or more targets.  Each Region is read in `accounts` accounts, `at_once` of them together, each of
-    which takes `reading` seconds; an AMI in `keeps` is kept from then on."""
+    """A deletion in one or more targets.
+
+    Each Region is read in `accounts` accounts, `at_once` of them together, each of which takes `reading` seconds; an AMI in
+    `keeps` is kept from then on.  `apis` makes other calls than those of `FakeAws`.
+    """
 
     def __init__(
         self,
@@ -315,6 +323,7 @@ class Scene:
         log: Path | None = None,
         attempts: int = 4,
         shared: Shared | None = None,
+        apis: Callable[[SimulatedTime], Mapping[Target, Api]] | None = None,
     ) -> None:
         self.time = SimulatedTime()
         self.aws = {target: FakeAws(self.time, emulator=emulator) for target in targets or (HOME,)}
@@ -331,8 +340,9 @@ class Scene:
         self.warned: list[str] = []
         self.on_line: Callable[[str], object] = lambda line: None
         self.clock = self.time.clock
+        self._apis = cast(Mapping[Target, Api], apis(self.time) if apis else self.aws)
         self.changer = Changer(
-            self.aws,  # type: ignore[arg-type]
+            self._apis,
             clock=self.clock,
             audit=audit or (AuditLog(log, clock=self.clock) if log else Audit()),
             limits=RateLimits(self.clock),
@@ -349,7 +359,7 @@ class Scene:
     def make_deleter(self, references: SnapshotReferences) -> Deleter:
         return Deleter(
             self.changer,
-            self.aws,  # type: ignore[arg-type]
+            self._apis,
             references,
             clock=self.clock,
             calls=self.pool,  # type: ignore[arg-type]
@@ -403,7 +413,7 @@ class Scene:
 
     @property
     def outcomes(self) -> dict[str, str]:
-        tried = [*self.deleter.results.values(), *self.deleter.snapshots.values()]
+        tried: list[AmiResult | SnapshotResult] = [*self.deleter.results.values(), *self.deleter.snapshots.values()]
         return {result.id: result.outcome for result in tried}
 
     def result(self, id: str) -> AmiResult:

@@ -69,10 +69,10 @@ def test_an_ami_that_is_gone_is_neither_quarantined_nor_released(action: Action)
 
 def test_a_job_that_was_put_back_keeps_its_attempts() -> None:
     scene = Scene(attempts=4)
-    scene.home.faults["ami-1"] = [Fault(transient(), seconds=50.0)] * 10
+    scene.home.faults["ami-1"] = [Fault(transient(), seconds=40.0)] * 10
     assert scene.delete([scene.home.add("ami-1")]) == {"ami-1": "failed"}
     assert len(scene.home.made) == 4
-    assert len(scene.rounds) > 2
+    assert len(scene.rounds) == 2
 
 
 # Rounds come early enough
@@ -83,7 +83,7 @@ def test_the_deletion_of_a_thousand_amis_does_not_wait_for_rounds(seconds: float
     scene = Scene(reading=seconds)
     scene.delete([scene.home.add(f"ami-{number}") for number in range(1000)], fresh=False)
     assert set(scene.outcomes.values()) == {"removed"}
-    assert scene.time.seconds < seconds + (1000 - 80) / 4.75 + 1.5
+    assert scene.time.seconds < seconds + (1000 - 80) / 4.75 + 3.0
     assert len(scene.rounds) <= 12
 
 
@@ -165,7 +165,11 @@ def test_the_five_minutes_begin_with_the_last_confirmation() -> None:
 
 
 def test_rounds_that_are_always_too_old_for_the_next_call_end_the_run() -> None:
-    scene = Scene(reading=1.0, shared=lambda target, id: (scene.clock.sleep(61.0), ())[1])
+    def shared(target: Target, id: str) -> tuple[str, ...]:
+        scene.clock.sleep(61.0)
+        return ()
+
+    scene = Scene(reading=1.0, shared=shared)
     assert scene.delete([scene.home.add("ami-1")], fresh=False) == {}
     assert "Nothing could be confirmed" in str(scene.changer.stopped_by)
     assert scene.time.seconds < 400.0
@@ -242,6 +246,7 @@ def test_no_change_begins_on_a_round_that_is_too_old(
     scene = Scene(reading=seconds)
     for number, moment in moments.items():
         scene.time.at(moment, lambda id=f"ami-{number}": scene.keeps.update({id: "i-1"}))  # type: ignore[misc]
+    given_up = {f"ami-{number}" for number in throttled}
     for number, times in throttled.items():
         scene.home.faults[f"ami-{number}"] = [Fault(throttle())] * times
     for number, wait in slow.items():
@@ -256,5 +261,7 @@ def test_no_change_begins_on_a_round_that_is_too_old(
             made.time - last.started <= MAX_AGE
             or made.time - last.finished <= 10.0 < MAX_AGE <= last.finished - last.started
         )
-    assert outcomes == {ami.id: "kept" if ami.id in scene.home.images else "removed" for ami in amis}
+    for ami in amis:
+        end = {"removed"} if ami.id not in scene.home.images else {"kept", "failed"} if ami.id in given_up else {"kept"}
+        assert outcomes[ami.id] in end
     assert all(result.used_by for result in scene.deleter.results.values() if result.outcome == "kept")
