@@ -10,6 +10,8 @@ from importlib.metadata import distribution, distributions, files, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import amicleaner
 
