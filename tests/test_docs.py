@@ -161,7 +161,7 @@ def test_the_page_of_json_names_each_member_and_kind() -> None:
 
 
 FOREIGN = re.compile(
-    r"(?:^|`|- |'|/bin/)(?:apt-get|aws|docker|gh|journalctl|pip|pipx|sam|sha256sum|systemctl|uv|uvx) [^`\n]*"
+    r"(?:^ *|`|- |'|/bin/)(?:apt-get|aws|docker|gh|journalctl|pip|pipx|sam|sha256sum|systemctl|uv|uvx) [^`\n]*"
     r"|^python3 -m venv .*$|(?:pip install -q|python -m bench|`--build-arg)[^`\n]*",
     re.MULTILINE,
 )
