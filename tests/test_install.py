@@ -1,4 +1,4 @@
-"""Every way to install from a clone, as its page says; pip, pipx and uv ask the package registry that they are set up for."""
+"""Every way to install from a clone, as its page says; pip, pipx and uv ask the registry that they are set up for."""
 
 from __future__ import annotations
 
