@@ -175,6 +175,13 @@ def test_rounds_that_are_always_too_old_for_the_next_call_end_the_run() -> None:
     assert scene.time.seconds < 400.0
 
 
+def test_a_call_that_is_tried_again_and_again_is_confirmed_again_and_again() -> None:
+    scene = Scene(attempts=30)
+    scene.home.faults["ami-1"] = [Fault(transient(), seconds=40.0)] * 15
+    assert scene.delete([scene.home.add("ami-1")]) == {"ami-1": "removed"}
+    assert scene.time.seconds > 600.0
+
+
 def test_a_machine_that_slept_reads_again_before_it_gives_up() -> None:
     scene = Scene()
     scene.home.faults["ami-1"] = [Fault(seconds=1.0), Fault()]
