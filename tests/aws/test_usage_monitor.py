@@ -95,6 +95,13 @@ def test_slow_rounds_slow_the_deletion_down_and_it_ends(seconds: float, expected
     assert scene.time.seconds < expected
 
 
+def test_a_round_that_is_too_old_uses_up_no_tokens() -> None:
+    scene = Scene()
+    scene.home.faults["ami-0"] = [Fault(seconds=60.2)]
+    scene.delete([scene.home.add(f"ami-{number}") for number in range(80)])
+    assert scene.time.seconds < 65.0
+
+
 def test_no_round_is_read_that_nobody_needs() -> None:
     scene = Scene()
     scene.home.faults["ami-1"] = [Fault(seconds=1000.0)]
