@@ -98,8 +98,7 @@ def _value(option: Option, given: Any) -> Any:
     if option.kind == "flag":
         return given
     if option.kind == "strings":
-        values = tuple(value for value in given if value != BARE)
-        return values or (option.bare if BARE in given else values)
+        return tuple(value for value in given if value != BARE)
     return option.bare if given == BARE else option.parse(given)
 
 

@@ -112,11 +112,7 @@ def combine(line: Mapping[str, Any], environment: Mapping[str, Any], file: Mappi
                 f"{', '.join(flags + variables)} cannot be combined with the [[rule]] tables of the configuration file.",
                 hint="Set this in the configuration file: in a rule, or for all rules before the first one.",
             )
-    further = {**file, **environment}
-    if "mapping_key" in environment and "mapping_values" not in environment:
-        # The file's values were meant for another key.
-        further.pop("mapping_values", None)
-    config = Config(**{**further, **line})
+    config = Config(**{**file, **environment, **line})
     check_combination(config, line)
     return config
 

@@ -42,12 +42,6 @@ def options() -> str:
     return "\n" + "\n".join(parts) + "\n"
 
 
-def option_names() -> str:
-    """A row per section."""
-    rows = [(section, _flags(option for option in OPTIONS if option.section == section)) for section in SECTIONS]
-    return _table(("about", "options"), rows)
-
-
 def keys() -> str:
     """What a configuration file and the environment may set."""
     rows = [
@@ -137,7 +131,6 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "options": options,
-    "option-names": option_names,
     "keys": keys,
     "rule-keys": rule_keys,
     "command-line-only": command_line_only,

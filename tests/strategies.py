@@ -152,7 +152,7 @@ UNTIL = ("2024-03-09", "2024-03-10", "2024-03-11", "20240312", "2024-02-30", "ne
 SINCE = (
     *(format_since(NOW - timedelta(days=days, seconds=second)) for days in (0, 3, 7) for second in (-1, 0, 1)),
     format_since(NOW - timedelta(days=400)),
-    "2024-3-1T00:00:00Z", "2024-03-01", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "",
+    "2024-3-1T00:00:00Z", "2024-03-01", "9999-12-31T23:59:59Z", "",
 )  # fmt: skip
 OWN_VALUES = {KEEP_UNTIL_TAG: UNTIL, QUARANTINE_TAG: SINCE}
 NAMES = (

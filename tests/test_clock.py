@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
+from datetime import UTC
 
 import pytest
 
@@ -22,3 +25,20 @@ def test_time_goes_forward() -> None:
     before = SYSTEM_CLOCK.monotonic()
     SYSTEM_CLOCK.sleep(0.01)
     assert 0.01 <= SYSTEM_CLOCK.monotonic() - before < 60
+    assert SYSTEM_CLOCK.now().tzinfo is UTC
+
+
+async def thread() -> str:
+    return threading.current_thread().name
+
+
+def test_a_coroutine_runs_in_this_thread() -> None:
+    assert SYSTEM_CLOCK.run(thread()) == threading.current_thread().name
+
+
+def test_a_coroutine_runs_where_the_caller_has_a_loop_of_its_own() -> None:
+    async def caller() -> str:
+        name: str = SYSTEM_CLOCK.run(thread())
+        return name
+
+    assert asyncio.run(caller()) != threading.current_thread().name

@@ -22,6 +22,7 @@ from amicleaner.options import SECTIONS
 from amicleaner.result import Result
 
 ID, OTHER_ID = "ami-12345678", "ami-0123456789abcdef0"
+DEMO = "Demo: a simulated account in memory. Nothing real is touched.\n"
 Parse = Callable[..., Config]
 Refuse = Callable[..., str]
 
@@ -43,8 +44,9 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
 def parse(runs: list[Config], capsys: pytest.CaptureFixture[str]) -> Parse:
     def parse(*words: str) -> Config:
         status = _status(words)
-        assert (status, capsys.readouterr().err) == (0, "")
-        return runs.pop()
+        config = runs.pop()
+        assert (status, capsys.readouterr().err) == (0, "" if config.demo is None else DEMO)
+        return config
 
     return parse
 

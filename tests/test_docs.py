@@ -161,7 +161,9 @@ def test_the_page_of_json_names_each_member_and_kind() -> None:
 
 
 FOREIGN = re.compile(
-    r"^(?:aws|pip|apt-get|\.venv/bin/pip|python3 -m venv) .*$|(?:pip install -q|python -m bench)[^`]*", re.MULTILINE
+    r"(?:^ *|`|- |'|/bin/)(?:apt-get|aws|docker|gh|journalctl|pip|pipx|sam|sha256sum|systemctl|uv|uvx) [^`\n]*"
+    r"|^python3 -m venv .*$|(?:pip install -q|python -m bench|`--build-arg)[^`\n]*",
+    re.MULTILINE,
 )
 """Commands of others, with options of their own."""
 
@@ -170,7 +172,7 @@ FOREIGN = re.compile(
 def test_every_option_that_a_page_names_exists(page: Path) -> None:
     known = {flag for flag in (*BY_FLAG, *OWN) if flag.startswith("--")}
     abbreviated = {"--mapping-v"} if page.name == "from-0.2.2.md" else set()
-    named = {*re.findall(r"(?<![\w-])--[a-z][a-z-]*", FOREIGN.sub("", page.read_text("utf-8")))}
+    named = {*re.findall(r"(?<![\w-])--[a-z][a-z-]*", FOREIGN.sub("", page.read_text("utf-8").replace("\\\n", " ")))}
     assert named - known == abbreviated
 
 

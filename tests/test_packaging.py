@@ -6,14 +6,14 @@ import os
 import re
 import subprocess
 import sys
-from importlib.metadata import distribution, files, requires
+from importlib.metadata import distribution, distributions, files, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import amicleaner
-from amicleaner.config import OPTIONS
-from amicleaner.options import Option
 
 ROOT = Path(__file__).parent.parent
 TESTED_WHEEL = os.environ.get("TESTED_PACKAGE") == "wheel"
@@ -27,13 +27,13 @@ def run(program: str) -> str:
 
 
 @only_wheel
-def test_the_wheel_is_what_is_tested() -> None:
+def test_the_tests_import_the_wheel() -> None:
     assert ROOT not in Path(amicleaner.__file__).parents or ".tox" in amicleaner.__file__
     assert Path(run("import amicleaner; print(amicleaner.__file__)").strip()) == Path(amicleaner.__file__)
 
 
 @only_wheel
-def test_the_wheel_holds_the_package_its_types_and_its_licence() -> None:
+def test_the_wheel_holds_the_package_its_types_and_its_license() -> None:
     held = {str(file) for file in files("amicleaner") or ()}
     sources = {str(file.relative_to(ROOT)) for file in (ROOT / "amicleaner").rglob("*.py")}
     assert sources <= held
@@ -43,7 +43,7 @@ def test_the_wheel_holds_the_package_its_types_and_its_licence() -> None:
 
 
 @only_wheel
-def test_the_command_and_the_version_of_the_wheel() -> None:
+def test_the_wheel_has_the_command_and_the_version() -> None:
     installed = distribution("amicleaner")
     assert installed.version == amicleaner.__version__
     (command,) = installed.entry_points.select(group="console_scripts")
@@ -57,7 +57,7 @@ def test_the_wheel_needs_four_packages_to_run() -> None:
     assert sorted(match[0] for match in needed if match) == ["blessings", "boto3", "click", "prettytable"]
 
 
-def test_the_version_stands_in_one_place() -> None:
+def test_the_version_is_set_in_one_place() -> None:
     places = [
         str(path.relative_to(ROOT))
         for pattern in ("amicleaner/**/*.py", "*.toml", "*.py", "*.ini", "*.txt")
@@ -73,23 +73,60 @@ def test_importing_the_package_loads_nothing_heavy(module: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Config", "Result", "clean"])
-def test_the_library_is_found_at_the_top(name: str) -> None:
+def test_the_library_can_be_imported_from_the_package(name: str) -> None:
     assert run(f"from amicleaner import {name}; print({name}.__name__)") == f"{name}\n"
     assert name in amicleaner.__all__
 
 
-def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+def test_an_unknown_name_raises_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="'amicleaner' has no attribute 'cleanup'"):
         amicleaner.cleanup  # noqa: B018
     assert not hasattr(amicleaner, "__path_to_nothing__")
 
 
-@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
-def test_the_readme_tells_each_option(option: Option) -> None:
-    assert option.flag in re.findall(r"--[a-z][a-z-]*", (ROOT / "README.md").read_text("utf-8"))
+def pins(name: str) -> dict[str, str]:
+    """Name to version, in one of the files that uv makes."""
+    text = (ROOT / name).read_text("utf-8")
+    return dict(re.findall(r"^([a-z0-9-]+)==([^\s;]+)", text, re.MULTILINE))
 
 
-def test_the_command_of_the_continuous_integration_is_the_readme_s() -> None:
+def closure(name: str) -> set[str]:
+    """The distributions that one needs, and those that these need, without extras."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        for line in requires(waiting.pop()) or ():
+            requirement = Requirement(line)
+            needed = canonicalize_name(requirement.name)
+            if needed not in found and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+                found.add(needed)
+                waiting.append(needed)
+    return found
+
+
+@only_wheel
+def test_the_requirements_are_everything_that_the_package_needs_to_run() -> None:
+    assert pins("requirements.txt").keys() == closure("amicleaner")
+
+
+def test_the_requirements_are_pinned_as_for_the_tests_and_have_hashes() -> None:
+    constraints = pins(".ci/constraints.txt")
+    for name, version in pins("requirements.txt").items():
+        assert constraints[name] == version
+    entries = re.split(r"\n(?=[a-z])", (ROOT / "requirements.txt").read_text("utf-8"))[1:]
+    assert len(entries) == len(pins("requirements.txt"))
+    assert all("--hash=sha256:" in entry for entry in entries)
+
+
+@only_wheel
+def test_everything_that_is_installed_is_pinned() -> None:
+    installed = {canonicalize_name(each.name): each.version for each in distributions()}
+    given = {"amicleaner", "pip", "setuptools"}  # a new environment brings along the last two
+    pinned = pins(".ci/constraints.txt")
+    assert {name: version for name, version in installed.items() if name not in given and pinned.get(name) != version} == {}
+
+
+def test_ci_runs_the_commands_of_the_readme() -> None:
     lines = (ROOT / "README.md").read_text("utf-8").splitlines()
     commands = [line for line in lines if line.startswith("python3 -m venv .venv && ")]
     assert [command.split("/")[-1].split()[0] for command in commands] == ["amicleaner", "tox"]

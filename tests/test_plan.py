@@ -454,6 +454,12 @@ def test_references_are_resolved_of_what_the_limit_and_the_recycle_bin_keep() ->
 def test_references_are_resolved_of_what_waits_in_quarantine() -> None:
     """One of them in use is released."""
     tags = {"role": "front", QUARANTINE_TAG: format_since(NOW)}
-    amis = [image(1, state="disabled", tags=tags), image(2, tags={"role": "front"}), image(3, tags={"role": "back"})]
-    assert to_resolve(plan_of(amis, quarantine=7)) == {HERE: (ami_id(1), ami_id(2))}
+    amis = [
+        image(1, days=200, state="disabled", tags=tags),
+        image(2, tags={"role": "front"}),
+        image(3, tags={"role": "back"}),
+    ]
+    plan = plan_of(amis, quarantine=7, keep_previous=1)
+    assert actions(plan) == ["keep", "keep", "keep"]
+    assert to_resolve(plan) == {HERE: (ami_id(1), ami_id(2))}
     assert to_resolve(plan_of(amis)) == {}

@@ -184,14 +184,12 @@ def check_that_what_keeps_more_deletes_no_more(
     name, value = more
     larger = {**said, "keep_previous": said["keep_previous"] + further}
     longer = {**said, name: (*said.get(name, ()), value) if isinstance(value, str) else max(value, said.get(name) or -1)}
-    kept_snapshots = {
-        **dict(account.snapshot_tags),
-        "snap-1": (("dlm:managed", ""),),
-        "snap-2": (("keep", ""), ("role", "")),
-    }
+    looked_up = dict(account.snapshot_tags)
+    for id, tags in (("snap-1", (("dlm:managed", ""),)), ("snap-2", (("keep", ""), ("role", "")))):
+        looked_up[id] = (*looked_up.get(id, ()), *(tag for tag in tags if tag[0] not in dict(looked_up.get(id, ()))))
     busier = replace(account, used=account.used | busy)
     wider = replace(account, shared=account.shared | wide)
-    tagged = replace(account, snapshot_tags=tuple(kept_snapshots.items()))
+    tagged = replace(account, snapshot_tags=tuple(looked_up.items()))
     everything = replace(tagged, used=busier.used, shared=wider.shared)
     for changed, options_then in [
         (account, larger),

@@ -201,6 +201,8 @@ class Changer:
 
     async def sleep(self, seconds: float, *, finishing: bool = False) -> bool:
         """Waits; false once a stop forbids what comes next."""
+        if self._forbidden(finishing):
+            return False
         try:
             if finishing:
                 await asyncio.sleep(seconds)

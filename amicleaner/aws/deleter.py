@@ -89,18 +89,17 @@ class Deleter:
             warn=self._warn,
         )
         watches = [asyncio.create_task(monitor.watch(region)) for region in sorted({job.target.region for job in jobs})]
-        targets = [asyncio.create_task(self._target(monitor, target)) for target in monitor.targets]
         stopped = asyncio.create_task(self._changer.stopping.wait())
-        finished: asyncio.Future[Any] = asyncio.gather(*targets)
+        finished: asyncio.Future[Any] = asyncio.gather(*(self._target(monitor, target) for target in monitor.targets))
         await asyncio.wait((finished, stopped), return_when=asyncio.FIRST_COMPLETED)
         monitor.wake()
         await asyncio.wait((finished,), timeout=STOP_GRACE)
         if not finished.done():
             # What still hangs ends with what is known of it.
             self._changer.halt(at_once=True)
-        for task in (*targets, *watches, stopped):
+        for task in (finished, *watches, stopped):
             task.cancel()
-        await asyncio.gather(*targets, *watches, stopped, return_exceptions=True)
+        await asyncio.gather(finished, *watches, stopped, return_exceptions=True)
 
     def settle_left(self) -> None:
         """Names the snapshots that were left to an AMI which was then kept; after the last `run`."""

@@ -67,14 +67,10 @@ class TokenBucket:
             return True
 
     def wait(self) -> float:
-        """Seconds until there is a token; 0.0: there is one."""
-        return self.lasts(1)
-
-    def lasts(self, calls: int) -> float:
-        """Seconds until that many tokens have come, if nobody else takes any and the rate stays as it is."""
+        """Seconds until there is a token, if nobody else takes it and the rate stays as it is; 0.0: there is one."""
         with self._lock:
             self._fill()
-            return 0.0 if self._level >= calls - _ROUNDING else max(_SHORTEST, (calls - self._level) / self._rate)
+            return 0.0 if self._level >= 1 - _ROUNDING else max(_SHORTEST, (1 - self._level) / self._rate)
 
     def within(self, seconds: float, *, after: float = 0.0, before: int = 0) -> int:
         """How many calls may start in `seconds`, which begin `after` seconds from now, if `before` others are made

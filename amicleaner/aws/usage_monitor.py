@@ -259,13 +259,13 @@ class UsageMonitor:
 
     def _hand_over(self, batch: Sequence[Job], found: Round) -> None:
         """What cannot be done before the round is too old waits for the next one."""
-        seconds = found.expires - self._clock.monotonic() - LOOKAHEAD
+        seconds = found.expires - self._clock.monotonic()
         by_target: dict[Target, list[Job]] = {}
         for job in batch:
             by_target.setdefault(job.target, []).append(job)
         for target, jobs in by_target.items():
             if queue := self._queues.get(target):
-                room = max(1, self._changer.within(jobs[0].change, target, seconds, before=len(queue.ready)))
+                room = max(1, self._changer.within(jobs[0].change, target, seconds) - len(queue.ready))
                 queue.ready.extend((job, found.verdicts[job.key], found.expires) for job in jobs[:room])
                 queue.pending.extendleft(reversed(jobs[room:]))
                 queue.tell()

@@ -21,6 +21,13 @@ EMPTY = {
     "imagebuilder.ListImagePipelines": "imagePipelineList",
     "ec2.DescribeFastLaunchImages": "FastLaunchImages",
     "autoscaling.DescribeInstanceRefreshes": "InstanceRefreshes",
+    "cloudformation.DescribeStacks": "Stacks",
+    "elastic-beanstalk.DescribeApplications": "Applications",
+    "elastic-beanstalk.ListPlatformVersions": "PlatformSummaryList",
+    "emr.ListClusters": "Clusters",
+    "pcs.ListClusters": "clusters",
+    "rds.DescribeDBEngineVersions": "DBEngineVersions",
+    "sagemaker.ListClusters": "ClusterSummaries",
 }
 """Calls about services that the simulated accounts do not use, and the list that is empty."""
 

@@ -1,1 +1,1 @@
-"""Everything that people and jobs read: tables, the line before the question, machine formats, saved plans."""
+"""Everything that people and jobs read: sentences, tables, machine-readable output, saved plans."""

@@ -12,7 +12,7 @@ from ..config import BY_NAME, Config
 from ..models import AmiResult, CallRecord, RestoreResult, SnapshotResult, Target
 from ..plan import Plan
 from ..result import Orphan, Result
-from . import explain, sentences, tables
+from . import explain, result_sentences, sentences, tables
 from .advice import cautions, tag_hints
 from .document import document
 from .formats import to_csv, to_json
@@ -68,7 +68,7 @@ class Console:
         self._print.error(f"Error: {text}", self._print.error_styles.red)
 
     def retrieving(self, config: Config) -> None:
-        """The values in force; AMIs that were listed by id need none of them."""
+        """The values in force; not needed for AMIs that were listed by id."""
         if config.from_ids or config.quiet:
             return
         values = {
@@ -150,12 +150,12 @@ class Console:
 
     def confirm_orphans(self, orphans: Sequence[Orphan]) -> bool:
         """The prompt for orphaned snapshots."""
-        question = f"Do you want to continue and remove {len(orphans)} orphan snapshots [y/N] ? : "
-        return self._answers.read(lambda: self._print.ask(question))
+        prompt = f"Do you want to continue and remove {len(orphans)} orphan snapshots [y/N] ? : "
+        return self._answers.read(lambda: self._print.ask(prompt))
 
     def confirm(self, plan: Plan) -> bool:
         """The prompt for the plan."""
-        return self._answers.read(lambda: self._print.ask(sentences.question(plan)))
+        return self._answers.read(lambda: self._print.ask(sentences.prompt(plan)))
 
     def declined(self) -> None:
         """After a no."""
@@ -185,20 +185,20 @@ class Console:
 
     def ami_done(self, result: AmiResult) -> None:
         """A line; failures are told at the end, all in one table."""
-        self._about(sentences.ami_line(result), result.target)
+        self._about(result_sentences.ami_line(result), result.target)
         if not self._done:
             self._begin(self._changing)
         self._count("AMIs")
 
     def snapshot_done(self, result: SnapshotResult) -> None:
         """A line."""
-        self._about(sentences.snapshot_line(result), result.target)
+        self._about(result_sentences.snapshot_line(result), result.target)
         self._count("snapshots")
 
     def restored(self, result: RestoreResult) -> None:
         """A line; failures are told at the end, as errors."""
         if result.outcome != "failed":
-            self._about(sentences.restore_line(result), result.target)
+            self._about(result_sentences.restore_line(result), result.target)
 
     def suggestion(self, text: str) -> None:
         """The configuration file, and nothing else, on standard output."""
@@ -224,24 +224,24 @@ class Console:
         if self._config.explain is not None and result.dangling and not self._config.quiet:
             self._print.block(explain.dangling(result.dangling, self._print.width))
         if result.restored:
-            self._print.text(sentences.restore_sentence(result))
+            self._print.text(result_sentences.restore_sentence(result))
         if self._config.save_plan is not None and result.plan is not None and result.interrupted is None:
-            self._print.text(sentences.saved_sentence(self._config.save_plan))
+            self._print.text(result_sentences.saved_sentence(self._config.save_plan))
         if result.amis:
-            self._print.text(sentences.final_sentence(result), self._print.styles.bold)
-            for note in sentences.undo_notes(result):
+            self._print.text(result_sentences.final_sentence(result), self._print.styles.bold)
+            for note in result_sentences.undo_notes(result):
                 self._print.text(note)
 
     def _report_errors(self, result: Result) -> None:
         for restored in result.restored:
             if restored.outcome == "failed":
-                self.problem(f"{sentences.restore_line(restored)}{self._where(restored.target)}")
-        for text in sentences.failure_errors(result, self._config.debug):
+                self.problem(f"{result_sentences.restore_line(restored)}{self._where(restored.target)}")
+        for text in result_sentences.failure_errors(result, self._config.debug):
             self.problem(text)
         if result.interrupted is not None:
             # 1 is not a signal's: standard output was closed.
             why = "Error: standard output was closed." if result.interrupted == 1 else "Interrupted."
-            self._print.error(f"{why} {sentences.interrupted_sentence(result)}", self._print.error_styles.red)
+            self._print.error(f"{why} {result_sentences.interrupted_sentence(result)}", self._print.error_styles.red)
 
     def _write_data(self, result: Result) -> None:
         output = self._config.output

@@ -17,7 +17,7 @@ from ..models import AmiResult, Failure, Reference, Use
 from ..plan import Decision
 from ..result import Orphan, Result
 from .advice import cautions
-from .sentences import kept_because, restore_line
+from .result_sentences import kept_because, restore_line
 from .shape import PLAN_OPTIONS, VERSION
 from .sizes import Sizes, age_days, created_for, gib, monthly_usd, orphan_block, sizes_of
 

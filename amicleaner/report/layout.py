@@ -17,7 +17,7 @@ _BORDERS = 3
 _CUT = "-" * 20
 """Between blocks."""
 
-# Where a line may end: a space goes away, other signs stay at the end; a date breaks before its time.
+# Where a line may end: a space is dropped, other signs are kept at its end; a date breaks before its time.
 _BREAK = re.compile(r" +|(?<=[-_./;,=])|(?<=\dT)(?=\d\d:)")
 
 
@@ -95,7 +95,7 @@ def _styled(
 
 
 def _fit(natural: Sequence[int], floors: Sequence[int], available: int) -> list[int]:
-    """Widths that fit, taken from the widest column that may give way.  The `floors` fit, so there is a way."""
+    """Widths that fit, taken from the widest column that may give way.  The `floors` fit, so this ends."""
     widths = list(natural)
     while sum(widths) > available:
         widest = max((index for index, floor in enumerate(floors) if widths[index] > floor), key=lambda index: widths[index])
@@ -130,11 +130,11 @@ def wrap(text: str, width: int) -> list[str]:
     lines = []
     while columns(text) > width:
         fits = head(text, width) or text[0]
-        # The space on which a line ends may stand just beyond it; a date's break needs to see what follows.
+        # The space on which a line ends may be just beyond it; a date's break depends on what follows.
         breaks = [found for found in _BREAK.finditer(text, 1, len(fits) + 4) if found.start() <= len(fits)]
         spaces = [found for found in breaks if found.group()]
         if spaces and columns(text[spaces[-1].end() :].partition(" ")[0]) <= width:
-            # The next word is whole on a line of its own: ids stay ids.
+            # The next word fits on a line of its own: ids are never cut.
             breaks = spaces
         end, begin = (breaks[-1].start(), breaks[-1].end()) if breaks else (len(fits), len(fits))
         lines.append(text[:end])

@@ -12,20 +12,16 @@ from ..models import Target
 from ..plan import Decision, Plan
 from ..result import Result
 from .advice import cautions
-from .sanitize import escape_control
-from .sentences import (
-    REASON_WORDS,
+from .result_sentences import (
     failure_errors,
     final_sentence,
     interrupted_sentence,
-    orphans_sentence,
-    plan_notes,
-    plan_sentence,
     restore_line,
     restore_sentence,
     undo_notes,
-    where,
 )
+from .sanitize import escape_control
+from .sentences import REASON_WORDS, orphans_sentence, plan_notes, plan_sentence, where
 from .sizes import age, gib, sizes_of
 from .tables import oldest_first
 

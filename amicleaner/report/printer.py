@@ -59,9 +59,9 @@ class Printer:
         """A table, or an empty line."""
         self._write(self._messages, style(block) + "\n")
 
-    def ask(self, question: str) -> None:
+    def ask(self, prompt: str) -> None:
         """A prompt, which is never wrapped: scripts wait for it."""
-        self._write(self._messages, self.styles.bold(question))
+        self._write(self._messages, self.styles.bold(prompt))
 
     def error(self, text: str, style: Callable[[str], str]) -> None:
         """On standard error; only the first line is in `style`."""

@@ -37,7 +37,7 @@ class Progress:
         self._next = self._clock.monotonic() + patience
 
     def show(self, text: str) -> None:
-        """Draws `text` instead of what stands there, unless it was drawn just now."""
+        """Draws `text` in place of the last one, unless that was drawn just now."""
         if self._stream is None or self._clock.monotonic() < self._next:
             return
         line = cut(escape_control(text), (width_of(self._stream) or 80) - 1)

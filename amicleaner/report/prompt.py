@@ -1,4 +1,4 @@
-"""The answer to a question, from a terminal or from a pipe."""
+"""The answer to a prompt, from a terminal or from a pipe."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from ..errors import InputEnded
 from .terminal import is_terminal
 
 LOOK = 0.2
-"""Seconds between two looks whether a signal has come.  One that comes just before the system's `read` begins wakes nobody:
-without the looks it would be handled only after the answer."""
+"""Seconds between two checks for a signal.  One that comes just before the system's `read` begins wakes nobody:
+without these checks it would be handled only after the answer."""
 
 LONGEST = 65536
-"""Bytes: nobody types so much, and what follows is not read."""
+"""Bytes: nobody types more, and the rest is not read."""
 
 
 class Prompt:
-    """Reads one line for each question.  `talk` is where the question stands: its line is ended there, so that what is said
-    next begins a line of its own."""
+    """Reads one line per prompt.  `messages` is the stream of the prompt: its line is ended there, so that the next message
+    begins a line of its own."""
 
-    def __init__(self, stdin: IO[str] | None, talk: IO[str] | None) -> None:
+    def __init__(self, stdin: IO[str] | None, messages: IO[str] | None) -> None:
         self._stdin = stdin
-        self._talk = talk
+        self._messages = messages
         self._ahead = b""
 
     def read(self, ask: Callable[[], None] = lambda: None) -> bool:
-        """`y` or `yes` in any case is a yes, all else a no.  Raises InputEnded where there is no answer to read.
+        """`y` or `yes` in any case is a yes, anything else a no.  Raises InputEnded where there is no answer to read.
 
-        `ask` puts the question; an interruption that comes with it ends its line too.
+        `ask` writes the prompt; an interruption during it ends its line too.
         """
         answer = b""
         try:
             ask()
             answer = self._line()
         finally:
-            # The Return key has ended the line already, if it was echoed to where the question stands.
-            echoed = answer.endswith(b"\n") and is_terminal(self._stdin) and is_terminal(self._talk)
-            if self._talk is not None and not echoed:
-                self._talk.write("\n")
-                self._talk.flush()
+            # The Return key has ended the line already, if it was echoed to the stream of the prompt.
+            echoed = answer.endswith(b"\n") and is_terminal(self._stdin) and is_terminal(self._messages)
+            if self._messages is not None and not echoed:
+                self._messages.write("\n")
+                self._messages.flush()
         if not answer:
             raise InputEnded(
                 "No confirmation given (standard input is closed or not a terminal). Nothing was deleted. "

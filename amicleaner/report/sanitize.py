@@ -20,7 +20,7 @@ def escape_control(text: str) -> str:
     """`text` with everything that is not a visible letter or a space as an escape: `\\n`, `\\x1b`, `\\u202e`.
 
     Control characters, bidi controls, zero-width characters, exotic spaces and lone surrogates are escaped.  A backslash
-    stays as it is: the JSON output is the one that is exact.  What is safe already comes back unchanged.
+    is kept: the JSON output is the exact one.  What is safe already comes back unchanged.
     """
     if text.isprintable() and (text.isascii() or _INVISIBLE.isdisjoint(text)):
         return text
@@ -41,7 +41,7 @@ def _escape(code: int) -> str:
 
 
 def is_right_to_left(text: str) -> bool:
-    """Whether a terminal that reorders lines would move what stands after `text`."""
+    """Whether a terminal that reorders lines would move what follows `text`."""
     return not text.isascii() and any(bidirectional(char) in ("R", "AL", "AN") for char in text)
 
 

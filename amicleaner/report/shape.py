@@ -14,8 +14,8 @@ from ..options import Option
 VERSION = 1
 
 PLAN_OPTIONS = tuple(sorted(option.name for option in OPTIONS if option.in_plan))
-"""The options that a plan brings along: whatever chose the AMIs, and the accounts that protect them.  All of them are in the
-document, so that a default that changes later does not change a plan.  Credentials and outputs are not."""
+"""The options that a plan brings along: whatever chose the AMIs, and whatever protects them.  All are in the document,
+so that a default that changes later does not change a plan.  Credentials and outputs are not."""
 
 Schema = Mapping[str, Any]
 

@@ -14,7 +14,7 @@ from .layout import Column, table
 from .sizes import age, created_for, gib, orphan_block, sizes_of
 
 ALL_NAMED = 20
-"""Up to so many AMIs are all named before the prompt, of more the `FIRST_NAMED` oldest."""
+"""Up to this number, all AMIs are named before the prompt; beyond it only the `FIRST_NAMED` oldest."""
 
 FIRST_NAMED = 10
 
@@ -34,7 +34,7 @@ _FULL = (
     Column("AMI ID"), Column("AMI Name", 8), Column("Creation Date", 13), Column("Age", right=True, optional=True),
     Column("GiB", right=True, optional=True),
 )  # fmt: skip
-_ORPHANS = (Column("Orphan Snapshots"), _GIB, _AGE, Column("Created for"))
+_ORPHANS = (Column("Orphan Snapshots"), _GIB, _AGE, Column("Created for", optional=True))
 
 
 def summary(plan: Plan, width: int | None = None) -> str:

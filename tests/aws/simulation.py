@@ -11,10 +11,12 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, cast
 
 from amicleaner.actions import DELETE, DELETE_SNAPSHOT, QUARANTINE_TAG, Action
-from amicleaner.audit import Audit, AuditError, Subject
+from amicleaner.audit import Audit, AuditError, AuditLog, Subject
+from amicleaner.aws.api import Api
 from amicleaner.aws.changes import Changer
 from amicleaner.aws.deleter import Deleter, Shared
 from amicleaner.aws.rate_limits import RateLimits
@@ -187,6 +189,7 @@ class FakeAws:
         self.noticed: dict[str, float] = {}
         """Snapshot to when AWS notices that its AMI is gone."""
         self.unreadable: AwsError | None = None
+        self.shared_with: dict[str, tuple[str, ...]] = {}
 
     def add(self, id: str, *snapshots: str, state: str = "available", tags: Mapping[str, str] | None = None) -> Ami:
         self.images[id] = Image(snapshots, state, dict(tags or {}))
@@ -202,6 +205,9 @@ class FakeAws:
     def call(self, name: str, *, attempts: int | None = None, **parameters: Any) -> dict[str, Any]:
         if name == "DescribeImages":
             return self._describe(*parameters["ImageIds"])
+        if name == "DescribeImageAttribute":
+            users = self.shared_with.get(parameters["ImageId"], ())
+            return {"LaunchPermissions": [{"UserId": user} for user in users]}
         assert attempts == 1, "a change is tried again where it is paced and written down, and nowhere else"
         id = parameters.get("ImageId") or parameters.get("SnapshotId") or parameters["Resources"][0]
         faults = self.faults[f"{name} {id}"] or self.faults[id]
@@ -235,7 +241,7 @@ class FakeAws:
             raise aws_error("InvalidAMIID.NotFound")
         return self.images[id]
 
-    def _DeregisterImage(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:  # noqa: N802
+    def _DeregisterImage(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:
         assert parameters == {"ImageId": id, "DeleteAssociatedSnapshots": True}
         snapshots = self._image(id).snapshots
         del self.images[id]
@@ -247,7 +253,7 @@ class FakeAws:
             results.append({"SnapshotId": snapshot, "ReturnCode": code})
         return {"Return": True} if self.emulator else {"Return": True, "DeleteSnapshotResults": results}
 
-    def _DeleteSnapshot(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:  # noqa: N802
+    def _DeleteSnapshot(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:
         assert parameters == {"SnapshotId": id}
         if id not in self.snapshots:
             raise aws_error("InvalidSnapshot.NotFound")
@@ -256,19 +262,19 @@ class FakeAws:
         self.snapshots.discard(id)
         return {}
 
-    def _DisableImage(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:  # noqa: N802
+    def _DisableImage(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:
         self._image(id).state = "disabled"
         return {"Return": True}
 
-    def _EnableImage(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:  # noqa: N802
+    def _EnableImage(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:
         self._image(id).state = "available"
         return {"Return": True}
 
-    def _CreateTags(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:  # noqa: N802
+    def _CreateTags(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:
         self._image(id).tags |= {tag["Key"]: tag["Value"] for tag in parameters["Tags"]}
         return {}
 
-    def _DeleteTags(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:  # noqa: N802
+    def _DeleteTags(self, id: str, parameters: dict[str, Any], fault: Fault) -> dict[str, Any]:
         assert parameters["Tags"] == [{"Key": QUARANTINE_TAG}]
         self._image(id).tags.pop(QUARANTINE_TAG, None)
         return {}
@@ -299,13 +305,12 @@ class FailingAudit(Audit):
             raise AuditError("no space left")
 
 
-class Told(Protocol):
-    def __call__(self, line: str) -> object: ...
-
-
 class Scene:
-    """A deletion in one or more targets.  Each Region is read in `accounts` accounts, `at_once` of them together, each of
-    which takes `reading` seconds; an AMI in `keeps` is kept from then on."""
+    """A deletion in one or more targets.
+
+    Each Region is read in `accounts` accounts, `at_once` of them together, each of which takes `reading` seconds; an AMI in
+    `keeps` is kept from then on.  `apis` makes other calls than those of `FakeAws`.
+    """
 
     def __init__(
         self,
@@ -315,8 +320,10 @@ class Scene:
         accounts: int = 1,
         at_once: int = 8,
         audit: Audit | None = None,
+        log: Path | None = None,
         attempts: int = 4,
         shared: Shared | None = None,
+        apis: Callable[[SimulatedTime], Mapping[Target, Api]] | None = None,
     ) -> None:
         self.time = SimulatedTime()
         self.aws = {target: FakeAws(self.time, emulator=emulator) for target in targets or (HOME,)}
@@ -331,12 +338,13 @@ class Scene:
         self.rounds: list[tuple[str, Round]] = []
         self.lines: list[str] = []
         self.warned: list[str] = []
-        self.on_line: Told = lambda line: None
+        self.on_line: Callable[[str], object] = lambda line: None
         self.clock = self.time.clock
+        self._apis = cast(Mapping[Target, Api], apis(self.time) if apis else self.aws)
         self.changer = Changer(
-            self.aws,  # type: ignore[arg-type]
+            self._apis,
             clock=self.clock,
-            audit=audit or Audit(),
+            audit=audit or (AuditLog(log, clock=self.clock) if log else Audit()),
             limits=RateLimits(self.clock),
             attempts=attempts,
             pool=self.pool,  # type: ignore[arg-type]
@@ -351,7 +359,7 @@ class Scene:
     def make_deleter(self, references: SnapshotReferences) -> Deleter:
         return Deleter(
             self.changer,
-            self.aws,  # type: ignore[arg-type]
+            self._apis,
             references,
             clock=self.clock,
             calls=self.pool,  # type: ignore[arg-type]
@@ -379,7 +387,8 @@ class Scene:
         """Carries out the steps, one after another; id to outcome.  `fresh`: what the plan read counts."""
         jobs = [list(step) for step in steps]
         inventories = [
-            (target, [make_ami(id, *image.snapshots) for id, image in aws.images.items()]) for target, aws in self.aws.items()
+            (target, [make_ami(id, *image.snapshots) for id, image in aws.images.items()])
+            for target, aws in self.aws.items()
         ]
         deleted = [job.key for step in jobs for job in step if job.action is DELETE and job.ami]
         self.deleter = self.make_deleter(SnapshotReferences(inventories, deleted))
@@ -404,7 +413,7 @@ class Scene:
 
     @property
     def outcomes(self) -> dict[str, str]:
-        tried = [*self.deleter.results.values(), *self.deleter.snapshots.values()]
+        tried: list[AmiResult | SnapshotResult] = [*self.deleter.results.values(), *self.deleter.snapshots.values()]
         return {result.id: result.outcome for result in tried}
 
     def result(self, id: str) -> AmiResult:

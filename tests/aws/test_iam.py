@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from amicleaner.aws import usage
 from amicleaner.aws.iam import policy
 from amicleaner.aws.usage import UsageOptions
 from amicleaner.checks import CHECKS, FURTHER_CHECKS
@@ -48,6 +49,15 @@ def made(**options: Any) -> dict[str, Any]:
     return policy(Config(**options))
 
 
+OWN = {
+    "ec2:DescribeImageAttribute", "ec2:DescribeImages", "ec2:DescribeSnapshots", "ec2:ListImagesInRecycleBin",
+    "rbin:GetRule", "rbin:ListRules",
+}  # fmt: skip
+"""What is read besides references."""
+
+SOURCES = {action for source in usage.sources(UsageOptions()) for action in source.actions}
+
+
 def test_the_whole_policy() -> None:
     assert made() == {
         "Version": "2012-10-17",
@@ -61,30 +71,7 @@ def test_the_whole_policy() -> None:
             {
                 "Sid": "Read",
                 "Effect": "Allow",
-                "Action": [
-                    "autoscaling:DescribeAutoScalingGroups",
-                    "autoscaling:DescribeInstanceRefreshes",
-                    "autoscaling:DescribeLaunchConfigurations",
-                    "batch:DescribeComputeEnvironments",
-                    "ec2:DescribeFastLaunchImages",
-                    "ec2:DescribeFleets",
-                    "ec2:DescribeImageAttribute",
-                    "ec2:DescribeImageReferences",
-                    "ec2:DescribeImages",
-                    "ec2:DescribeInstances",
-                    "ec2:DescribeLaunchTemplateVersions",
-                    "ec2:DescribeSnapshots",
-                    "ec2:DescribeSpotFleetRequests",
-                    "ec2:DescribeSpotInstanceRequests",
-                    "ec2:ListImagesInRecycleBin",
-                    "imagebuilder:GetImage",
-                    "imagebuilder:ListContainerRecipes",
-                    "imagebuilder:ListImagePipelineImages",
-                    "imagebuilder:ListImagePipelines",
-                    "imagebuilder:ListImageRecipes",
-                    "rbin:GetRule",
-                    "rbin:ListRules",
-                ],
+                "Action": sorted(OWN | SOURCES - {"ssm:GetParameters"}),
                 "Resource": ["*"],
             },
             {

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amicleaner.actions import CHANGES, DELETE_SNAPSHOT, DEREGISTER, DISABLE, TAG, Change
 from amicleaner.aws.rate_limits import RateLimits, ReadLimiter, TokenBucket
-from tests.aws.deletion.simulation import FAR, HOME, Time
+from tests.virtual_time import Time
+
+from .simulation import FAR, HOME
 
 
 def take_all(bucket: TokenBucket) -> int:
@@ -19,42 +22,45 @@ def take_all(bucket: TokenBucket) -> int:
     return taken
 
 
-@pytest.mark.parametrize("action", ["DeregisterImage", "DeleteSnapshot"])
-def test_a_fifth_of_the_bucket_and_a_twentieth_of_the_rate_are_left_to_others(action: str) -> None:
+@pytest.mark.parametrize(
+    "change, bucket, rate", [(DEREGISTER, 80, 4.75), (DELETE_SNAPSHOT, 80, 4.75), (DISABLE, 40, 4.75), (TAG, 80, 9.5)]
+)
+def test_a_fifth_of_a_bucket_and_a_twentieth_of_its_rate_are_left_to_others(
+    change: Change, bucket: int, rate: float
+) -> None:
     time = Time()
-    bucket = RateLimits(time.clock).bucket(action, HOME)
-    assert take_all(bucket) == 80
-    time.advance(100.0)
-    assert take_all(bucket) == 80
-    assert bucket.rate == 4.75
-    time.advance(10.0)
-    assert take_all(bucket) == 47
+    tokens = RateLimits(time.clock).bucket(change, HOME)
+    assert take_all(tokens) == bucket
+    time.sleep(100.0)
+    assert take_all(tokens) == bucket
+    assert tokens.rate == rate
+    time.sleep(4.0)
+    assert take_all(tokens) == 4 * rate
 
 
-def test_each_action_of_each_target_has_its_own_bucket() -> None:
-    pace = RateLimits(Time().clock)
-    bucket = pace.bucket("DeregisterImage", HOME)
-    take_all(bucket)
-    assert pace.bucket("DeregisterImage", HOME) is bucket
-    assert pace.bucket("DeregisterImage", FAR).take()
-    assert pace.bucket("DeleteSnapshot", HOME).take()
+def test_each_call_of_each_target_has_its_own_bucket() -> None:
+    limits = RateLimits(Time().clock)
+    buckets = [limits.bucket(change, target) for change in CHANGES for target in (HOME, FAR)]
+    assert len(set(map(id, buckets))) == len(buckets)
+    assert limits.bucket(DEREGISTER, HOME) is buckets[0]
 
 
-def test_after_the_wait_that_it_tells_there_is_a_token() -> None:
+def test_there_is_a_token_after_the_wait() -> None:
     time = Time()
     bucket = TokenBucket(time.clock, 1, 3.0)
     for _ in range(1000):
-        time.advance(bucket.wait())
+        time.sleep(bucket.wait())
         assert bucket.wait() == 0.0
         assert bucket.take()
 
 
-def test_it_says_how_many_calls_fit_into_a_time_and_how_long_calls_last() -> None:
-    time = Time()
-    bucket = TokenBucket(time.clock, 80, 4.75)
-    assert bucket.within(20.0) == 175
-    assert bucket.lasts(80) == 0.0
-    assert bucket.lasts(250) == pytest.approx((250 - 80) / 4.75)
+def test_a_bucket_knows_how_many_calls_fit_into_a_time() -> None:
+    bucket = TokenBucket(Time().clock, 80, 5.0)
+    assert bucket.within(20.0) == 180
+    assert bucket.within(-20.0) == 80
+    assert bucket.within(20.0, after=10.0) == 180
+    assert bucket.within(20.0, after=10.0, before=60) == 170
+    assert bucket.within(20.0, after=10.0, before=1000) == 100
 
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.integers(0, 100), st.booleans()), max_size=40))
@@ -63,7 +69,7 @@ def test_no_stretch_of_time_sees_more_than_the_bucket_and_the_rate(steps: list[t
     bucket = TokenBucket(time.clock, 80, 4.75)
     moments: list[float] = []
     for pause, wanted, throttled in steps:
-        time.advance(pause)
+        time.sleep(pause)
         if throttled:
             bucket.throttled()
         moments += [time.seconds for _ in range(wanted) if bucket.take()]
@@ -72,7 +78,7 @@ def test_no_stretch_of_time_sees_more_than_the_bucket_and_the_rate(steps: list[t
             assert last - first + 1 <= 80 + 4.75 * (moments[last] - start) + 1e-6
 
 
-def test_a_throttle_empties_it_and_halves_the_rate() -> None:
+def test_a_throttle_empties_the_bucket_and_halves_the_rate() -> None:
     time = Time()
     bucket = TokenBucket(time.clock, 80, 4.0)
     bucket.throttled()
@@ -81,27 +87,27 @@ def test_a_throttle_empties_it_and_halves_the_rate() -> None:
     assert bucket.rate == 2.0
 
 
-def test_throttles_of_calls_under_way_together_count_once() -> None:
+def test_throttles_of_calls_in_flight_together_count_once() -> None:
     time = Time()
     bucket = TokenBucket(time.clock, 80, 4.0)
     for _ in range(8):
         bucket.throttled()
     assert bucket.rate == 2.0
-    time.advance(1.0)
+    time.sleep(1.0)
     bucket.throttled()
     assert bucket.rate < 1.1
 
 
-def test_a_storm_leaves_a_try_a_second_and_the_rate_comes_back_by_and_by() -> None:
+def test_a_storm_of_throttles_leaves_one_try_per_second_and_the_rate_recovers() -> None:
     time = Time()
     bucket = TokenBucket(time.clock, 80, 4.75)
     for _ in range(100):
-        time.advance(bucket.wait())
+        time.sleep(bucket.wait())
         bucket.throttled()
     assert 1.0 < bucket.wait() <= 1.1
-    time.advance(30.0)
+    time.sleep(30.0)
     assert 2.0 < bucket.rate < 2.2
-    time.advance(120.0)
+    time.sleep(120.0)
     assert bucket.rate == 4.75
 
 
@@ -115,10 +121,10 @@ def test_a_wait_ends_by_a_clock_that_counts_from_long_ago(days: int) -> None:
         for _ in range(3):
             if bucket.take():
                 break
-            time.advance(bucket.wait())
+            time.sleep(bucket.wait())
         else:
             pytest.fail("there is no token after the wait")
-        time.advance(1e-9)
+        time.sleep(1e-9)
 
 
 def test_a_clock_that_steps_back_gives_nothing() -> None:
@@ -131,16 +137,28 @@ def test_a_clock_that_steps_back_gives_nothing() -> None:
     assert not bucket.take()
 
 
-def test_reads_are_held_up_only_once_they_were_throttled() -> None:
+def test_reads_wait_only_once_they_were_throttled() -> None:
     time = Time()
-    gate, start = ReadLimiter(time.clock), time.seconds
+    limiter = ReadLimiter(time.clock)
     for _ in range(1000):
-        gate.enter()
-    assert time.seconds == start
-    gate.throttled()
+        limiter.enter()
+    assert time.seconds == 0.0
+    limiter.throttled()
     for _ in range(38):
-        gate.enter()
-    assert time.seconds - start == pytest.approx(2.0)
+        limiter.enter()
+    assert time.seconds == pytest.approx(2.0)
+    limiter.throttled()
+    for _ in range(9):
+        limiter.enter()
+    assert time.seconds > 2.9
+
+
+def test_reads_of_one_ami_at_a_time_keep_to_the_rate_from_the_first() -> None:
+    time = Time()
+    limiter = ReadLimiter(time.clock, many=True)
+    for _ in range(80 + 190):
+        limiter.enter()
+    assert time.seconds == pytest.approx(10.0)
 
 
 def test_threads_share_the_tokens() -> None:

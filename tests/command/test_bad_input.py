@@ -86,7 +86,7 @@ def test_failing_credential_process_is_named(
 
 def test_missing_token_file_is_named(tmp_path: Path) -> None:
     token = {"AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"), "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/r"}
-    check(run("-f", env={**SOURCE, **token}), 1, str(tmp_path / "token"), "credentials", "a token's file")
+    check(run("-f", env={**SOURCE, **token}), 1, str(tmp_path / "token"), "credentials", "a token file")
 
 
 def test_session_token_with_a_line_break_is_not_shown(account: Account) -> None:

@@ -26,7 +26,7 @@ from amicleaner.plan import Decision, Plan
 from amicleaner.result import Orphan, Result
 from amicleaner.run import clean
 from amicleaner.view import SilentView
-from tests.catalogue import add_pipeline, add_recipe_on_image, batch
+from tests.catalogue import add_all
 from tests.fake_aws import DEFAULT_ACCOUNT, Call, FakeAws, Fault, RegionState, World, attach
 from tests.fake_aws.resources import Image
 from tests.virtual_time import NOW, Time
@@ -154,27 +154,12 @@ class Flow:
         held = self.add(region=region).image_id
         for days in (20, 30):
             self.add(region=region, days=days)
+        add_all(region, held, times=2)
+        region.add_retention_rule("EC2_IMAGE")
+        region.add_retention_rule("EBS_SNAPSHOT")
         for number in range(2):
-            region.add_instance(held)
-            region.add_launch_configuration(held)
-            region.add_spot_fleet(launch_specifications=[{"ImageId": held}])
-            region.add_spot_request(held)
-            region.add_fleet(launch_template_configs=[{"Overrides": [{"ImageId": held}]}])
-            region.add_parameter(f"/golden/{number}", held)
-            template = region.add_launch_template(versions=[{"ImageId": f"resolve:ssm:/golden/{number}"}, {}, {}])
-            pinned = {"LaunchTemplateId": template.template_id, "Version": "2"}
-            group = region.add_group(launch_template=pinned)
-            for _ in range(2):
-                region.add_refresh(group.name, {"LaunchTemplate": pinned})
             self.orphan(f"ami-0000000{number}", region=region)
             region.recycle(f"ami-1000000{number}")
-            region.add_entry("compute-environment", batch(f"{held}-{number}", imageId=held))
-            region.add_entry("fast-launch", {"ImageId": held, "State": "enabled"})
-            add_pipeline(region, held)
-            for container in (False, True):
-                add_recipe_on_image(region, held, container=container)
-            for kind in ("EC2_IMAGE", "EBS_SNAPSHOT"):
-                region.add_retention_rule(kind, days=7)
         return held
 
     def orphan(self, ami: str = "ami-00000000", *, days: float = 3, region: RegionState | None = None, **more: Any) -> str:

@@ -242,5 +242,15 @@ class TestRules:
 
 def test_every_reason_is_tested_by_a_run() -> None:
     elsewhere = {"in-use", "quarantined", "released", "no-recycle-bin", "over-limit"}
-    here = {"no-rule", "no-match", "kept-weekly", "kept-yearly", "kept-previous", "kept-daily", "kept-monthly", "old", "named"}
+    here = {
+        "no-rule",
+        "no-match",
+        "kept-weekly",
+        "kept-yearly",
+        "kept-previous",
+        "kept-daily",
+        "kept-monthly",
+        "old",
+        "named",
+    }
     assert {case.reason for case in CASES} | elsewhere | here == set(get_args(Reason))

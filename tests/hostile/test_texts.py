@@ -71,7 +71,7 @@ def cases(draw: st.DrawFn) -> tuple[list[dict[str, Any]], Config]:
         include_untagged=draw(st.sampled_from((True, True, False))),
         output=draw(st.sampled_from(("table", "json", "csv", "markdown"))),
         full_report=draw(st.booleans()),
-        explain=draw(st.booleans()),
+        explain=draw(st.sampled_from((None, ()))),
         force_delete=True,
     )
     return amis, config

@@ -76,7 +76,7 @@ def end_of(words: list[str], environ: dict[str, str] | None = None) -> Ended:
 
 
 def without_warnings(err: str) -> str:
-    return "".join(line for line in err.splitlines(keepends=True) if not line.startswith("Warning: "))
+    return "".join(line for line in err.splitlines(keepends=True) if not line.startswith(("Warning: ", "Demo: ")))
 
 
 def check_message(ended: Ended) -> None:

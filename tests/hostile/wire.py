@@ -23,8 +23,9 @@ CALLS = (
     "DescribeImages", "DescribeInstances", "DescribeLaunchConfigurations", "DescribeLaunchTemplateVersions",
     "DescribeAutoScalingGroups", "DescribeSpotFleetRequests", "DescribeSpotInstanceRequests", "DescribeFleets",
     "GetParameters", "DescribeInstanceRefreshes", "DescribeImageReferences", "DescribeImageAttribute", "DescribeSnapshots",
-    "ListImagesInRecycleBin", "DescribeRegions", "ListAccounts", "GetCallerIdentity", "AssumeRole", "DeregisterImage",
-    "DeleteSnapshot",
+    "ListImagesInRecycleBin", "ListRules", "DescribeComputeEnvironments", "ListImageRecipes", "ListContainerRecipes",
+    "ListImagePipelines", "DescribeFastLaunchImages", "DescribeRegions", "ListAccounts", "GetCallerIdentity", "AssumeRole",
+    "DeregisterImage", "DeleteSnapshot",
 )  # fmt: skip
 
 WORDS = ("brand-new", "None", "null", "?", "\u202eevil\u200b", "x" * 5000, "\t\n", "ünï", "true", "arn:aws:", "resolve:ssm:")

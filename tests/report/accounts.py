@@ -73,7 +73,7 @@ def plan_of(
 
 
 def written(amis: Iterable[Ami], gib: int = 8) -> list[Snapshot]:
-    """The AMIs' snapshots as they were looked up, created for them, with so many GiB written."""
+    """The AMIs' snapshots as they were looked up, created for them, with `gib` GiB written."""
     return [
         Snapshot(
             block.id,
@@ -90,7 +90,7 @@ def written(amis: Iterable[Ami], gib: int = 8) -> list[Snapshot]:
 
 
 def instance(id: str = "i-0123456789abcdef0", target: Target = HERE) -> Use:
-    """A user of an AMI."""
+    """A reference to an AMI."""
     return Use("instance", id, target.account, target.region, f"instance {id} (running)")
 
 
@@ -142,10 +142,10 @@ def joined(parts: list[str]) -> str:
 hostile = st.lists(st.one_of(st.sampled_from(NASTY), st.text(st.characters(), max_size=8)), min_size=1, max_size=6).map(
     joined
 )
-"""Names and values with all of it."""
+"""Names and values made from these."""
 
-said = hostile.map(lambda text: re.sub("[\ud800-\udfff]", "", text)).filter(bool)
-"""The same as the value of an option, which takes no halves of letters."""
+option_values = hostile.map(lambda text: re.sub("[\ud800-\udfff]", "", text)).filter(bool)
+"""The same as the value of an option, which takes no half of a surrogate pair."""
 
 
 @st.composite
@@ -166,6 +166,6 @@ def hostile_plans(draw: st.DrawFn) -> Plan:
         full_report=True,
         explain=(),
         mapping_key="name" if by_name else "tags",
-        mapping_values=tuple(draw(st.lists(said, min_size=1, max_size=2))) if by_name else ("environment", "role"),
+        mapping_values=tuple(draw(st.lists(option_values, min_size=1, max_size=2))) if by_name else ("environment", "role"),
     )
     return plan_of(amis, config, target, uses)

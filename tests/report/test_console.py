@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from amicleaner.config import Config, Rule
 from amicleaner.errors import InputEnded
@@ -301,7 +302,7 @@ def test_failures_are_errors_on_standard_error_too() -> None:
     lines = screen.err.getvalue().splitlines()
     assert [line for line in lines if line.startswith("Error: ")] == [
         f"Error: 1 AMI: UnauthorizedOperation (ec2:DeregisterImage): {failed_result().failed_amis[0].id}.",
-        "Error: 2 snapshots: UnauthorizedOperation (ec2:DeleteSnapshot): snap-2, snap-1.",
+        "Error: 2 snapshots: UnauthorizedOperation (ec2:DeleteSnapshot): snap-1, snap-2.",
     ]
     assert [line for line in lines if line.startswith("Hint: ")] == [
         "Hint: Allow ec2:DeregisterImage; --iam-policy prints the policy that these options need.",
@@ -503,6 +504,36 @@ def test_without_streams_nothing_is_written(output: str) -> None:
     with pytest.raises(InputEnded):
         console.confirm(plan_of(article()))
     console.finished(failed_result(interrupted=130))
+
+
+outcomes = st.sampled_from(("removed", "failed", "kept", "quarantined", "released"))
+
+
+@given(
+    st.lists(outcomes, max_size=4),
+    st.lists(outcomes, max_size=2),
+    st.lists(st.sampled_from(("It is broken.", "It is denied.\nHint: Allow it.")), max_size=2),
+    st.sampled_from((None, None, 1, 129, 130, 143)),
+    st.lists(st.sampled_from(("restored", "failed", "already")), max_size=2),
+    st.sampled_from((Config(), Config(quiet=True), Config(output="json"), Config(dry_run=True, exit_code=True))),
+)
+def test_every_failure_leaves_an_error_on_standard_error(
+    amis: list[Any], snapshots: list[Any], problems: list[str], interrupted: int | None, restored: list[Any], config: Config
+) -> None:
+    """A job that discards standard output hears of it."""
+    screen = Screen(config)
+    plan = plan_of(article(), config)
+    parts = tuple(SnapshotResult(HERE, f"snap-{n}", outcome, REFUSED) for n, outcome in enumerate(snapshots))
+    found = {
+        (HERE, d.ami.id): AmiResult(HERE, d.ami.id, o, REFUSED, parts) for d, o in zip(plan.removals, amis, strict=False)
+    }
+    back = tuple(RestoreResult(HERE, f"ami-{n}", outcome) for n, outcome in enumerate(restored))
+    result = Result(plan, found, problems=tuple(problems), interrupted=interrupted, restored=back)
+    for text in problems:
+        screen.console.problem(text)
+    screen.console.finished(result)
+    errors = [line for line in screen.err.getvalue().splitlines() if line.startswith(("Error: ", "Interrupted. "))]
+    assert bool(errors) == (result.exit_status not in (0, 3))
 
 
 OK = CallRecord("ec2:DescribeImages", HERE, 0.25, "ok")

@@ -29,7 +29,7 @@ def test_a_no(answer: bytes) -> None:
     assert Prompt(reader(answer), None).read() is False
 
 
-def test_each_question_has_its_own_line() -> None:
+def test_each_prompt_reads_its_own_line() -> None:
     answers = Prompt(reader(b"n\ny\n"), None)
     assert [answers.read(), answers.read()] == [False, True]
     with pytest.raises(InputEnded, match="--force-delete"):
@@ -72,7 +72,7 @@ def test_a_stream_of_text_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "stdin, talk, ended",
+    "stdin, messages, ended",
     [
         (reader(b"y\n"), io.StringIO(), True),
         (FakeTerminal("y\n"), io.StringIO(), True),
@@ -80,22 +80,22 @@ def test_a_stream_of_text_alone() -> None:
         (FakeTerminal("y"), FakeTerminal(), True),
     ],
 )
-def test_what_is_said_next_begins_a_line(stdin: Any, talk: io.StringIO, ended: bool) -> None:
-    Prompt(stdin, talk).read()
-    assert talk.getvalue() == ("\n" if ended else "")
+def test_the_next_message_begins_a_line(stdin: Any, messages: io.StringIO, ended: bool) -> None:
+    Prompt(stdin, messages).read()
+    assert messages.getvalue() == ("\n" if ended else "")
 
 
-def test_after_the_end_of_input_and_after_ctrl_c_too() -> None:
-    talk = FakeTerminal()
+def test_the_line_ends_after_the_end_of_input_and_after_ctrl_c() -> None:
+    messages = FakeTerminal()
     with pytest.raises(InputEnded):
-        Prompt(FakeTerminal(), talk).read()
-    assert talk.getvalue() == "\n"
+        Prompt(FakeTerminal(), messages).read()
+    assert messages.getvalue() == "\n"
 
     interrupted: Any = Raises(KeyboardInterrupt(), terminal=True)
-    talk = FakeTerminal()
+    messages = FakeTerminal()
     with pytest.raises(KeyboardInterrupt):
-        Prompt(interrupted, talk).read()
-    assert talk.getvalue() == "\n"
+        Prompt(interrupted, messages).read()
+    assert messages.getvalue() == "\n"
 
 
 @pytest.fixture
@@ -135,8 +135,8 @@ def test_a_signal_that_came_just_before_the_reading_is_handled(
         return [], [], []
 
     monkeypatch.setattr(select, "select", look)
-    talk = io.StringIO()
+    messages = io.StringIO()
     with pytest.raises(KeyboardInterrupt):
-        Prompt(pipe[0], talk).read()
+        Prompt(pipe[0], messages).read()
     assert looks[1:] == [prompt.LOOK] * 3
-    assert talk.getvalue() == "\n"
+    assert messages.getvalue() == "\n"

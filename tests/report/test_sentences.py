@@ -23,7 +23,7 @@ from amicleaner.models import (
 )
 from amicleaner.plan import Decision, Plan
 from amicleaner.recycle_bin import BinRules, RetentionRule
-from amicleaner.report import sentences
+from amicleaner.report import result_sentences, sentences
 from amicleaner.report.sizes import monthly_cost, monthly_usd
 from amicleaner.result import Orphan, Result
 
@@ -128,7 +128,9 @@ def test_the_earliest_date_counts_and_unread_rules_are_not_denied() -> None:
     first, second, *_ = plan.removals
     early = replace(first, restorable_until=NOW + timedelta(days=2))
     some = replace(plan, decisions=(early, second, *(replace(d, restorable_until=None) for d in plan.removals[2:])))
-    assert sentences.recycle_bin_sentence(some) == "Recycle Bin: 2 of 4 AMIs can be restored until 2017-06-22."
+    assert sentences.recycle_bin_sentence(some) == (
+        "Recycle Bin: 2 of 4 AMIs can be restored until 2017-06-22; the other 2 cannot be restored."
+    )
     assert sentences.recycle_bin_sentence(replace(some, bins_read=False)).startswith("Recycle Bin: at least 2 of 4 AMIs")
 
 
@@ -187,7 +189,7 @@ def test_an_unknown_id_is_a_problem() -> None:
     ],
 )
 def test_prompt_names_every_action(counts: dict[str, int], said: str) -> None:
-    assert sentences.question(changing(**counts)) == said
+    assert sentences.prompt(changing(**counts)) == said
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,7 @@ def test_prompt_names_every_action(counts: dict[str, int], said: str) -> None:
     ],
 )
 def test_line_of_an_ami(result: AmiResult, line: str) -> None:
-    assert sentences.ami_line(result) == line
+    assert result_sentences.ami_line(result) == line
 
 
 @pytest.mark.parametrize(
@@ -230,12 +232,12 @@ def test_line_of_an_ami(result: AmiResult, line: str) -> None:
     ],
 )
 def test_line_of_a_snapshot(result: SnapshotResult, line: str) -> None:
-    assert sentences.snapshot_line(result) == line
+    assert result_sentences.snapshot_line(result) == line
 
 
 def test_final_sentence() -> None:
     plan = plan_of(article())
-    assert sentences.final_sentence(Result(plan, done(plan, *REMOVED), seconds=4.12)) == (
+    assert result_sentences.final_sentence(Result(plan, done(plan, *REMOVED), seconds=4.12)) == (
         "Deleted 4 AMIs and 4 snapshots (up to 32 GiB, up to $1.60/month) in 4.1 s."
     )
 
@@ -246,7 +248,7 @@ def test_final_sentence_counts_what_was_not_done() -> None:
     id = plan.removals[4].ami.id
     lost = (SnapshotResult(HERE, "snap-x", "failed", REFUSED),)
     results[HERE, id] = replace(results[HERE, id], snapshots=lost)
-    assert sentences.final_sentence(Result(plan, results, seconds=125)) == (
+    assert result_sentences.final_sentence(Result(plan, results, seconds=125)) == (
         "Deleted 2 AMIs and 1 snapshot (up to 8 GiB, up to $0.40/month) in 2 min 5 s. "
         "Failed: 2 AMIs and 1 snapshot. Kept meanwhile: 1 AMI. Not tried: 3 AMIs."
     )
@@ -255,13 +257,13 @@ def test_final_sentence_counts_what_was_not_done() -> None:
 def test_final_sentence_names_every_action() -> None:
     plan = changing(delete=1, quarantine=2, release=1)
     results = done(plan, "removed", "quarantined", "quarantined", "released")
-    assert sentences.final_sentence(Result(plan, results, seconds=1)) == (
+    assert result_sentences.final_sentence(Result(plan, results, seconds=1)) == (
         "Released 1 AMI, quarantined 2 AMIs, and deleted 1 AMI and 1 snapshot (up to 8 GiB, up to $0.40/month) in 1.0 s."
     )
-    assert sentences.final_sentence(Result(plan, done(plan, "failed"))) == (
+    assert result_sentences.final_sentence(Result(plan, done(plan, "failed"))) == (
         "Nothing was deleted. Failed: 1 AMI. Not tried: 3 AMIs."
     )
-    assert sentences.final_sentence(Result()) == ""
+    assert result_sentences.final_sentence(Result()) == ""
 
 
 def test_the_end_says_how_to_undo_it() -> None:
@@ -269,47 +271,49 @@ def test_the_end_says_how_to_undo_it() -> None:
     results = done(plan, "removed", "removed")
     first, second = results
     found = Result(plan, results, in_bin={first: UNTIL, second: UNTIL - timedelta(days=1)})
-    assert sentences.undo_notes(found) == [
+    assert result_sentences.undo_notes(found) == [
         "Recycle Bin: 2 of 2 AMIs can be restored until 2017-07-03.",
         f"To undo: amicleaner --restore {first[1]} {second[1]}",
     ]
     logged = replace(found, plan=replace(plan, config=Config(audit_log="my log.jsonl")))
-    assert sentences.undo_notes(logged)[-1] == "To undo: amicleaner --restore 'my log.jsonl'"
+    assert result_sentences.undo_notes(logged)[-1] == "To undo: amicleaner --restore 'my log.jsonl'"
     many = Result(plan, done(plan, *REMOVED), in_bin=dict.fromkeys(done(plan, *REMOVED), UNTIL))
-    assert sentences.undo_notes(many)[-1] == f"To undo: amicleaner --restore {first[1]} ..."
+    assert result_sentences.undo_notes(many)[-1] == f"To undo: amicleaner --restore {first[1]} ..."
 
 
 def test_the_end_says_that_it_cannot_be_undone() -> None:
     plan = plan_of(article(), bins=BinRules(), snapshots=written(article()))
     results = done(plan, "removed")
-    assert sentences.undo_notes(Result(plan, results)) == ["No Recycle Bin rule covered this deletion: it cannot be undone."]
-    assert sentences.undo_notes(Result(plan, results, in_bin={})) == [
+    assert result_sentences.undo_notes(Result(plan, results)) == [
+        "No Recycle Bin rule covered this deletion: it cannot be undone."
+    ]
+    assert result_sentences.undo_notes(Result(plan, results, in_bin={})) == [
         "The Recycle Bin has none of the deleted AMIs: the deletion cannot be undone."
     ]
     unread = replace(plan, bins_read=False)
-    assert sentences.undo_notes(Result(unread, results)) == [
+    assert result_sentences.undo_notes(Result(unread, results)) == [
         "The Recycle Bin was not read, so it is not known whether the deletion can be undone."
     ]
-    assert sentences.undo_notes(Result(plan, done(plan, "failed"))) == []
-    assert sentences.undo_notes(Result()) == []
+    assert result_sentences.undo_notes(Result(plan, done(plan, "failed"))) == []
+    assert result_sentences.undo_notes(Result()) == []
 
 
 def test_a_quarantine_is_undone_by_restore() -> None:
     plan = changing(quarantine=1)
-    assert sentences.undo_notes(Result(plan, done(plan, "quarantined"))) == [
+    assert result_sentences.undo_notes(Result(plan, done(plan, "quarantined"))) == [
         f"To undo: amicleaner --restore {plan.changes[0].ami.id}"
     ]
 
 
 def test_interruption() -> None:
     plan = changing(delete=11)
-    assert sentences.interrupted_sentence(Result(plan)) == "Deleted 0 of 11 AMIs; nothing is in progress."
-    assert sentences.interrupted_sentence(Result(plan, done(plan, "removed", "failed"))) == (
+    assert result_sentences.interrupted_sentence(Result(plan)) == "Deleted 0 of 11 AMIs; nothing is in progress."
+    assert result_sentences.interrupted_sentence(Result(plan, done(plan, "removed", "failed"))) == (
         "Deleted 1 of 11 AMIs; 1 failed or had no answer."
     )
-    assert sentences.interrupted_sentence(Result()) == "Nothing was deleted; nothing is in progress."
+    assert result_sentences.interrupted_sentence(Result()) == "Nothing was deleted; nothing is in progress."
     both = changing(release=1, quarantine=2)
-    assert sentences.interrupted_sentence(Result(both)) == (
+    assert result_sentences.interrupted_sentence(Result(both)) == (
         "Released 0 of 1 AMI and quarantined 0 of 2 AMIs; nothing is in progress."
     )
 
@@ -319,7 +323,7 @@ def test_equal_failures_are_one_sentence_with_one_hint() -> None:
     results = done(plan, *FAILED)
     ids = [decision.ami.id for decision in plan.changes]
     hint = "\nHint: Allow {}; --iam-policy prints the policy that these options need."
-    assert sentences.failure_errors(Result(plan, results)) == [
+    assert result_sentences.failure_errors(Result(plan, results)) == [
         f"6 AMIs: UnauthorizedOperation (ec2:DeregisterImage): {ids[0]}, {ids[1]}, 4 more."
         + hint.format("ec2:DeregisterImage"),
         f"1 AMI: UnauthorizedOperation (ec2:DisableImage): {ids[6]}." + hint.format("ec2:DisableImage"),
@@ -331,8 +335,8 @@ def test_failures_name_the_call_that_failed_and_repeat_no_hint() -> None:
     id = plan.changes[0].ami.id
     denied = Failure("UnauthorizedOperation", "no", "ec2:CreateTags")
     result = Result(plan, {(HERE, id): AmiResult(HERE, id, "failed", denied)}, problems=("Allow ec2:CreateTags.",))
-    assert sentences.failure_errors(result) == [f"1 AMI: UnauthorizedOperation (ec2:CreateTags): {id}."]
-    assert sentences.failure_errors(result, debug=True) == [
+    assert result_sentences.failure_errors(result) == [f"1 AMI: UnauthorizedOperation (ec2:CreateTags): {id}."]
+    assert result_sentences.failure_errors(result, debug=True) == [
         f"1 AMI: UnauthorizedOperation (ec2:CreateTags): {id}.\n{id}: no"
     ]
 
@@ -341,7 +345,9 @@ def test_failed_snapshots_and_orphans_are_failures() -> None:
     gone = SnapshotResult(HERE, "snap-1", "failed", Failure("InvalidSnapshot.InUse", "in use"))
     orphan = Orphan(HERE, Snapshot("snap-2", "", NOW, "completed", 1), result=replace(gone, id="snap-2"))
     result = Result(orphans=(orphan,), amis={(HERE, "ami-1"): AmiResult(HERE, "ami-1", "removed", snapshots=(gone,))})
-    assert sentences.failure_errors(result) == ["2 snapshots: InvalidSnapshot.InUse (ec2:DeleteSnapshot): snap-1, snap-2."]
+    assert result_sentences.failure_errors(result) == [
+        "2 snapshots: InvalidSnapshot.InUse (ec2:DeleteSnapshot): snap-1, snap-2."
+    ]
 
 
 def test_orphans() -> None:
@@ -358,15 +364,15 @@ def test_restore() -> None:
         RestoreResult(HERE, "ami-2", "already"),
         RestoreResult(HERE, "ami-3", "failed", "It is not in the Recycle Bin."),
     )
-    assert [sentences.restore_line(result) for result in restored] == [
+    assert [result_sentences.restore_line(result) for result in restored] == [
         "ami-1 restored",
         "snap-1 restored",
         "snap-2 restored",
         "ami-2 is available already",
         "ami-3 cannot be restored: It is not in the Recycle Bin.",
     ]
-    assert sentences.restore_sentence(Result(restored=restored)) == "Restored 1 AMI and 2 snapshots."
-    assert sentences.restore_sentence(Result(restored=restored[3:])) == "Nothing was restored."
+    assert result_sentences.restore_sentence(Result(restored=restored)) == "Restored 1 AMI and 2 snapshots."
+    assert result_sentences.restore_sentence(Result(restored=restored[3:])) == "Nothing was restored."
     planned = (RestoreResult(HERE, "ami-1", "planned"),)
-    assert sentences.restore_line(planned[0]) == "ami-1 would be restored"
-    assert sentences.restore_sentence(Result(restored=planned)) == "Would restore 1 AMI."
+    assert result_sentences.restore_line(planned[0]) == "ami-1 would be restored"
+    assert result_sentences.restore_sentence(Result(restored=planned)) == "Would restore 1 AMI."

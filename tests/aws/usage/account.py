@@ -17,6 +17,7 @@ from amicleaner.aws.session import Clients
 from amicleaner.aws.usage import OnDemandReading, UsageOptions, UsageReading
 from amicleaner.clock import Clock
 from amicleaner.models import Target, Use
+from amicleaner.uses import merge_uses
 from tests.fake_aws import DEFAULT_ACCOUNT, FakeAws, Fault, RegionState, World, attach
 
 REGION = "eu-west-1"
@@ -82,9 +83,12 @@ class Account:
     def on_demand(self, images: Sequence[str] = (), options: UsageOptions | None = None) -> OnDemandReading:
         """What is read only once these AMIs would be deleted, after a reading of the Region."""
         options = options or UsageOptions()
-        found = usage.read_on_demand(self.api, self.read(options), images, options, self.pool)
-        self.warnings = found.warnings
-        return found
+        reading = self.read(options)
+        refreshes = usage.read_refreshes(self.api, reading, options, self.pool)
+        found = usage.read_on_demand(self.api, reading, images, options, self.pool)
+        self.warnings = tuple(dict.fromkeys(refreshes.warnings + found.warnings))
+        uses = merge_uses([refreshes.uses, found.uses])
+        return OnDemandReading(uses, merge_uses([refreshes.snapshots, found.snapshots]), self.warnings)
 
     def refreshes(self, image: str, options: UsageOptions | None = None) -> list[str]:
         """The labels of the instance refreshes that lead to an AMI."""

@@ -1,0 +1,142 @@
+"""Every way to install from a clone, as its page says; pip, pipx and uv ask the registry that they are set up for."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+import amicleaner
+from tests.runner import ROOT, Runner
+
+pytestmark = [pytest.mark.install, pytest.mark.once, pytest.mark.timeout(300)]
+
+PAGE = (ROOT / "docs" / "install.md").read_text("utf-8")
+SOURCES = ("LICENSE", "README.md", "pyproject.toml", "requirements.txt", "setup.py")
+VERSION = f"{amicleaner.__version__}\n"
+
+
+def block(title: str, number: int = 0) -> str:
+    """A script of a section of the page."""
+    (section,) = re.findall(rf"^## {title}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    return str(re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)[number])
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """What an installation needs of a clone."""
+    folder = tmp_path / "clone"
+    shutil.copytree(ROOT / "amicleaner", folder / "amicleaner", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in SOURCES:
+        shutil.copyfile(ROOT / name, folder / name)
+    return folder
+
+
+def run(script: str, clone: Path) -> str:
+    """Runs a script of the page in a clone, and returns its standard output; `/opt` is a folder beside the clone."""
+    done = subprocess.run(
+        ["sh", "-e", "-c", script.replace("/opt/", f"{clone.parent}/opt/")],
+        cwd=clone,
+        env={
+            **{name: value for name, value in os.environ.items() if name not in ("PYTHONSAFEPATH", "PYTHONPATH")},
+            # The Python of these tests, pipx and uv are beside one another.
+            "PATH": f"{Path(sys.executable).parent}:{clone.parent}/bin:{os.environ['PATH']}",
+            "PIPX_HOME": f"{clone.parent}/pipx",
+            "PIPX_BIN_DIR": f"{clone.parent}/bin",
+            "UV_TOOL_DIR": f"{clone.parent}/uv",
+            "UV_TOOL_BIN_DIR": f"{clone.parent}/bin",
+            "UV_PYTHON": sys.executable,
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_pip_installs_the_pinned_requirements(clone: Path) -> None:
+    out = run(block("pip"), clone)
+    assert out.endswith(VERSION)
+    frozen = run("/opt/amicleaner/bin/pip freeze --exclude amicleaner", clone).splitlines()
+    pinned = re.findall(r"^([\w.-]+==[\w.]+)", (ROOT / "requirements.txt").read_text("utf-8"), re.MULTILINE)
+    assert sorted(line.lower() for line in frozen) == sorted(pinned)
+
+
+@pytest.mark.parametrize("line", [0, 1], ids=["pipx", "uv"])
+def test_a_tool_installs_the_command(clone: Path, line: int) -> None:
+    run(block("pipx and uv").splitlines()[line], clone)
+    assert run(f"{clone.parent}/bin/amicleaner --version", clone) == VERSION
+
+
+def test_uvx_runs_the_command(clone: Path) -> None:
+    assert run(block("pipx and uv", 1), clone) == VERSION
+
+
+def test_the_action_installs_what_it_runs(tmp_path: Path) -> None:
+    action = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
+    (step,) = [step for step in action["runs"]["steps"] if step["id"] == "install"]
+    runner = Runner(tmp_path, dict(os.environ))
+    outputs = runner.shell(step, {"github.action_path": str(ROOT)})
+    assert runner.status == 0, runner.log
+    command = [outputs["python"], "-m", "amicleaner", "--version"]
+    done = subprocess.run(command, env={"PYTHONPATH": str(ROOT)}, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == VERSION
+
+
+def test_the_zip_of_the_function_is_built_twice_with_the_same_bytes(tmp_path: Path) -> None:
+    zips = []
+    for name in ("first.zip", "second.zip"):
+        script = ROOT / "deploy" / "lambda" / "build_zip.py"
+        subprocess.run([sys.executable, script, tmp_path / name], check=True, stdout=subprocess.DEVNULL)
+        zips.append((tmp_path / name).read_bytes())
+    assert zips[0] == zips[1]
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The instructions of the container file, one stage after the other."""
+    text = (ROOT / "Dockerfile").read_text("utf-8").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return [(line.split(maxsplit=1)[0], line.split(maxsplit=1)[1]) for line in lines]
+
+
+def ignored(name: str) -> bool:
+    """Whether .dockerignore keeps a file out of the build."""
+    found = False
+    for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines():
+        if fnmatch(name, line.removeprefix("!").removeprefix("**/")):
+            found = not line.startswith("!")
+    return found
+
+
+def test_the_commands_of_the_container_file_install_the_command(tmp_path: Path) -> None:
+    source = tmp_path / "clone"
+    source.mkdir()
+    for word, rest in instructions()[: [word for word, _ in instructions()].index("FROM", 2)]:
+        if word == "COPY":
+            *names, target = shlex.split(rest)
+            for name in names:
+                assert not ignored(name)
+                copy: Any = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
+                copy(ROOT / name, source / target / name if target.endswith("/") else source / target)
+        elif word == "RUN":
+            run(rest, source)
+    assert run("/opt/amicleaner/bin/amicleaner --version", source) == VERSION
+    assert not (tmp_path / "opt/amicleaner/bin/pip").exists()
+
+
+def test_the_container_runs_the_command_without_rights() -> None:
+    last = dict(instructions())
+    assert last["ENTRYPOINT"] == '["amicleaner"]'
+    assert int(last["USER"]) > 0
+    assert last["HEALTHCHECK"] == "NONE"
+    assert {name for name in os.listdir(ROOT) if not ignored(name)} == {*SOURCES, "amicleaner"}
