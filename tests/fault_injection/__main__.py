@@ -1,4 +1,4 @@
-"""Makes docs/faults.md."""
+"""Makes docs/contributing/failures.md."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.scene import Scene
+from tests.fault_injection.scene import Scene
 from tests.flows.flow import Flow
 
 

@@ -11,7 +11,7 @@ from tests.fake_aws.faults import Kind
 
 from .scene import UNSURE, Scene, Seen, When, check, scene
 
-PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
+PAGE = Path(__file__).parents[2] / "docs" / "contributing" / "failures.md"
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Column:
 MOMENTS: Mapping[When, str] = {
     "reading": "",
     "page": ", page 2",
-    "again": ", asked again",
+    "again": ", read again",
     "deleting": "",
     "last": ", the last one",
-    "orphans": ", orphans",
+    "orphans": ", orphaned",
     "singly": ", of an AMI",
 }
 
@@ -50,10 +50,14 @@ ONCE = "DescribeRegions ListAccounts GetCallerIdentity".split()
 BOTH = (
     "DescribeInstances DescribeLaunchConfigurations DescribeLaunchTemplateVersions DescribeAutoScalingGroups "
     "DescribeSpotFleetRequests DescribeSpotInstanceRequests DescribeFleets GetParameters DescribeInstanceRefreshes "
-    "DescribeImageReferences DescribeImageAttribute AssumeRole"
+    "DescribeImageReferences DescribeComputeEnvironments DescribeFastLaunchImages ListImageRecipes ListContainerRecipes "
+    "ListImagePipelines ListImagePipelineImages GetImage DescribeImages DescribeSnapshots ListRules GetRule "
+    "DescribeImageAttribute AssumeRole"
 ).split()
-FIRST = "DescribeImages DescribeSnapshots ListImagesInRecycleBin".split()
-UNPAGED = {"GetParameters", "DescribeImageAttribute", "DescribeRegions", "GetCallerIdentity", "AssumeRole"}
+FIRST = ["ListImagesInRecycleBin"]
+UNPAGED = {
+    "AssumeRole", "DescribeImageAttribute", "DescribeRegions", "GetCallerIdentity", "GetImage", "GetParameters", "GetRule",
+}  # fmt: skip
 CHANGES = (
     Row("DeleteSnapshot", "orphans"),
     Row("DeregisterImage", "deleting"),
@@ -87,33 +91,32 @@ COLUMNS = (
 assert {column.kind for column in COLUMNS} <= set(get_args(Kind))
 
 WORDS = {
-    "done": "Exit status 0: the fault was ridden out, everything that was to go is gone and is said to be gone.",
-    "nothing": "Exit status 1 with one message that names the call; nothing was deleted anywhere, orphans neither.",
-    "stopped": "Exit status 1 with one message that names the call; no AMI was deregistered. The orphan snapshots, which "
-    "had had their own yes, were gone by then, and are said to be.",
-    "failed": "Exit status 1: what could not be removed is named with AWS's code and message, and is there; the rest "
-    "is gone.",
-    "unsure": "Exit status 1: what could not be removed is named with AWS's code and message; a try of it got no answer, so "
-    "that it may be gone all the same, and the report says so; the rest is gone.",
+    "done": "Exit status 0. The call was tried again, and everything was deleted and reported.",
+    "nothing": "Exit status 1 with one message that names the call. Nothing was deleted.",
+    "stopped": "Exit status 1 with one message that names the call. No AMI was deregistered. The orphaned snapshots, which "
+    "had a prompt of their own, were deleted before, and reported.",
+    "failed": "Exit status 1. What AWS refused is named with AWS's code and message, and still exists. A missing permission "
+    "stopped the target.",
+    "unsure": "Exit status 1. A call that changes something got no response, so that it may be done. The report says so.",
 }
 
 HEAD = """# When calls go wrong
 
-`python -m tests.faults` makes this page; a test holds a part of it against the program, `pytest -m faults` the whole.
+`python -m tests.fault_injection` writes this page; `pytest -m faults` compares all of it with the program.
 
-A whole run in two accounts of an organization, against a simulated AWS: every place of use, orphan snapshots, references,
-instance refreshes, launch permissions, AMIs that share snapshots, a question that is answered after an hour, and everything
-asked again. One call of it goes wrong, in one way. After each such run the following was so, or there would be no page:
+Each cell is a whole run in two accounts of an organization, against a fake AWS, with every kind of reference that is read by
+default, orphaned snapshots, launch permissions, AMIs that share snapshots, and a prompt that is answered after an hour, so
+that everything is read again. One call fails in one way. After each run, these statements held:
 
-- nothing outside the plan is gone;
-- every AMI and snapshot is where the report, the JSON output and the audit log say;
-- nothing is called removed or deleted that is not gone, and nothing that this run made go is missing in the report;
-- the audit log has an end for each beginning;
-- the exit status is that of the [README](../README.md), and no other error comes out;
-- a second run, without faults, finishes the work.
+- nothing outside the plan was deleted;
+- every AMI and snapshot was where the report, the JSON output and the audit log said;
+- the report called nothing deleted that still existed, and left out nothing that the run deleted;
+- the audit log had an end for each beginning;
+- the exit status was the documented one, and no other error came out;
+- a second run without failures finished the work.
 
-A call with *page 2* goes wrong on its second page, one *asked again* goes wrong after the yes. What changes something is
-bold.
+*Page 2* means that the call fails on its second page, *read again* that it fails after the confirmation. Calls that change
+something are bold.
 """
 
 TAIL = """
@@ -163,7 +166,7 @@ def word_of(scene: Scene, seen: Seen) -> str:
         return "nothing"
     result = seen.result
     if seen.status == 0:
-        assert not result.warnings
+        assert not result.warnings, result.warnings
         return "done"
     failures = [ami.error for ami in result.failed_amis] + [snapshot.error for snapshot in result.failed_snapshots]
     if any(failure and UNSURE in failure.message for failure in failures):

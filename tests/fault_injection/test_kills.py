@@ -84,7 +84,7 @@ def check_log(account: Account, lines: list[dict[str, Any]], number: Signals, be
     for line in ended.values():
         if line["outcome"] == "done":
             assert line["id"] not in there
-            assert not {id for id, code in line["snapshots"].items() if code == "success"} & there
+            assert not {id for id, code in line.get("snapshot_results", {}).items() if code == "success"} & there
     # What was only ever refused, or never begun, is there.
     touched = open_ones | {line["id"] for line in ended.values() if line["outcome"] != "refused"}
     for id in (id for id in before - touched if id.startswith("ami-")):
