@@ -331,10 +331,12 @@ class Deleter:
         self._denied.add(job.target)
         where = " ".join(filter(None, (job.target.account, job.target.region)))
         actions = job.action.permissions if job.ami is not None else DELETE_SNAPSHOT.permissions
+        result = self.results.get(job.key)
+        left = result is not None and result.outcome != "failed"  # the AMI was deleted, its snapshots were not
+        what = f"the snapshots of {job.subject.id}" if left else job.subject.id
         self.problems.append(
             AmicleanerError(
-                f"AWS refused to {job.action.verb} {job.subject.id} for lack of permission. "
-                f"Nothing more is changed in {where}.",
+                f"AWS refused to {job.action.verb} {what} for lack of permission. Nothing more is changed in {where}.",
                 hint=f"Grant the IAM actions {', '.join(actions)}.",
             )
         )
