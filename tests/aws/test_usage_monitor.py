@@ -109,6 +109,14 @@ def test_no_round_is_read_that_nobody_needs() -> None:
     assert len(scene.rounds) == 1
 
 
+def test_workers_that_hang_cause_no_rounds_that_nobody_can_use() -> None:
+    scene = Scene()
+    for number in range(1, 5):
+        scene.home.faults[f"ami-{number}"] = [Fault(seconds=200.0)]
+    scene.delete([scene.home.add(f"ami-{number}") for number in range(800)])
+    assert len(scene.rounds) <= 15
+
+
 def test_a_storm_of_throttles_is_not_a_storm_of_rounds() -> None:
     scene = Scene()
     amis = [scene.home.add(f"ami-{number}") for number in range(1000)]
@@ -191,8 +199,9 @@ def test_a_call_that_is_tried_again_and_again_is_confirmed_again_and_again() -> 
 
 def test_a_machine_that_slept_reads_again_before_it_gives_up() -> None:
     scene = Scene()
-    scene.home.faults["ami-1"] = [Fault(seconds=1.0), Fault()]
-    scene.time.at(0.5, lambda: setattr(scene.time, "seconds", 5000.0))
+    job = scene.job(scene.home.add("ami-x"))
+    scene.changer._limits.bucket(job.change, HOME).empty()
+    scene.time.at(0.1, lambda: setattr(scene.time, "seconds", 5000.0))
     assert set(scene.delete([scene.home.add(f"ami-{number}") for number in range(100)]).values()) == {"removed"}
 
 
