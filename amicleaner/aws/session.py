@@ -19,6 +19,7 @@ from ..errors import CredentialsError
 from ..models import Target
 from .error_mapping import CREDENTIALS_HINT, map_credentials_error
 from .operations import OPERATIONS
+from .response_parser import parse_list
 from .trimmed_models import TrimmedLoader
 from .validate_response import validate_response
 
@@ -51,6 +52,7 @@ def new_session(*, profile: str | None = None) -> boto3.Session:
         session.set_config_variable("region", region)
     session.get_scoped_config()  # botocore looks for a profile, and into the files, only once something of them is needed
     session.register_component("data_loader", _loader)
+    events.register("before-parse.ec2", parse_list)
     events.register("after-call", validate_response)
     made = boto3.Session(botocore_session=session)
     # boto3 adds its own folder of models to the loader, for each session anew.

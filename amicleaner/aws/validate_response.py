@@ -11,6 +11,8 @@ from typing import Any
 
 from botocore.parsers import ResponseParserError
 
+from .response_parser import Checked
+
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str,
     "boolean": bool,
@@ -39,7 +41,7 @@ def _fits(value: Any, shape: Any) -> bool:
         members = shape.members
         return all(_fits(inner, members[name]) for name, inner in value.items() if name in members)
     if kind == "list":
-        return isinstance(value, list) and all(_fits(item, shape.member) for item in value)
+        return isinstance(value, Checked) or (isinstance(value, list) and all(_fits(item, shape.member) for item in value))
     if kind == "map":
         return isinstance(value, dict) and all(_fits(item, shape.value) for item in value.values())
     return isinstance(value, _TYPES[kind])
