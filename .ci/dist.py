@@ -21,7 +21,7 @@ def build(folder: Path) -> Path:
     """Builds into a folder, the wheel from the source archive; returns the wheel."""
     # Zips record modes, and a new file's mode depends on the umask.
     os.umask(0o022)
-    words = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT]
+    words = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     subprocess.run(words, env={**os.environ, "SOURCE_DATE_EPOCH": DATE}, stdout=subprocess.DEVNULL, check=True)
     (wheel,) = folder.glob("*.whl")
     return wheel

@@ -12,18 +12,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from amicleaner import __version__
-from amicleaner.clock import SYSTEM_CLOCK
-from amicleaner.config import Config
-from amicleaner.errors import AmicleanerError, UsageError, describe
-from amicleaner.interrupts import Interrupts
-from amicleaner.report.console import Console
-from amicleaner.report.document import document
-from amicleaner.report.formats import to_json
-from amicleaner.report.markdown import to_markdown
-from amicleaner.result import Result
-from amicleaner.run import clean
-from amicleaner.settings import combine, from_environment, from_file
+from . import __version__
+from .clock import SYSTEM_CLOCK
+from .config import Config
+from .errors import AmicleanerError, UsageError, describe
+from .interrupts import Interrupts
+from .report.console import Console
+from .report.document import document
+from .report.formats import to_json
+from .report.markdown import to_markdown
+from .result import Result
+from .run import clean
+from .settings import combine, from_environment, from_file
 
 COMMAND_LINE_ONLY = ("DRY_RUN", "APPLY_PLAN", "INCLUDE_SHARED", "SKIP_CHECK")
 """The inputs that the environment and the configuration file may not set."""
