@@ -59,19 +59,19 @@ class Remembering:
         core = botocore.session.Session()
         core.register_component("data_loader", LOADER)
         credentials: Any = World().credentials(account)
-        self._session = boto3.Session(botocore_session=core, region_name=region, **credentials)
+        self._boto = boto3.Session(botocore_session=core, region_name=region, **credentials)
         self._clients: dict[tuple[str, str | None], Any] = {}
-        attach(STANDIN, self._session)
+        attach(STANDIN, self._boto)
 
     def client(self, service: str, region_name: str | None = None, **arguments: Any) -> Any:
         made = self._clients.get((service, region_name))
         if made is None:
-            make = cast("Callable[..., Any]", self._session.client)
+            make = cast("Callable[..., Any]", self._boto.client)
             made = self._clients[service, region_name] = make(service, region_name=region_name, **arguments)
         return made
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
+        return getattr(self._boto, name)
 
 
 SESSIONS = {
