@@ -213,7 +213,7 @@ class Life:
         def meanwhile() -> None:
             """While somebody thinks, something comes into use."""
             image = self.some()
-            if image and self.flow.view.prompts[-1].endswith("AMIs") and dice.random() < 0.3:
+            if image and self.flow.view.prompts[-1].endswith("AMIs") and dice.random() < 0.9:
                 self.use(image.image_id)
 
         result = None

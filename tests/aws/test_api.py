@@ -16,10 +16,18 @@ from botocore.parsers import ResponseParserError
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
 
 from amicleaner.aws.api import AWS_SUFFIXES, Api
-from amicleaner.aws.retry import THROTTLED_LIMIT
 from amicleaner.aws.error_mapping import BAD_CREDENTIALS, THROTTLES, TRANSIENT
+from amicleaner.aws.retry import THROTTLED_LIMIT
 from amicleaner.clock import Clock
-from amicleaner.errors import AwsError, CredentialsError, DeniedError, ThrottledError, TransientError, UnsupportedCallError, describe
+from amicleaner.errors import (
+    AwsError,
+    CredentialsError,
+    DeniedError,
+    ThrottledError,
+    TransientError,
+    UnsupportedCallError,
+    describe,
+)
 from amicleaner.models import CallRecord, Target
 
 AWS = "https://ec2.eu-west-1.amazonaws.com"

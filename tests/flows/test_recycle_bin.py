@@ -106,5 +106,3 @@ class TestRequired:
         flow.several(1)
         assert flow.clean(require_recycle_bin=7, quarantine=3).amis == {}
         assert flow.region(name=HOME).images
-
-

@@ -71,7 +71,10 @@ MARKS: list[Data] = [
     ),
     *({"last_launched": NOW - age} for age in (DAY * 0, DAY * 3, DAY * 3, DAY * 3 + BIT, DAY * 10, DAY * 10)),
     *({"tags": {"amicleaner:keep-until": text}} for text in ("2026-01-01", "2025-12-31", "2030-06-01", "soon", "")),
-    *({"snapshot_tags": {key: "x"}} for key in ("dlm:managed", "aws:backup:source-resource", "keep", "team", "dlm:managed2")),
+    *(
+        {"snapshot_tags": {key: "x"}}
+        for key in ("dlm:managed", "aws:backup:source-resource", "keep", "team", "dlm:managed2")
+    ),
     *(
         {"state": state, "tags": {"amicleaner:quarantined-at": text}}
         for state in ("disabled", "disabled", "available")
@@ -238,9 +241,7 @@ BY_PATTERN = st.fixed_dictionaries(
 )
 CHOOSING = st.fixed_dictionaries(
     {
-        "grouping": st.integers(0, 5).flatmap(
-            [BY_TAGS, BY_TAGS, BY_TAGS, BY_NAME, BY_FAMILY, BY_PATTERN].__getitem__
-        ),
+        "grouping": st.integers(0, 5).flatmap([BY_TAGS, BY_TAGS, BY_TAGS, BY_NAME, BY_FAMILY, BY_PATTERN].__getitem__),
         "keep_previous": st.sampled_from([1, 0, 0, 0, 1, 2, 3, None]),
         "keep_daily": seldom(0, 1, 3, weight=2),
         "keep_weekly": seldom(0, 1, 2, weight=3),

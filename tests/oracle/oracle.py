@@ -105,7 +105,9 @@ def expect(
                 decided = {id: _open_question(first[id], verdict, lookers) for id, verdict in decided.items()}
         verdicts |= decided
         lost |= {text for looker in lookers for text in looker.lost}
-    return Expected(_last(verdicts, images, config, now, inside), frozenset(lost), frozenset(config.from_ids) - verdicts.keys())
+    return Expected(
+        _last(verdicts, images, config, now, inside), frozenset(lost), frozenset(config.from_ids) - verdicts.keys()
+    )
 
 
 def _last(
@@ -145,7 +147,9 @@ def covered(region: RegionState, image: Image) -> int:
     """The days for which the Recycle Bin would hold an AMI with all its snapshots."""
 
     def longest(kind: str, tags: Mapping[str, str]) -> int:
-        rules = [rule for rule in region.retention_rules.values() if rule.resource_type == kind and rule.status == "available"]
+        rules = [
+            rule for rule in region.retention_rules.values() if rule.resource_type == kind and rule.status == "available"
+        ]
         return max((rule.days for rule in rules if not rule.match or rule.match.items() & tags.items()), default=0)
 
     snapshots = [longest("EBS_SNAPSHOT", region.snapshots[id].tags) for id in image.snapshot_ids]

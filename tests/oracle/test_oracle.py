@@ -44,7 +44,7 @@ from tests.oracle.oracle import Expected, Verdict, expect
 from tests.virtual_time import Time
 
 ONCE = ("instance", "launch-configuration", "spot-request", "ssm-parameter", "image-recipe", "container-recipe")
-MANY = {"dev": 100, "ci": 500, "long": 10_000}[os.environ.get("HYPOTHESIS_PROFILE", "dev")]
+MANY = {"dev": 100, "ci": 500, "long": 10_000}.get(os.environ.get("HYPOTHESIS_PROFILE", "dev"), 50)
 large = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example])
 pytestmark = [pytest.mark.accounts, pytest.mark.timeout(7200)]
 
