@@ -113,15 +113,15 @@ def _grouped(target: Target, amis: Iterable[Ami], rule: str, facts: Facts, confi
     why = _why_old(config)
     decisions = []
     for ctx in contexts:
-        explanation = f"Creation failed (state {ctx.ami.state})." if ctx.ami.state in FAILED_STATES else why
-        decision = Decision(target, ctx.ami, DELETE, "old", explanation, rule, shown[ctx.groups], tuple(ctx.uses))
-        # Whom an AMI is shared with is read only of what everything else would delete: that must not change who is among
-        # the N.
         reason = kept.get(ctx.ami.id)
-        shared_with = facts.shared.get((target, ctx.ami.id), ())
-        if reason is None and shared_with:
-            reason = keep_reason(replace(ctx, shared_with=shared_with), [("shared", shared)])
-        decisions.append(_through_quarantine(decision.keep(*reason) if reason else decision, config, now))
+        if reason is None and facts.shared:
+            # Read only of what everything else would delete: it must not change who is among the N.
+            ctx = replace(ctx, shared_with=facts.shared.get((target, ctx.ami.id), ()))
+            reason = keep_reason(ctx, [("shared", shared)])
+        explanation = f"Creation failed (state {ctx.ami.state})." if ctx.ami.state in FAILED_STATES else why
+        action, told = (KEEP, reason) if reason else (DELETE, ("old", explanation))
+        decision = Decision(target, ctx.ami, action, *told, rule, shown[ctx.groups], tuple(ctx.uses))
+        decisions.append(_through_quarantine(decision, config, now))
     return decisions
 
 

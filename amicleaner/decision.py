@@ -34,6 +34,8 @@ class Facts:
 
     def snapshots_of(self, target: Target, ami: Ami) -> tuple[Snapshot, ...]:
         """Those of an AMI's snapshots that were looked up."""
+        if not self.snapshots:
+            return ()
         found = (self.snapshots.get((target, snapshot.id)) for snapshot in ami.snapshots)
         return tuple(snapshot for snapshot in found if snapshot is not None)
 

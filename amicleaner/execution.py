@@ -26,6 +26,7 @@ from .interrupts import Interrupts
 from .models import AmiResult, SnapshotResult, Target
 from .plan import Decision, Plan
 from .planning import Planner, PlanningResult, find_all_orphans
+from .reducer import newest_first
 from .result import InBin, Orphan
 from .view import View
 
@@ -73,7 +74,7 @@ class Execution:
 
         async def work(deleter: Deleter, changer: Changer) -> None:
             for action in ORDER:
-                jobs = [self._job(decision, changer) for decision in plan.of(action)]
+                jobs = [self._job(decision, changer) for decision in _oldest_first(plan.of(action))]
                 first = self._first_rounds(jobs, known) if known else {}
                 if jobs and not changer.stopping.is_set():
                     await deleter.run(jobs, self._recheck, first)
@@ -200,6 +201,12 @@ class Execution:
             self._view.ami_done(result)
         else:
             self._view.snapshot_done(result)
+
+
+def _oldest_first(decisions: Sequence[Decision]) -> list[Decision]:
+    newest = newest_first(decision.ami for decision in decisions)
+    order = {ami.id: -place for place, ami in enumerate(newest)}
+    return sorted(decisions, key=lambda decision: (decision.target, order[decision.ami.id]))
 
 
 def _verdict(decision: Decision | None, job: Job) -> Verdict:

@@ -207,21 +207,22 @@ def _snapshots_deleted(
     inventories: Sequence[Inventory], deleted: Collection[tuple[Target, str]], facts: Facts
 ) -> tuple[tuple[Target, BlockSnapshot], ...]:
     """The snapshots of the deleted AMIs, less those that a kept AMI uses too; each once, with its size as far as known."""
-    found: dict[tuple[Target, str], int] = {}
-    held: set[tuple[Target, str]] = set()
+    found: list[tuple[Target, BlockSnapshot]] = []
     for inventory in inventories:
+        target = inventory.target
+        sizes: dict[str, int] = {}
         for ami in inventory.amis:
+            if (target, ami.id) in deleted:
+                for snapshot in ami.snapshots:
+                    sizes[snapshot.id] = max(snapshot.size_gib, sizes.get(snapshot.id, 0))
+        for ami in inventory.amis if sizes else ():
             for snapshot in ami.snapshots:
-                key = (inventory.target, snapshot.id)
-                if (inventory.target, ami.id) in deleted:
-                    found[key] = max(snapshot.size_gib, found.get(key, 0))
-                else:
-                    held.add(key)
-    return tuple(
-        (key[0], measured(BlockSnapshot(key[1], size), facts.snapshots.get(key)))
-        for key, size in sorted(found.items())
-        if key not in held
-    )
+                if snapshot.id in sizes and (target, ami.id) not in deleted:
+                    del sizes[snapshot.id]
+        found += [
+            (target, measured(BlockSnapshot(id, size), facts.snapshots.get((target, id)))) for id, size in sizes.items()
+        ]
+    return tuple(sorted(found, key=lambda entry: (entry[0], entry[1].id)))
 
 
 def measured(block: BlockSnapshot, known: Snapshot | None) -> BlockSnapshot:

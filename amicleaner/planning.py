@@ -103,6 +103,14 @@ class Planner:
         while True:
             plan = make_plan(inventories, facts, config, self.clock.now(), allowed)
             unresolved = {(target, id) for target, ids in to_resolve(plan).items() for id in ids} - resolved
+            required = config.require_recycle_bin is not None
+            unread = {d.target for d in (plan.candidates if required else plan.removals)} - facts.bins.keys()
+            if deleting and not required:
+                unread = set()
+            if unread:
+                bins, denied = self._bins([locations[target] for target in sorted(unread)])
+                warnings += denied
+                facts = replace(facts, bins={**facts.bins, **bins})
             if unresolved:
                 found, snapshots = self._read(scans, unresolved, amis, again=bool(resolved))
                 for scan, reading in found:
@@ -110,13 +118,7 @@ class Planner:
                     warnings += [(scan.target, text) for text in reading.warnings]
                 resolved |= unresolved
                 facts = replace(facts, usage=references.usage(), snapshots={**facts.snapshots, **snapshots})
-                continue
-            required = config.require_recycle_bin is not None
-            unread = {d.target for d in (plan.candidates if required else plan.removals)} - facts.bins.keys()
-            if unread and (required or not deleting):
-                bins, denied = self._bins([locations[target] for target in sorted(unread)])
-                warnings += denied
-                facts = replace(facts, bins={**facts.bins, **bins})
+            if unresolved or unread:
                 continue
             candidates = {(decision.target, decision.ami.id) for decision in plan.candidates}
             if config.include_shared or candidates <= asked:
@@ -126,6 +128,8 @@ class Planner:
                 break
             shared = self.scanner.shared_with(((locations[t], id) for t, id in sorted(candidates - asked)), inside)
             asked |= candidates
+            if not any(shared.values()):
+                break
             facts = replace(facts, shared={**facts.shared, **shared})
         return PlanningResult(plan, references, tuple(warnings), self.clock.monotonic(), frozenset(asked))
 

@@ -28,14 +28,20 @@ class Quarantine:
     until: datetime | None = None
 
 
+_NONE = Quarantine("none")
+
+
 def quarantine_of(ami: Ami, days: int, now: datetime) -> Quarantine:
     """The quarantine of an AMI at the time `now` (aware); `days` are full 24 hours."""
-    values = [value for key, value in ami.tags if key == QUARANTINE_TAG]
-    if not values:
-        return Quarantine("none")
+    text = None
+    for key, value in ami.tags:
+        if key == QUARANTINE_TAG:
+            text = value
+    if text is None:
+        return _NONE
     if ami.state != DISABLED:
         return Quarantine("enabled")
-    since = parse_since(values[-1])
+    since = parse_since(text)
     if since is None or since > now:
         return Quarantine("restart")
     until = quarantine_end(since, days)

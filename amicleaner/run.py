@@ -86,6 +86,9 @@ def conclude(run: Run, work: Callable[[ExitStack], None]) -> Result:
     return run.result
 
 
+NOTHING = "Nothing was deleted."
+
+
 class _Stopped(Exception):
     """A deletion was stopped; what there is to say about it has been said."""
 
@@ -293,8 +296,8 @@ def _over_limits(run: Run, plan: Plan) -> bool:
     for text in exceeded:
         if run.config.dry_run:
             run.warning(text)
-        elif text not in run.result.problems:
-            run.problem(text)
+        elif f"{text} {NOTHING}" not in run.result.problems:
+            run.problem(f"{text} {NOTHING}")
     return bool(exceeded) and not run.config.dry_run
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -146,6 +148,15 @@ def test_actions_are_carried_out_in_their_order_and_results_are_in_the_plans() -
     assert run.aws.images["ami-4"] == Image(("snap-4",))
 
 
+def test_the_oldest_goes_first() -> None:
+    run = Run()
+    for number, day in enumerate((3, 1, 2)):
+        decision = run.add(f"ami-{number}")
+        run.decisions[-1] = replace(decision, ami=replace(decision.ami, created=datetime(2026, 1, day, tzinfo=UTC)))
+    assert list(run.amis()) == ["ami-0", "ami-1", "ami-2"]
+    assert run.aws.calls("DeregisterImage")[0] == "ami-1"
+
+
 def test_without_a_prompt_what_the_plan_read_counts() -> None:
     run = Run()
     run.add("ami-1")
@@ -201,7 +212,6 @@ def test_whom_an_ami_is_shared_with_outside_the_run_is_asked_unless_it_does_not_
 def test_a_missing_permission_is_a_problem_of_the_execution() -> None:
     run = Run()
     run.add("ami-1")
-    run.add("ami-2")
     run.aws.faults["ami-1"] = [Fault(denied())]
     assert run.amis() == {"ami-1": "failed"}
     assert [problem.hint for problem in run.executed.problems] == [

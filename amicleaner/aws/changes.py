@@ -140,9 +140,9 @@ class Changer:
         """The tries of a change that was not tried yet."""
         return Attempts(Retries(self._clock, self._attempts))
 
-    def within(self, change: Change, target: Target, seconds: float, *, after: float = 0.0, before: int = 0) -> int:
-        """How many of these changes AWS's rate allows in that time (`TokenBucket.within`)."""
-        return self._limits.bucket(change, target).within(seconds, after=after, before=before)
+    def within(self, change: Change, target: Target, seconds: float) -> int:
+        """How many of these changes AWS's rate allows in that time."""
+        return self._limits.bucket(change, target).within(seconds)
 
     async def change(
         self,

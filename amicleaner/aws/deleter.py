@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any, Literal
 
 from ..actions import DELETE, DELETE_SNAPSHOT, DEREGISTER, DISABLE, ENABLE, QUARANTINE, QUARANTINE_TAG, RELEASE, TAG, UNTAG
@@ -17,12 +16,12 @@ from ..audit import return_codes
 from ..clock import Clock
 from ..errors import AmicleanerError, AwsError
 from ..models import Ami, AmiResult, Failure, SnapshotResult, Target
-from ..quarantine import DISABLED, format_since
+from ..quarantine import DISABLED, format_since, quarantine_end
 from .api import Api
 from .changes import IN_USE, STOP_GRACE, Changed, Changer
 from .fetcher import GONE, fetch_state
 from .snapshots import MISSING_PERMISSIONS, SnapshotReferences, classify_snapshots, in_device_order
-from .usage_monitor import MAX_AGE, Job, Recheck, Round, UsageMonitor, Verdict
+from .usage_monitor import Job, Recheck, Round, UsageMonitor, Verdict
 
 WORKERS = 4
 """AMIs in work in one target together: at 80 ms a call they use up AWS's bucket in a few seconds."""
@@ -142,19 +141,19 @@ class Deleter:
             self._gone(job)
         elif not verdict.go and not verdict.gone:
             self._keep(job, verdict)
-        elif (until := await self._allowed_until(job, verdict, expires)) is not None:
+        elif await self._is_unshared(job, verdict):
             line = self._delete_orphan if job.ami is None else self._lines[job.action.name]
-            end = await line(job, until)
+            end = await line(job, expires)
         if end == "again":
             monitor.put_back(job)
         else:
             monitor.settle(job)
         return end
 
-    async def _delete(self, job: Job, until: float) -> _End:
+    async def _delete(self, job: Job, expires: float) -> _End:
         """Deregisters one AMI, reads what became of its snapshots, deletes those that are left, and reports."""
         target, ami = job.target, _ami(job)
-        changed = await self._changer.change(DEREGISTER, job.subject, attempts=job.attempts, expires=lambda: until)
+        changed = await self._changer.change(DEREGISTER, job.subject, attempts=job.attempts, expires=lambda: expires)
         if not_made := self._not_made(changed):
             return not_made
         exists = not changed.succeeded
@@ -178,16 +177,16 @@ class Deleter:
         job.denied = job.denied or any(r.error and r.error.code == MISSING_PERMISSIONS for r in found.values())
         return "tried"
 
-    async def _quarantine(self, job: Job, until: float) -> _End:
+    async def _quarantine(self, job: Job, expires: float) -> _End:
         """Tags one AMI with the time, then disables it; refused, the tag is removed again."""
         now = self._clock.now()
         tags = [{"Key": QUARANTINE_TAG, "Value": format_since(now)}]
         restarts = _ami(job).state == DISABLED
-        changed = await self._changer.change(TAG, job.subject, attempts=job.attempts, expires=lambda: until, Tags=tags)
+        changed = await self._changer.change(TAG, job.subject, attempts=job.attempts, expires=lambda: expires, Tags=tags)
         tagged = changed.succeeded or changed.lost
         if changed.succeeded and not restarts:
             changed = await self._changer.change(
-                DISABLE, job.subject, attempts=job.attempts, expires=lambda: until, finishing=True
+                DISABLE, job.subject, attempts=job.attempts, expires=lambda: expires, finishing=True
             )
             if changed.lost and not changed.succeeded:
                 state = await self._state(job)
@@ -202,12 +201,12 @@ class Deleter:
             return not_made
         if not changed.succeeded:
             return self._failed(job, changed)
-        until_when = now + timedelta(days=self._days)
-        return self._done(job, AmiResult(job.target, job.subject.id, "quarantined", until=until_when))
+        until = quarantine_end(now, self._days)
+        return self._done(job, AmiResult(job.target, job.subject.id, "quarantined", until=until))
 
-    async def _release(self, job: Job, until: float) -> _End:
+    async def _release(self, job: Job, expires: float) -> _End:
         """Enables one AMI, then removes the tag."""
-        changed = await self._changer.change(ENABLE, job.subject, attempts=job.attempts, expires=lambda: until)
+        changed = await self._changer.change(ENABLE, job.subject, attempts=job.attempts, expires=lambda: expires)
         if changed.lost and not changed.succeeded and await self._state(job) == "available":
             changed = Changed("done")
         if not_made := self._not_made(changed):
@@ -218,9 +217,9 @@ class Deleter:
             return self._failed(job, changed)
         return self._done(job, AmiResult(job.target, job.subject.id, "released"))
 
-    async def _delete_orphan(self, job: Job, until: float) -> _End:
+    async def _delete_orphan(self, job: Job, expires: float) -> _End:
         """Deletes one orphaned snapshot."""
-        changed = await self._changer.change(DELETE_SNAPSHOT, job.subject, attempts=job.attempts, expires=lambda: until)
+        changed = await self._changer.change(DELETE_SNAPSHOT, job.subject, attempts=job.attempts, expires=lambda: expires)
         if not_made := self._not_made(changed):
             return not_made
         job.denied = changed.denied
@@ -252,23 +251,21 @@ class Deleter:
             self._references.deleted(result.target, result.id)
         self._tell(result)
 
-    async def _allowed_until(self, job: Job, verdict: Verdict, expires: float) -> float | None:
-        """Until when the change is allowed, once it is known whom the AMI is shared with; None where it is not."""
+    async def _is_unshared(self, job: Job, verdict: Verdict) -> bool:
+        """Whether the AMI is shared with nobody outside the run, where that matters and is not known yet."""
         if self._shared is None or verdict.shared_known or job.ami is None or job.action is RELEASE:
-            return expires
-        asked = self._clock.monotonic()
+            return True
         loop = asyncio.get_running_loop()
         try:
             with_whom = await loop.run_in_executor(self._calls, self._shared, job.target, job.subject.id)
         except AwsError as error:
             self._changer.halt(error)
-            return None
+            return False
         except asyncio.CancelledError:
-            return None
+            return False
         if with_whom:
             self._keep(job, Verdict(False, "shared", f"Shared with {', '.join(with_whom)}."))
-            return None
-        return min(expires, asked + MAX_AGE)
+        return not with_whom
 
     async def _state(self, job: Job) -> str | None:
         """The AMI's state now, `GONE` where there is none; None where that cannot be read."""
@@ -306,7 +303,6 @@ class Deleter:
             )
             self._tell(orphan)
             return
-        self._references.kept(job.target, job.ami)
         failure = Changed("refused", error=job.attempts.error, lost=True).failure if job.attempts.lost else None
         result = AmiResult(
             job.target,
@@ -321,7 +317,6 @@ class Deleter:
 
     def _failed(self, job: Job, changed: Changed) -> _End:
         job.denied = changed.denied
-        self._references.kept(job.target, _ami(job))
         if changed.lost and job.action is DELETE:
             self._unknown.add(job.key)
         return self._done(job, AmiResult(job.target, job.subject.id, "failed", changed.failure))
@@ -336,10 +331,12 @@ class Deleter:
         self._denied.add(job.target)
         where = " ".join(filter(None, (job.target.account, job.target.region)))
         actions = job.action.permissions if job.ami is not None else DELETE_SNAPSHOT.permissions
+        result = self.results.get(job.key)
+        left = result is not None and result.outcome != "failed"  # the AMI was deleted, its snapshots were not
+        what = f"the snapshots of {job.subject.id}" if left else job.subject.id
         self.problems.append(
             AmicleanerError(
-                f"AWS refused to {job.action.verb} {job.subject.id} for lack of permission. "
-                f"Nothing more is changed in {where}.",
+                f"AWS refused to {job.action.verb} {what} for lack of permission. Nothing more is changed in {where}.",
                 hint=f"Grant the IAM actions {', '.join(actions)}.",
             )
         )

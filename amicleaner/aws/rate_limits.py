@@ -72,13 +72,11 @@ class TokenBucket:
             self._fill()
             return 0.0 if self._level >= 1 - _ROUNDING else max(_SHORTEST, (1 - self._level) / self._rate)
 
-    def within(self, seconds: float, *, after: float = 0.0, before: int = 0) -> int:
-        """How many calls may start in `seconds`, which begin `after` seconds from now, if `before` others are made
-        until then."""
+    def within(self, seconds: float) -> int:
+        """How many calls may start in that time."""
         with self._lock:
             self._fill()
-            level = min(self._capacity, max(0.0, self._level + self._rate * after - before))
-            return int(level + self._rate * max(0.0, seconds) + _ROUNDING)
+            return int(self._level + self._rate * max(0.0, seconds) + _ROUNDING)
 
     def throttled(self) -> None:
         """AWS said "too fast", so others use the bucket too: what is left of ours counts for nothing, the rate is halved."""

@@ -31,19 +31,13 @@ class SnapshotReferences:
             for ami in amis:
                 for snapshot in ami.snapshots:
                     self._users[target, snapshot.id].add(ami.id)
-        self._to_delete: dict[Target, set[str]] = defaultdict(set)
-        for target, id in deleted:
-            self._to_delete[target].add(id)
+        self._to_delete = frozenset(deleted)
         self._gone: set[tuple[Target, str]] = set()
 
     def deregistered(self, target: Target, ami: Ami) -> None:
         """The AMI no longer uses its snapshots."""
         for snapshot in ami.snapshots:
             self._users[target, snapshot.id].discard(ami.id)
-
-    def kept(self, target: Target, ami: Ami) -> None:
-        """The AMI is not deleted after all."""
-        self._to_delete[target].discard(ami.id)
 
     def deleted(self, target: Target, snapshot_id: str) -> None:
         """The snapshot is gone."""
@@ -58,8 +52,8 @@ class SnapshotReferences:
         return tuple(sorted(self._users.get((target, snapshot_id), ())))
 
     def left_to_another(self, target: Target, snapshot_id: str) -> bool:
-        """Whether an AMI that uses it is still to be deleted, and takes it along."""
-        return not self._to_delete[target].isdisjoint(self.users(target, snapshot_id))
+        """Whether an AMI of the plan that uses it was not deleted yet: it takes the snapshot along, unless it is kept."""
+        return any((target, user) in self._to_delete for user in self.users(target, snapshot_id))
 
 
 @dataclass(slots=True)

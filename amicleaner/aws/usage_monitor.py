@@ -143,7 +143,7 @@ class UsageMonitor:
         for job in jobs:
             self._queues.setdefault(job.target, _Queue()).pending.append(job)
         for region, known in first.items():
-            self._hand_over(self._upcoming(region, known.expires - clock.monotonic(), 0.0), known)
+            self._hand_over(self._upcoming(region, known.expires - clock.monotonic()), known)
 
     @property
     def targets(self) -> list[Target]:
@@ -195,7 +195,7 @@ class UsageMonitor:
                 if not self._runs_low(region, took):
                     await asyncio.sleep(POLL)
                     continue
-                batch = self._upcoming(region, max(MAX_AGE - took, LATE_WINDOW), took)
+                batch = self._upcoming(region, max(MAX_AGE - took, LATE_WINDOW))
                 found = await self._round(region, batch)
                 took = found.finished - found.started
                 self._hand_over(batch, found)
@@ -248,12 +248,11 @@ class UsageMonitor:
             for target, queue in self._waiting(region)
         )
 
-    def _upcoming(self, region: str, seconds: float, took: float) -> list[Job]:
-        """Takes the jobs out of the queues of a Region that can be done in the `seconds` after a round that takes as long as
-        the last one, at least one of each target."""
+    def _upcoming(self, region: str, seconds: float) -> list[Job]:
+        """Takes the jobs out of the queues of a Region that can be done in that time, at least one of each target."""
         batch = []
         for target, queue in self._waiting(region):
-            room = self._changer.within(queue.pending[0].change, target, seconds, after=took, before=len(queue.ready))
+            room = self._changer.within(queue.pending[0].change, target, seconds)
             batch += [queue.pending.popleft() for _ in range(min(max(room, 1), len(queue.pending)))]
         return batch
 

@@ -215,10 +215,11 @@ def test_a_log_that_fails_after_a_call_loses_no_answer_and_lets_no_further_try_b
 
 
 def test_a_call_that_comes_too_late_is_not_made() -> None:
-    made = scene()
+    audit = FailingAudit()
+    made = scene(audit=audit)
     made.time.seconds = 10.001
     assert change(made, expires=lambda: 10.0).end == "expired"
-    assert made.home.made == []
+    assert (made.home.made, audit.begun) == ([], [])
     made.time.seconds = 10.0
     assert change(made, expires=lambda: 10.0).end == "done"
 

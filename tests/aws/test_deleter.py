@@ -376,7 +376,8 @@ def test_a_target_ends_where_its_first_ami_is_refused_for_lack_of_permission(sna
     assert scene.changer.stopped_by is None
     (problem,) = scene.deleter.problems
     assert str(problem) == (
-        "AWS refused to delete ami-0 for lack of permission. Nothing more is changed in 123456789012 eu-west-1."
+        f"AWS refused to delete {'the snapshots of ' if snapshots else ''}ami-0 for lack of permission. "
+        "Nothing more is changed in 123456789012 eu-west-1."
     )
     assert problem.hint == "Grant the IAM actions ec2:DeleteSnapshot, ec2:DeregisterImage."
 
@@ -637,6 +638,14 @@ def test_a_refused_quarantine_removes_the_tag_again() -> None:
     assert scene.deleter.problems[0].hint == "Grant the IAM actions ec2:CreateTags, ec2:DeleteTags, ec2:DisableImage."
 
 
+def test_a_lost_answer_on_a_tag_that_is_there_leaves_no_doubt_on_the_rest() -> None:
+    scene = Scene()
+    scene.home.faults["CreateTags ami-1"] = [Fault(cut())]
+    scene.home.faults["DisableImage ami-1"] = [Fault(aws_error("OperationNotPermitted"))]
+    assert quarantine(scene) == AVAILABLE
+    assert scene.result("ami-1").error == Failure("OperationNotPermitted", "AWS says OperationNotPermitted")
+
+
 def test_a_refused_tag_disables_nothing() -> None:
     scene = Scene()
     scene.home.faults["CreateTags ami-1"] = [Fault(aws_error("TagLimitExceeded"))]
@@ -712,6 +721,15 @@ def test_a_check_that_grows_old_between_tag_and_call_removes_the_tag_and_checks_
     scene.time.at(61.0, lambda: scene.keeps.update({"ami-1": "i-1"}))
     assert quarantine(scene) == AVAILABLE
     assert scene.outcomes == {"ami-1": "kept"}
+
+
+def test_an_ami_that_is_gone_after_a_lost_answer_is_not_quarantined() -> None:
+    scene = Scene()
+    scene.home.faults["CreateTags ami-1"] = [Fault(cut(), seconds=61.0)]
+    scene.time.at(61.45, lambda: scene.home.images.pop("ami-1"))
+    scene.run([scene.job(scene.home.add("ami-1", "snap-1"), QUARANTINE)])
+    assert scene.lines == ["ami-1 removed", "snap-1 kept"]
+    assert scene.home.calls("CreateTags", "DisableImage") == ["ami-1"]
 
 
 def test_endless_throttles_end_a_quarantine_however_often_it_is_checked_again() -> None:

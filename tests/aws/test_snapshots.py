@@ -74,14 +74,14 @@ def test_references_belong_to_a_target() -> None:
     assert not references.is_deleted(HOME, "snap-1")
 
 
-def test_a_snapshot_is_no_longer_left_to_an_ami_that_is_kept() -> None:
+def test_a_snapshot_is_no_longer_left_to_an_ami_that_was_deregistered() -> None:
     other = make_ami("ami-2", "snap-1")
     references = SnapshotReferences([(HOME, [AMI, other])], [(HOME, "ami-1"), (HOME, "ami-2")])
     references.deregistered(HOME, AMI)
     assert references.left_to_another(HOME, "snap-1")
-    references.kept(HOME, other)
+    references.deregistered(HOME, other)
     assert not references.left_to_another(HOME, "snap-1")
-    assert references.users(HOME, "snap-1") == ("ami-2",)
+    assert references.users(HOME, "snap-1") == ()
 
 
 def test_results_are_in_the_order_of_the_devices() -> None:

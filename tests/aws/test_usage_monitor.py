@@ -95,11 +95,26 @@ def test_slow_rounds_slow_the_deletion_down_and_it_ends(seconds: float, expected
     assert scene.time.seconds < expected
 
 
+def test_a_round_that_is_too_old_uses_up_no_tokens() -> None:
+    scene = Scene()
+    scene.home.faults["ami-0"] = [Fault(seconds=60.2)]
+    scene.delete([scene.home.add(f"ami-{number}") for number in range(80)])
+    assert scene.time.seconds < 65.0
+
+
 def test_no_round_is_read_that_nobody_needs() -> None:
     scene = Scene()
     scene.home.faults["ami-1"] = [Fault(seconds=1000.0)]
     scene.delete([scene.home.add("ami-0"), scene.home.add("ami-1")])
     assert len(scene.rounds) == 1
+
+
+def test_workers_that_hang_cause_no_rounds_that_nobody_can_use() -> None:
+    scene = Scene()
+    for number in range(1, 5):
+        scene.home.faults[f"ami-{number}"] = [Fault(seconds=200.0)]
+    scene.delete([scene.home.add(f"ami-{number}") for number in range(800)])
+    assert len(scene.rounds) <= 15
 
 
 def test_a_storm_of_throttles_is_not_a_storm_of_rounds() -> None:
@@ -175,10 +190,18 @@ def test_rounds_that_are_always_too_old_for_the_next_call_end_the_run() -> None:
     assert scene.time.seconds < 400.0
 
 
+def test_a_call_that_is_tried_again_and_again_is_confirmed_again_and_again() -> None:
+    scene = Scene(attempts=30)
+    scene.home.faults["ami-1"] = [Fault(transient(), seconds=40.0)] * 15
+    assert scene.delete([scene.home.add("ami-1")]) == {"ami-1": "removed"}
+    assert scene.time.seconds > 600.0
+
+
 def test_a_machine_that_slept_reads_again_before_it_gives_up() -> None:
     scene = Scene()
-    scene.home.faults["ami-1"] = [Fault(seconds=1.0), Fault()]
-    scene.time.at(0.5, lambda: setattr(scene.time, "seconds", 5000.0))
+    job = scene.job(scene.home.add("ami-x"))
+    scene.changer._limits.bucket(job.change, HOME).empty()
+    scene.time.at(0.1, lambda: setattr(scene.time, "seconds", 5000.0))
     assert set(scene.delete([scene.home.add(f"ami-{number}") for number in range(100)]).values()) == {"removed"}
 
 
