@@ -213,7 +213,7 @@ class Life:
         def meanwhile() -> None:
             """While somebody thinks, something comes into use."""
             image = self.some()
-            if image and self.flow.view.questions[-1].endswith("AMIs") and dice.random() < 0.3:
+            if image and self.flow.view.prompts[-1].endswith("AMIs") and dice.random() < 0.9:
                 self.use(image.image_id)
 
         result = None
@@ -251,7 +251,7 @@ class Life:
         self.orphans += len(lost - with_their_ami)
         if result:
             for (_, id), end in result.amis.items():
-                unsure = bool(end.error and "may be gone" in end.error.message)
+                unsure = bool(end.error and "it may be done" in end.error.message)
                 assert unsure or (end.outcome == "removed") == (id not in home.images)
                 self.came_into_use += bool(end.used_by)
             assert gone <= {id for _, id in result.amis}
@@ -303,7 +303,7 @@ def live(flow: Flow, seed: int, steps: int) -> Life:
         life.run()
         flow.fake_aws.calls.clear()
         flow.view.told.clear()
-        flow.view.questions.clear()
+        flow.view.prompts.clear()
         assert len(flow.home.images) < 120, f"after {step} runs nothing goes any more"
     return life
 

@@ -159,7 +159,7 @@ def _lacks(action: str, operation: Operation, error: AwsError, endpoint: str) ->
 
 def _unsupported(error: AwsError) -> UnsupportedCallError:
     return UnsupportedCallError(
-        error.action, error.code, error.message, account=error.account, region=error.region, hint=error.hint or LACKS
+        error.action, error.code, error.message, account=error.account, region=error.region, hint=LACKS
     )
 
 

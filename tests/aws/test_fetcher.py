@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from amicleaner.aws.fetcher import fetch_amis, fetch_recycle_bin, fetch_shared_with, fetch_snapshots
+from amicleaner.aws.fetcher import fetch_amis, fetch_bin, fetch_shared_with, fetch_snapshots
 from amicleaner.errors import AwsError, UnsupportedCallError
 from amicleaner.models import Target
 
@@ -103,14 +103,14 @@ def test_a_thing_without_an_id_is_an_error(fetch: Any, item: dict[str, Any]) -> 
 
 
 def test_the_recycle_bin() -> None:
-    found, warnings = fetch_recycle_bin(api([{"ImageId": "ami-1"}, {"ImageId": "ami-2"}]))
+    found, warnings = fetch_bin(api([{"ImageId": "ami-1"}, {"ImageId": "ami-2"}]))
     assert (sorted(found), warnings) == (["ami-1", "ami-2"], ())
-    found, warnings = fetch_recycle_bin(api(UnsupportedCallError("ec2:ListImagesInRecycleBin", "InvalidAction", "no")))
-    assert found == set()
-    assert "ec2:ListImagesInRecycleBin is not offered" in warnings[0]
+    found, warnings = fetch_bin(api(UnsupportedCallError("ec2:ListImagesInRecycleBin", "InvalidAction", "no")))
+    assert found == {}
+    assert "doesn't support ec2:ListImagesInRecycleBin" in warnings[0]
     for broken in (refused("UnauthorizedOperation"), [{"ImageId": "ami-1"}, {}], [{"ImageId": ""}]):
         with pytest.raises(AwsError):
-            fetch_recycle_bin(api(broken))
+            fetch_bin(api(broken))
 
 
 @pytest.mark.parametrize(

@@ -110,9 +110,9 @@ def test_its_id_is_asked_where_it_must_be_known() -> None:
 def test_no_region(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     for excluded in ((), ("us-*",)):
-        with pytest.raises(AmicleanerError, match="No Region: give --region, set AWS_DEFAULT_REGION") as caught:
+        with pytest.raises(AmicleanerError, match="No Region is set") as caught:
             Run(exclude_region=excluded)
-        assert caught.value.exit_status == 1
+        assert caught.value.exit_status == 2
 
 
 @pytest.mark.parametrize(
@@ -135,13 +135,13 @@ def test_regions(region: Any, exclude: Any, expected: list[str]) -> None:
     "said", [{"region": "eu-wst-1"}, {"region": ("eu-west-1", "mars-*")}, {"exclude_region": "eu-wst-1"}]
 )
 def test_a_region_that_is_none(said: dict[str, Any]) -> None:
-    with pytest.raises(AmicleanerError, match=r"is none of the account's enabled Regions: .*eu-west-1"):
+    with pytest.raises(AmicleanerError, match=r"is not enabled for this account. Enabled: .*eu-west-1"):
         Run(**said)
 
 
 def test_no_region_left() -> None:
     for region in (("eu-west-1",), ()):
-        with pytest.raises(UsageError, match="No Region is left"):
+        with pytest.raises(UsageError, match="leaves no Region"):
             Run(region=region, exclude_region="eu-*")
 
 
@@ -176,17 +176,17 @@ def test_the_same_account_twice_counts_once(profiles: Profiles) -> None:
 
 def test_a_profile_that_is_none(profiles: Profiles, monkeypatch: pytest.MonkeyPatch) -> None:
     profiles(one=ONE)
-    with pytest.raises(UsageError, match=r"\(nobody\).*Profiles that exist: one\.") as caught:
+    with pytest.raises(UsageError, match=r"\(nobody\)") as caught:
         Run(profile="nobody")
     assert caught.value.exit_status == 2
-    with pytest.raises(UsageError, match=r"\(default\).*Profiles that exist: one\."):
+    with pytest.raises(UsageError, match=r"\(default\)"):
         Run(profile="default")
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    with pytest.raises(AmicleanerError, match="Profiles that exist: one") as said_nothing:
+    with pytest.raises(AmicleanerError, match="could not be found") as said_nothing:
         Run()
-    assert said_nothing.value.exit_status == 1
+    assert said_nothing.value.exit_status == 2
     monkeypatch.setenv("AWS_PROFILE", "")
-    with pytest.raises(AmicleanerError, match=r"\(\) could not be found\. Profiles that exist: one"):
+    with pytest.raises(AmicleanerError, match=r"\(\) could not be found"):
         Run()
 
 
@@ -194,7 +194,7 @@ def test_a_broken_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     path = tmp_path / "config"
     path.write_text("[profile one\nregion")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
-    with pytest.raises(AmicleanerError, match="The AWS configuration can't be read"):
+    with pytest.raises(AmicleanerError, match="The AWS configuration cannot be read"):
         Run()
 
 
@@ -236,17 +236,17 @@ def test_the_external_id_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_role_needs_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with pytest.raises(AmicleanerError, match=r"There are no AWS credentials to assume arn:.*Partial credentials"):
+    with pytest.raises(AmicleanerError, match="Partial credentials"):
         Run(role_arn=role(ONE))
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    with pytest.raises(AmicleanerError, match="No AWS credentials were found to assume arn:"):
+    with pytest.raises(AmicleanerError, match="credentials"):
         Run(role_arn=role(ONE))
 
 
 def test_a_role_needs_credentials_that_make_sense(profiles: Profiles, tmp_path: Path) -> None:
     profiles()
     (tmp_path / "config").write_text(f"[profile odd]\ncredential_process = {tmp_path}/missing\n")
-    with pytest.raises(AmicleanerError, match=r"There are no AWS credentials to assume arn:.*No such file"):
+    with pytest.raises(AmicleanerError, match="No such file"):
         Run(role_arn=role(ONE), profile="odd")
 
 
@@ -279,9 +279,9 @@ def test_all_accounts_of_an_organization_the_own_one_with_its_own_credentials(or
 
 def test_accounts_may_be_excluded(organization: list[str]) -> None:
     assert Run(organization_role="r", exclude_account=(OWN, organization[0])).targets == [(organization[1], "eu-west-1")]
-    with pytest.raises(UsageError, match="No account is left"):
+    with pytest.raises(UsageError, match="leaves no account"):
         Run(organization_role="r", exclude_account=(OWN, *organization))
-    with pytest.raises(AmicleanerError, match="999999999999 is no account of this organization"):
+    with pytest.raises(AmicleanerError, match="999999999999 is not in this organization"):
         Run(organization_role="r", exclude_account="9" * 12)
 
 

@@ -301,4 +301,3 @@ def check_log(scene: Scene, seen: Seen) -> None:
                 "InvalidSnapshot.NotFound",
             }
             assert id in there or gone_already, (id, outcomes)
-

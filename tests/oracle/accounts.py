@@ -14,9 +14,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from amicleaner.config import OPTIONS, Config
+from amicleaner.config import OPTIONS, Config, Rule
 from tests.fake_aws import DEFAULT_ACCOUNT, ManualClock, RegionState, World
-from tests.fake_aws.resources import INSTANCE_STATES
+from tests.fake_aws.resources import INSTANCE_STATES, Image
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MAIN, SECOND, OUTSIDE = DEFAULT_ACCOUNT, "210987654321", "999999999999"
@@ -34,7 +34,13 @@ AGES = [
     DAY * 0.5, DAY * 2.25, DAY * 5 + BIT * 2, DAY * 5 + BIT * 999, DAY * 0, -DAY,
 ]  # fmt: skip
 
-NAMES = ["web-1", "web-2", "db-web", "db-7", "frontend", "WEB-1", "e", "back.end", "[web]", None]
+FAMILIES = {
+    "web-1": "web", "web-2": "web", "db-web": "db-web", "db-7": "db", "frontend": "frontend", "WEB-1": "WEB", "e": "e",
+    "back.end": "back.end", "[web]": "[web]", "web-20260914-ab12cd3": "web", "web-20260915": "web", "db-v1.2.3": "db",
+    "ubuntu-22.04-20260914": "ubuntu-22.04", "20260914": "20260914",
+}  # fmt: skip
+"""Names, and the families that a person would say they are of."""
+NAMES = [*FAMILIES, None]
 ENVIRONMENTS = ["dev", "dev", "dev", "web", "prod", "", None]
 ROLES = ["web", "web", "dev", "db", "", None, None]
 
@@ -64,6 +70,17 @@ MARKS: list[Data] = [
         for path in ("organization/o-1", "ou/o-1/ou-2") * 2
     ),
     *({"last_launched": NOW - age} for age in (DAY * 0, DAY * 3, DAY * 3, DAY * 3 + BIT, DAY * 10, DAY * 10)),
+    *({"tags": {"amicleaner:keep-until": text}} for text in ("2026-01-01", "2025-12-31", "2030-06-01", "soon", "")),
+    *(
+        {"snapshot_tags": {key: "x"}}
+        for key in ("dlm:managed", "aws:backup:source-resource", "keep", "team", "dlm:managed2")
+    ),
+    *(
+        {"state": state, "tags": {"amicleaner:quarantined-at": text}}
+        for state in ("disabled", "disabled", "available")
+        for text in ("2025-12-31T00:00:00Z", "2025-12-20T00:00:00Z", "2025-12-25T00:00:00Z", "2026-01-02T00:00:00Z", "soon")
+    ),
+    {"owner_alias": "aws-backup-vault"},
     {"deprecated": NOW - DAY},
     {"created": None},
     {"owner_id": OUTSIDE},
@@ -214,10 +231,22 @@ BY_NAME = st.fixed_dictionaries(
         "excluded_mapping_values": seldom((), ("db",), ("1", "end"), ("Web",)),
     }
 )
+BY_FAMILY = st.fixed_dictionaries({"mapping_key": st.just("family"), "excluded_mapping_values": seldom((), ("db",))})
+BY_PATTERN = st.fixed_dictionaries(
+    {
+        "mapping_key": st.just("pattern"),
+        "mapping_values": st.sampled_from([("^([a-z]+)-",), ("web", "^(db)-?(.)"), ("[0-9]+$", "^(w)?")]),
+        "excluded_mapping_values": seldom((), ("db",)),
+    }
+)
 CHOOSING = st.fixed_dictionaries(
     {
-        "grouping": st.integers(0, 2).flatmap([BY_TAGS, BY_TAGS, BY_NAME].__getitem__),
-        "keep_previous": st.sampled_from([1, 0, 0, 0, 1, 2, 3]),
+        "grouping": st.integers(0, 5).flatmap([BY_TAGS, BY_TAGS, BY_TAGS, BY_NAME, BY_FAMILY, BY_PATTERN].__getitem__),
+        "keep_previous": st.sampled_from([1, 0, 0, 0, 1, 2, 3, None]),
+        "keep_daily": seldom(0, 1, 3, weight=2),
+        "keep_weekly": seldom(0, 1, 2, weight=3),
+        "keep_monthly": seldom(0, 1, 2, weight=3),
+        "keep_yearly": seldom(0, 1, 2, weight=3),
         "ami_min_days": seldom(-1, 0, 1, 3, 10, weight=2),
         "unused_days": seldom(None, 0, 3, 10, weight=1),
         "only_tag": seldom((), ("team=a",), ("role=web", "environment=dev"), ("team=",), ("role=we",), weight=12),
@@ -231,6 +260,9 @@ CHECKING = st.fixed_dictionaries(
         "include_shared": seldom(False, True),
         "all_launch_template_versions": seldom(False, True),
         "skip_check": seldom((), *((check,) for check in CHECKS), ("instances", "image-references"), weight=3),
+        "quarantine": seldom(None, 1, 7, weight=2),
+        "limit": seldom(None, 0, 1, 3, weight=3),
+        "require_recycle_bin": seldom(None, 7, 30, weight=3),
     }
 )
 OPTIONAL = st.fixed_dictionaries(
@@ -248,6 +280,29 @@ WHOLE = st.fixed_dictionaries(
         "main": PARTS,
         "second": seldom(None, "target", "reader", weight=2),
         "second_parts": FEW,
+        "rules": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "only_tag": seldom((), ("environment=dev",), ("role=web",), weight=1),
+                    "only_name": seldom((), ("web*",), ("db*",), weight=1),
+                    "keep_previous": st.sampled_from([None, 0, 1, 2]),
+                    "keep_monthly": st.sampled_from([None, 1]),
+                    "mapping_key": st.sampled_from([None, "family"]),
+                }
+            ),
+            min_size=1,
+            max_size=3,
+        ),
+        "with_rules": seldom(False, True, weight=4),
+        "retention": st.lists(
+            st.tuples(
+                st.sampled_from(["EC2_IMAGE", "EC2_IMAGE", "EBS_SNAPSHOT", "EBS_SNAPSHOT"]),
+                st.sampled_from([1, 7, 29, 30, 365]),
+                st.sampled_from([{}, {}, {}, {"role": "web"}, {"environment": None}]),
+                st.sampled_from(["available", "available", "pending"]),
+            ),
+            max_size=4,
+        ),
         "away": seldom(False, True, weight=8),
         "away_parts": FEW,
         "apart": seldom(False, True, weight=2),
@@ -313,6 +368,13 @@ def build(data: Data) -> Account:
     else:
         choosing = dict(options["choosing"])
         settings |= choosing.pop("grouping") | choosing
+    if options["checking"]["quarantine"] is not None:
+        settings["include_shared"] = False
+    if data["with_rules"] and not options["named"]:
+        settings["rules"] = tuple(
+            Rule(f"rule-{number}", tuple((name, value) for name, value in rule.items() if value not in (None, ())))
+            for number, rule in enumerate(data["rules"])
+        )
     account = Account(
         config=Config(
             dry_run=True,
@@ -331,6 +393,8 @@ def build(data: Data) -> Account:
     left = iter(ids)
     for owner, name, parts in places:
         region = account.world.region(name, owner)
+        for kind, days, match, status in data["retention"]:
+            account.add(region, "retention_rule", kind, days, match=match, status=status)
         for ami in parts["amis"]:
             add_ami(account, region, next(left), ami)
     for owner, name, parts in places:
@@ -353,8 +417,26 @@ def add_ami(account: Account, region: RegionState, id: str, ami: Data) -> None:
     snapshots: tuple[int | str, ...] = () if ami["snapshot"] == "none" else (8,)
     if ami["snapshot"] == "shared" and shared:
         snapshots = (shared,)
+    more = members.pop("snapshot_tags", {})
     image = account.add(region, "image", name or "", image_id=id, created=created, tags=tags, snapshots=snapshots, **members)
     image.name, image.created = name, created
+    mark_snapshots(region, image, more)
+    if more:
+        account.script.append(f"    its snapshots with {more}")
+
+
+def mark_snapshots(region: RegionState, image: Image, tags: Mapping[str, str]) -> None:
+    for snapshot in image.snapshot_ids:
+        region.snapshots[snapshot].tags.update(tags)
+
+
+def remark(image: Image, mark: Data) -> None:
+    """Somebody changes an AMI that exists."""
+    for name, value in mark.items():
+        if name == "tags":
+            image.tags.update(value)
+        elif name not in ("snapshot_tags", "owner_id", "created"):
+            setattr(image, name, value)
 
 
 @dataclass
