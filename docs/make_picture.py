@@ -1,4 +1,4 @@
-"""Draws `docs/session.svg`: the program itself at a terminal, up to its question.
+"""Draws `docs/session.svg`: the program itself at a terminal, up to its prompt, at a fixed time.
 
 Run it after a change of what the program shows:  python docs/make_picture.py
 """
@@ -16,27 +16,46 @@ import sys
 import termios
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
 PICTURE = Path(__file__).with_name("session.svg")
-ARGUMENTS = ("--demo", "--keep-previous", "2")
-COLUMNS = 83
-"""So wide that the line on what goes and what stays breaks in front of the latter."""
+ARGUMENTS = ("--demo", "tour", "--region", "eu-west-1")
+NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
+"""The time of the run. The demo's dates, names and ids follow from it, so the picture is the same on every day."""
 
-QUESTION = "[y/N] ? : "
+COLUMNS = 100
+PROMPT = "[y/N] ? : "
 PATIENCE = 60.0
 
-CELL, ROW, SIZE, PAD, TOP = 8.4, 19, 14, 16, 30
-"""Pixels: a letter's width, a row's height, the letters' size, the margin, the first row's base line."""
+CELL, ROW, SIZE, PAD, TOP = 8.4, 18, 14, 16, 30
+"""Pixels: width of a letter, height of a row, size of the letters, margin, base line of the first row."""
 
 NOTES = (
-    ("| back.dev ", "5 AMIs in each group: the newest 2 stay, 3 go"),
-    ("| no-tags ", "belongs to no group: listed, never removed"),
-    ("9 AMIs stay", "the reasons"),
-    ("Do you want", "nothing goes without a yes"),
+    ("Account 1", "where AMIs would be deleted"),
+    ("| prod.web", "of 19 AMIs, 5 are deleted"),
+    ("| no-tags", "in no group: never deleted"),
+    ("To be deleted", "each one by name, with its age and real size"),
+    ("Recycle Bin", "whether it can be undone"),
+    ("Do you want", "nothing is deleted without a y"),
 )
-"""A remark beside the first row that starts so: drawn, not printed by the program."""
+"""A note at the end of the first row that starts like this. The picture adds it; the program does not print it."""
+
+RUN_AT = """
+import sys
+from dataclasses import replace
+from datetime import datetime
+from amicleaner import clock
+
+now = datetime.fromisoformat(sys.argv[1])
+clock.SYSTEM_CLOCK = replace(clock.SYSTEM_CLOCK, now=lambda: now)
+
+from amicleaner.cli import main
+
+main(sys.argv[2:])
+"""
+"""The command at the time of its first argument."""
 
 
 @dataclass(frozen=True)
@@ -47,22 +66,22 @@ class Cell:
     style: str = ""
 
 
-STYLES = {"1": "bold", "32": "green", "31": "red"}
+STYLES = {"1": "bold", "31": "red", "33": "yellow"}
 SEQUENCE = re.compile(r"\x1b\[([0-9;]*)m|\x1b\(B|([\r\n])|([^\x1b])")
 
 
 def picture() -> str:
-    """The file as it should be today."""
+    """The file as it should be."""
     return draw(rows_of(session()))
 
 
 def session() -> str:
-    """All that a terminal is sent up to the question."""
+    """Everything that the program sends to a terminal up to its prompt. Raises SystemExit if the prompt does not come."""
     master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, COLUMNS, 0, 0))
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 60, COLUMNS, 0, 0))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AMICLEANER_", "NO_COLOR"))}
-    process = subprocess.Popen(  # noqa: S603 - this very program
-        [sys.executable, "-m", "amicleaner", *ARGUMENTS],
+    process = subprocess.Popen(  # noqa: S603 - the program itself
+        [sys.executable, "-c", RUN_AT, NOW.isoformat(), *ARGUMENTS],
         stdin=slave,
         stdout=slave,
         stderr=slave,
@@ -73,21 +92,21 @@ def session() -> str:
     shown = b""
     end = time.monotonic() + PATIENCE
     try:
-        while QUESTION.encode() not in shown and select.select([master], [], [], max(0.0, end - time.monotonic()))[0]:
+        while PROMPT.encode() not in shown and select.select([master], [], [], max(0.0, end - time.monotonic()))[0]:
             shown += os.read(master, 65536)
     except OSError:
-        pass  # Linux's word for: the program has ended
+        pass  # On Linux: the program has ended.
     finally:
         process.kill()
         process.wait()
         os.close(master)
-    if QUESTION.encode() not in shown:
-        raise SystemExit(f"No question came:\n{shown.decode()}")
+    if PROMPT.encode() not in shown:
+        raise SystemExit(f"No prompt came:\n{shown.decode()}")
     return shown.decode()
 
 
 def rows_of(shown: str) -> list[list[Cell]]:
-    """What stands on the screen: long lines wrapped, overwritten ones as they are in the end."""
+    """The screen, row by row: long lines wrapped, overwritten ones as they are in the end."""
     rows: list[list[Cell]] = [[]]
     column, style = 0, ""
     for sgr, move, letter in SEQUENCE.findall(shown):
@@ -119,10 +138,10 @@ def text_of(rows: list[list[Cell]]) -> list[str]:
 STYLE = f"""
 text {{ font: {SIZE}px ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace; fill: #d4d8de; }}
 .bold {{ font-weight: bold; fill: #ffffff; }}
-.green {{ fill: #7ee787; }}
 .red {{ fill: #ff7b72; }}
+.yellow {{ fill: #e3b341; }}
 .dim {{ fill: #8b949e; }}
-.note {{ font: italic 14px system-ui, 'DejaVu Sans', sans-serif; fill: #e3b341; }}
+.note {{ font: italic 14px system-ui, 'DejaVu Sans', sans-serif; fill: #79c0ff; }}
 """
 
 
@@ -130,22 +149,27 @@ def draw(rows: list[list[Cell]]) -> str:
     """The screen as SVG."""
     command = " ".join(("amicleaner", *ARGUMENTS))
     lines = [[Cell("$", "dim"), Cell(), *(Cell(letter, "bold") for letter in command)], *rows]
-    width, height = round(COLUMNS * CELL + 2 * PAD), TOP + len(lines) * ROW + PAD
+    width, height = round(COLUMNS * CELL + 2 * PAD), TOP + len(lines) * ROW
     size = f'width="{width}" height="{height}"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" role="img" viewBox="0 0 {width} {height}" {size}>',
-        "<title>A session of amicleaner: what goes of each group, what stays and why, and the question</title>",
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {width} {height}" {size}>',
+        "<title>A session of amicleaner: which AMIs would be deleted, why the others are kept, and the prompt</title>",
         f"<style>{STYLE}</style>",
         f'<rect {size} rx="8" fill="#161b22" stroke="#30363d"/>',
     ]
     for number, line in enumerate(lines):
         for start, text, style in _runs(line):
-            place = f'x="{PAD + start * CELL:.1f}" y="{_base(number)}" textLength="{len(text) * CELL:.1f}"'
-            parts.append(f'<text {place} class="{style or "plain"}">{escape(text, quote=False)}</text>')
+            position = f'x="{PAD + start * CELL:.1f}" y="{_base(number)}" textLength="{len(text) * CELL:.1f}"'
+            parts.append(f'<text {position} class="{style or "plain"}">{_drawn(text)}</text>')
     parts += _notes(lines)
     x = PAD + len(lines[-1]) * CELL
-    parts += [f'<rect x="{x:.1f}" y="{_base(len(lines) - 1) - SIZE + 1}" width="{CELL}" height="{ROW - 2}" fill="#d4d8de"/>']
+    parts += [f'<rect x="{x:.1f}" y="{_base(len(lines) - 1) - SIZE + 1}" width="{CELL}" height="{ROW - 1}" fill="#d4d8de"/>']
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _drawn(text: str) -> str:
+    """Browsers draw several spaces as one, unless they are no-break spaces."""
+    return escape(text, quote=False).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _base(number: int) -> int:
@@ -153,7 +177,7 @@ def _base(number: int) -> int:
 
 
 def _runs(line: list[Cell]) -> list[tuple[int, str, str]]:
-    """(column, text, style) of each stretch of one style; spaces at its end are nothing to draw."""
+    """(column, text, style) of each stretch of one style. Spaces at its end are not drawn."""
     runs: list[tuple[int, str, str]] = []
     for column, cell in enumerate(line):
         if runs and runs[-1][2] == cell.style:
@@ -164,7 +188,6 @@ def _runs(line: list[Cell]) -> list[tuple[int, str, str]]:
 
 
 def _notes(lines: list[list[Cell]]) -> list[str]:
-    """The remarks, each behind the end of its row."""
     texts = text_of(lines)
     found = []
     for start, note in NOTES:
