@@ -1,6 +1,7 @@
-"""All figures, in turn with aws-amicleaner 0.2.2 where it can do the same, into docs/figures.md and docs/figures.svg.
+"""Measures everything, in turn with aws-amicleaner 0.2.2 where it can do the same, and writes figures.json and the pages.
 
 python -m bench [--runs 5] [--old PYTHON] [--only NAME ...] [--organization 500]
+python -m bench --pages
 
 `tox -e bench` gives it the Python of an environment in which the old tool is installed.
 """
@@ -17,9 +18,10 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
+from . import figures
 from .capacity import served_a_second
-from .figure import Figure
-from .measure import ROOT, Run, Served, middle, run, serve
+from .figures import DELETE, MEMORY, PLAN, Figure
+from .measure import Run, Served, middle, run, serve
 
 NEW = [sys.executable, "-m", "amicleaner"]
 
@@ -42,21 +44,21 @@ class Bench:
         return a, b
 
     def start(self) -> list[Figure]:
-        """`--version` and `--help` beside the old `--version`."""
+        """`--version` and `--help`, against the old `--version`."""
         version, old = self.in_turn(None, ["--version"], ["--version"])
         help, again = self.in_turn(None, ["--help"], ["--version"])
         return [
-            Figure("--version", "s processor", middle(version, "cpu"), middle(old, "cpu"), "0.2.2 --version", 0.4),
-            Figure("--help", "s processor", middle(help, "cpu"), middle(again, "cpu"), "0.2.2 --version", 0.5),
+            Figure("`--version`", "s CPU", middle(version, "cpu"), middle(old, "cpu"), "0.2.2 `--version`", 0.4),
+            Figure("`--help`", "s CPU", middle(help, "cpu"), middle(again, "cpu"), "0.2.2 `--version`", 0.5),
         ]
 
     def demo(self) -> list[Figure]:
         """A whole demo."""
         runs = [run([*NEW, "--demo"], {}, "y\n") for _ in range(self.runs + 1)][1:]
-        return [Figure("--demo, answered with y", "s processor", middle(runs, "cpu"), 2.0, "a limit of 2 s", 1.0)]
+        return [Figure("`--demo`, confirmed", "s CPU", middle(runs, "cpu"), 2.0, "a limit of 2 s", 1.0)]
 
     def large(self) -> list[Figure]:
-        """10,000 AMIs, 3,000 instances, 400 templates, 200 launch configurations, 300 groups, 50 ms a call."""
+        """10,000 AMIs, 3,000 instances, 400 templates, 200 launch configurations, 300 groups, at 50 ms per call."""
         with serve("large", "--latency", "0.05") as served:
             a, b = self.in_turn(served, [], [])
         with serve("large") as alone:
@@ -67,16 +69,16 @@ class Bench:
             able = served_a_second(idle)
         needed = calls / asked.wall
         return [
-            Figure("10,000 AMIs, 50 ms a call", "s", middle(a, "wall"), middle(b, "wall"), "0.2.2", 1.0),
-            Figure("calls for them, but one a group", "calls", calls - 300, 120, "a limit of 120", 1.0),
+            Figure(PLAN, "s", middle(a, "wall"), middle(b, "wall"), "0.2.2", 1.0),
+            Figure("calls for that plan, without those per group", "calls", calls - 300, 120, "a limit of 120", 1.0),
             Figure(
-                "the fake AWS alone, requests a second", "1/s", able, needed, "what the program asks without latency", None,
-                "at least 5 times: the fake AWS hides nothing",
+                "the fake AWS alone, requests per second", "1/s", able, needed, "what the program sends at most", None,
+                "at least 5: the fake AWS is not what is measured",
             ),
         ]  # fmt: skip
 
     def deletion(self) -> list[Figure]:
-        """250 AMIs of two snapshots at the documented rate, 80 ms a call."""
+        """250 AMIs of two snapshots at the documented rate, at 80 ms per call."""
         a, b, spans, changes, throttled = [], [], [], 0, 0
         for _ in range(self.runs):
             with serve("burst", "--latency", "0.08", "--rates") as served:
@@ -88,30 +90,37 @@ class Bench:
             with serve("burst", "--latency", "0.08", "--rates") as served:
                 b.append(run([*self.old, "-f", "--keep-previous", "0"], served.environment))
         return [
-            Figure("250 AMIs removed, of the 30 s that AWS allows", "s", middle(a, "wall"), 30.0, "AWS's rate", 1.2),
+            Figure("Delete 250 AMIs, against AWS's rate", "s", middle(a, "wall"), 30.0, "AWS's rate", 1.2),
             Figure(
-                "of these, from the first to the last call that changes", "s", median(spans), 30.0, "AWS's rate", None,
-                "what is left to others allows no less than (250 - 80) / 4.75 = 35.8 s",
+                "first to last changing call of that deletion", "s", median(spans), 30.0, "AWS's rate", None,
+                "the part left to others allows no less than (250 - 80) / 4.75 = 35.8 s",
             ),
-            Figure("250 AMIs removed", "s", middle(a, "wall"), middle(b, "wall"), "0.2.2", None),
-            Figure("changing calls for them", "calls", changes, 250, "one an AMI", 1.02),
-            Figure("throttled of them", "calls", throttled, 250, "all of them", 0.02),
+            Figure(DELETE, "s", middle(a, "wall"), middle(b, "wall"), "0.2.2", None),
+            Figure("changing calls of that deletion", "calls", changes, 250, "one per AMI", 1.02),
+            Figure("throttled calls of that deletion", "calls", throttled, 250, "all of them", 0.02),
         ]  # fmt: skip
 
     def memory(self) -> list[Figure]:
-        """50,000 AMIs beside the old tool; and what five times the AMIs cost."""
+        """50,000 AMIs, against the old tool and against 10,000 AMIs."""
         with serve("images", "50000") as served:
             a, b = self.in_turn(served, [], [])
         with serve("images", "10000") as served:
             small = [run([*NEW, "--dry-run"], served.environment) for _ in range(self.runs)]
         return [
-            Figure("50,000 AMIs, peak memory", "MiB", middle(a, "peak"), middle(b, "peak"), "0.2.2", 1 / 3),
-            Figure("50,000 AMIs, processor time", "s", middle(a, "cpu"), middle(b, "cpu"), "0.2.2", None),
-            Figure("five times the AMIs, processor time", "s", middle(a, "cpu"), middle(small, "cpu"), "10,000 AMIs", 6.0),
+            Figure(MEMORY, "MiB", middle(a, "peak"), middle(b, "peak"), "0.2.2", 1 / 3),
+            Figure("CPU time for 50,000 AMIs", "s CPU", middle(a, "cpu"), middle(b, "cpu"), "0.2.2", None),
+            Figure(
+                "CPU time for 50,000 AMIs, again",
+                "s CPU",
+                middle(a, "cpu"),
+                middle(small, "cpu"),
+                "10,000 AMIs",
+                6.0,
+            ),
         ]
 
     def regions(self) -> list[Figure]:
-        """17 Regions of 300 AMIs beside one, 100 ms a call."""
+        """17 Regions of 300 AMIs, against one Region, at 100 ms per call."""
         with serve("regions", "--latency", "0.1") as served:
             all, one = [], []
             for turn in range(self.runs + 1):
@@ -121,7 +130,7 @@ class Bench:
                     all.append(first)
                     one.append(second)
         more = middle(all, "wall") - middle(one, "wall")
-        return [Figure("17 Regions, longer than one by", "s", more, 1.5, "a limit of 1.5 s", 1.0)]
+        return [Figure("17 Regions, extra time over one Region", "s", more, 1.5, "a limit of 1.5 s", 1.0)]
 
     def organization(self, accounts: int) -> list[Figure]:
         """An organization of small accounts, 17 Regions each."""
@@ -131,8 +140,8 @@ class Bench:
             raise SystemExit(f"the run over the organization ended with {whole.status}")
         name = f"{accounts} accounts of 17 Regions"
         return [
-            Figure(f"{name}, wall", "s", whole.wall, None, "", None),
-            Figure(f"{name}, processor time", "s", whole.cpu, None, "", None),
+            Figure(f"{name}, time", "s", whole.wall, None, "", None),
+            Figure(f"{name}, CPU time", "s CPU", whole.cpu, None, "", None),
             Figure(f"{name}, peak memory", "MiB", whole.peak, None, "", None),
         ]
 
@@ -140,11 +149,19 @@ class Bench:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("--runs", type=int, default=5, help="counted runs of each command")
-    parser.add_argument("--old", type=Path, help="the Python beside which aws-amicleaner 0.2.2 is installed")
-    parser.add_argument("--only", nargs="+", default=[], help="some of start, demo, large, deletion, memory, regions")
-    parser.add_argument("--organization", type=int, default=0, help="accounts of an organization to measure too")
-    parser.add_argument("--no-docs", action="store_true", help="print only")
+    parser.add_argument("--old", type=Path, help="the Python of an environment with aws-amicleaner 0.2.2")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        help="only these, and write nothing: start, demo, large, deletion, memory, regions",
+    )
+    parser.add_argument("--organization", type=int, default=0, help="also measure an organization of this many accounts")
+    parser.add_argument("--pages", action="store_true", help="only write the pages and the plot again")
     options = parser.parse_args()
+    if options.pages:
+        write_pages(figures.read())
+        return
     old = [str(options.old.absolute().parent / "amicleaner")] if options.old else NEW
     bench = Bench(old, options.runs)
     parts: dict[str, Callable[[], list[Figure]]] = {
@@ -152,44 +169,27 @@ def main() -> None:
     }
     if options.organization:
         parts["organization"] = partial(bench.organization, options.organization)
-    figures = []
+    measured = []
     for name, part in parts.items():
         if not options.only or name in options.only or name == "organization":
             for figure in part():
-                figures.append(figure)
-                print(row(figure), flush=True)
-    if not options.no_docs:
-        write(figures, options.runs)
+                measured.append(figure)
+                print(figures.row(figure), flush=True)
+    if not options.only:
+        made = figures.Measurements(
+            f"{datetime.now(UTC):%Y-%m-%d}", platform.python_version(), options.runs, tuple(measured)
+        )
+        figures.write(made)
+        write_pages(made)
 
 
-def row(figure: Figure) -> str:
-    """A row of the table."""
-    other = f"{figure.other:.3g} ({figure.against})" if figure.other is not None else ""
-    ratio = f"{figure.ratio:.2f}" if figure.ratio is not None else ""
-    goal = f"{figure.goal:.2f}" if figure.goal is not None else figure.note
-    return f"| {figure.name} | {figure.ours:.3g} {figure.unit} | {other} | {ratio} | {goal} |"
-
-
-def write(figures: Sequence[Figure], runs: int) -> None:
-    """The table and the plot."""
+def write_pages(measurements: figures.Measurements) -> None:
+    """The page for users with its plot, and the page for contributors."""
     from .plot import draw
 
-    text = [
-        "# Figures",
-        "",
-        f"Made by `tox -e bench` on {datetime.now(UTC):%Y-%m-%d} with Python {platform.python_version()}. Whole processes,",
-        f"medians of {runs} runs, in turn with aws-amicleaner 0.2.2, against the fake AWS of the tests.",
-        "",
-        "![ratios](figures.svg)",
-        "",
-        "| what | amicleaner | beside | ratio | at most |",
-        "| --- | --- | --- | --- | --- |",
-        *map(row, figures),
-        "",
-    ]
-    (ROOT / "docs" / "figures.md").write_text("\n".join(text), encoding="utf-8")
-    shown = [figure for figure in figures if figure.ratio is not None and figure.goal is not None]
-    draw(shown, ROOT / "docs" / "figures.svg")
+    figures.USER_PAGE.write_text(figures.user_page(measurements), encoding="utf-8")
+    figures.CONTRIBUTOR_PAGE.write_text(figures.contributor_page(measurements), encoding="utf-8")
+    draw(measurements.pairs, figures.PLOT)
 
 
 if __name__ == "__main__":

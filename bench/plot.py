@@ -1,30 +1,33 @@
-"""The plot of the figures: each ratio beside what it may be at most."""
+"""The plot for users: a pair of bars for each figure, in its own unit."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from .figure import Figure
+from .figures import Figure, amount
+
+OLD, NEW = "#9aa4b0", "#2a78b5"
 
 
 def draw(figures: Sequence[Figure], path: Path) -> None:
-    """Horizontal bars, one a figure, as a share of its limit: left of the line is within it."""
+    """One small chart per figure, each from 0."""
     import matplotlib
 
     matplotlib.use("svg")
     from matplotlib import pyplot
 
     pyplot.rcParams["svg.hashsalt"] = "amicleaner"
-    shares = [(figure.ratio or 0) / (figure.goal or 1) for figure in figures]
-    chart, axes = pyplot.subplots(figsize=(8, 0.45 * len(figures) + 1))
-    bars = axes.barh(range(len(figures)), shares, color=["#2a78b5" if share <= 1 else "#c2501f" for share in shares])
-    axes.bar_label(bars, [f"{figure.ratio:.2f} of {figure.goal:.2f}" for figure in figures], padding=3, fontsize=8)
-    axes.set_yticks(range(len(figures)), [f"{figure.name}\nbeside {figure.against}" for figure in figures], fontsize=8)
-    axes.axvline(1, color="#444", linewidth=1, linestyle="--")
-    axes.set_xlim(0, max(1.3, *shares) * 1.2)
-    axes.set_xlabel("ratio, as a share of what it may be at most (dashed line)")
-    axes.invert_yaxis()
-    axes.spines[["top", "right"]].set_visible(False)
+    chart, rows = pyplot.subplots(len(figures), figsize=(8, 1.1 * len(figures)))
+    for axes, figure in zip(rows, figures, strict=True):
+        values = [figure.other or 0, figure.ours]
+        bars = axes.barh(["0.2.2", "amicleaner"], values, height=0.7, color=[OLD, NEW])
+        axes.bar_label(bars, [amount(value, figure.unit) for value in values], padding=4, fontsize=10)
+        axes.set_title(figure.name, loc="left", fontsize=10, fontweight="bold")
+        axes.set_xlim(0, max(values) * 1.15)
+        axes.set_xticks([])
+        axes.tick_params(axis="y", length=0, labelsize=10)
+        axes.invert_yaxis()
+        axes.spines[["top", "right", "bottom"]].set_visible(False)
     chart.tight_layout()
     chart.savefig(path, metadata={"Date": None})
