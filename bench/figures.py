@@ -91,8 +91,9 @@ def user_page(measurements: Measurements) -> str:
   amicleaner reads every page of everything that may use an AMI; 0.2.2 reads fewer kinds, and only the first page of each.
 - **{MEMORY}**: grows by about 3 KiB per AMI.
 
-Measured on {measurements.day} with Python {measurements.python} against a simulated AWS on the same machine. Each figure is the
-median of {measurements.runs} runs, in turn with the old tool. [All measurements](contributing/measurements.md) are for contributors.
+Measured on {measurements.day} with Python {measurements.python} against a simulated AWS on the same machine.
+Each figure is the median of {measurements.runs} runs, in turn with the old tool.
+[All measurements](contributing/measurements.md) are for contributors.
 """
 
 

@@ -88,10 +88,13 @@ class Page:
 
     @property
     def commands(self) -> Iterator[list[str]]:
-        """The arguments of each amicleaner in the examples."""
+        """The arguments of each amicleaner in the examples and in the text."""
         for block in (*self.blocks("sh"), *self.blocks("yaml")):
             for line in block.replace("\\\n", " ").splitlines():
                 yield from _commands(line)
+        for code in self.code:
+            if "…" not in code:
+                yield from _commands(code)
 
 
 def code_of(cell: Token) -> list[str]:
