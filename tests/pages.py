@@ -65,6 +65,15 @@ class Page:
         return [str(link) for link in found if link]
 
     @property
+    def prose(self) -> list[str]:
+        """The text, without what is in backticks or fences: a paragraph, a heading or a cell each."""
+        return [
+            "".join("`" if child.type == "code_inline" else child.content or " " for child in token.children or ())
+            for token in self._tokens
+            if token.type == "inline"
+        ]
+
+    @property
     def code(self) -> list[str]:
         """What is in backticks."""
         return [token.content for token in self._inline if token.type == "code_inline"]
