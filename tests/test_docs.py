@@ -132,8 +132,8 @@ def test_the_figures_are_those_of_the_last_measurement() -> None:
 # Options and commands
 
 
-FOREIGN_OPTIONS = {"--build-arg", "--require-hashes"}
-"""Options of Docker and pip that a page shows alone."""
+FOREIGN_OPTIONS = {"--build-arg", "--require-hashes", "--upgrade"}
+"""Options of Docker, pip and uv that a page shows alone."""
 
 
 @all_pages

@@ -28,7 +28,7 @@ INSTEAD = {
     r"\bholds? everywhere\b": "invariants",
     r"\b(?:calls?|requests?) an? (?:AMI|group|parameter|cluster|page|second)\b|\bGiB and month\b": "per",
     r"\bso many\b|\ball the same\b|\bown word\b|\bof (?:it|them) neither\b": "plain words",
-    r"\bis none\b(?! of)|\bis no (?:option|regular|AMI|plan|date)\b": "is not a",
+    r"(?<!there )\bis none\b(?! of)|\bis no (?:option|regular|AMI|plan|date)\b": "is not a",
     r"\bis not obeyed\b": "is not allowed",
 }
 """What the vocabulary replaces, and what to say."""
