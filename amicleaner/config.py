@@ -71,8 +71,8 @@ class Config:
     # fmt: off
     mapping_key: str = option(
         "tags", GROUPING,
-        "Group AMIs by tags, by substrings of their names (name), by their names without dates, versions, hashes (family) "
-        "or by regular expressions (pattern). Also requires --mapping-values, except for family.",
+        "Group AMIs by tags, by substrings of their names (name), by their names without dates, versions and hashes "
+        "(family) or by regular expressions (pattern). Also requires --mapping-values, except for family.",
         shown="tags", choices=("name", "tags", "family", "pattern"), **_CHOICE)
     mapping_values: tuple[str, ...] = option(
         ("environment", "role"), GROUPING, "Tag keys; substrings of names; regular expressions for pattern.",

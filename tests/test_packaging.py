@@ -84,7 +84,6 @@ def test_an_unknown_name_raises_an_attribute_error() -> None:
     assert not hasattr(amicleaner, "__path_to_nothing__")
 
 
-<<<<<<< HEAD
 def pins(name: str) -> dict[str, str]:
     """Name to version, in one of the files that uv makes."""
     text = (ROOT / name).read_text("utf-8")
@@ -128,9 +127,6 @@ def test_everything_that_is_installed_is_pinned() -> None:
 
 
 def test_ci_runs_the_commands_of_the_readme() -> None:
-=======
-def test_the_command_of_the_continuous_integration_is_the_readme_s() -> None:
->>>>>>> d172945 (README: explain the tool in a minute, in at most 120 lines)
     lines = (ROOT / "README.md").read_text("utf-8").splitlines()
     commands = [line for line in lines if line.startswith("python3 -m venv .venv && ")]
     assert [command.split("/")[-1].split()[0] for command in commands] == ["amicleaner", "tox"]

@@ -66,8 +66,8 @@ _SIZE = _type("integer", "An upper bound.", minimum=0)
 _USE = {"kind": _one_of(get_args(UseKind)), "id": _type("string"), "account": _ACCOUNT, "region": _type("string")}
 _OUTCOME = _one_of(
     (None, *get_args(Outcome)),
-    "What became of it; null where nobody tried to change it. `removed` is also what was gone already; `kept` is what must "
-    "be kept by now.",
+    "What became of it; null if nothing was tried. `removed` includes what was gone already; `kept`: it must be kept by "
+    "now.",
 )
 _ERROR = _about(
     {"oneOf": [{"type": "null"}, _object({"code": _type("string"), "message": _type("string")})]},
@@ -88,7 +88,7 @@ AMI = _object(
         **_WHERE,
         "id": _type("string", pattern="^ami-"),
         "name": _type("string"),
-        "created": _type("string", "AWS's CreationDate as it came; empty where there is none."),
+        "created": _type("string", "AWS's CreationDate, unchanged; empty if there is none."),
         "age_days": _AGE,
         "size_gib": _SIZE,
         "tags": {"type": "object", "additionalProperties": {"type": "string"}},
@@ -169,7 +169,7 @@ def schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A run or a saved plan of amicleaner, version 1",
-        "description": "What `--output json` prints and `--save-plan` writes. All strings are exactly AWS's.",
+        "description": "What `--output json` prints and `--save-plan` writes. All strings are exactly as AWS returns them.",
         **DOCUMENT,
     }
 
