@@ -124,14 +124,14 @@ class Api:
         while True:
             answer = self.call(action, **parameters)
             if not isinstance(answer.get(operation.items), list):
-                raise self.error(action, "MalformedResponse", f"the answer has no {operation.items}")
+                raise self.error(action, "MalformedResponse", f"the response has no {operation.items}")
             yield from answer[operation.items]
             token = answer.get(operation.next_page) if operation.next_page else None
             del answer
             if not token:
                 return
             if token in tokens:
-                raise self.error(action, "MalformedResponse", "the answer repeats a page")
+                raise self.error(action, "MalformedResponse", "the response repeats a page")
             tokens.add(token)
             parameters[operation.next_page] = token
 
@@ -170,7 +170,7 @@ def _check_done(answer: dict[str, Any]) -> None:
     kind = str(metadata.get("HTTPHeaders", {}).get("content-type", "")).partition(";")[0]
     told = answer.get("Return") or metadata.get("RequestId") or kind in ("text/xml", "application/xml")
     if not told or answer.get("Return") is False:
-        raise ResponseParserError("the answer does not say that it was done")
+        raise ResponseParserError("the response does not say that it was done")
 
 
 def _is_aws(endpoint: str) -> bool:

@@ -35,7 +35,7 @@ def fetch_amis(api: Api) -> tuple[Ami, ...]:
         owner = owner or ami.owner
         # An emulator may not say whose they are; own ones were asked for.
         if ami.owner and ami.owner != owner:
-            message = f"own AMIs were asked for, and {ami.id} belongs to {ami.owner}"
+            message = f"it lists {ami.id}, which belongs to account {ami.owner}"
             raise api.error("DescribeImages", "MalformedResponse", message)
     return tuple(amis[id] for id in sorted(amis))
 
@@ -115,13 +115,13 @@ def _made(
 ) -> T:
     """Puts what `item` tells among what is known.  Of two answers on the same thing nobody knows which one is true."""
     if not item.get(id):
-        raise api.error(action, "MalformedResponse", f"one of its things has no {id}")
+        raise api.error(action, "MalformedResponse", f"an item has no {id}")
     try:
         made = make(item)
     except ValueError as error:
         raise api.error(action, "MalformedResponse", f"{item[id]}: {error}") from error
     if known.setdefault(made.id, made) != made:
-        raise api.error(action, "MalformedResponse", f"{made.id} comes twice, and not the same")
+        raise api.error(action, "MalformedResponse", f"{made.id} is listed twice, with different contents")
     return made
 
 
@@ -183,9 +183,9 @@ def fetch_shared_with(api: Api, ami: str, inside: Collection[str]) -> tuple[str,
         raise
     permissions = answer.get("LaunchPermissions")
     if not isinstance(permissions, list):
-        raise api.error("DescribeImageAttribute", "MalformedResponse", "the answer has no LaunchPermissions")
+        raise api.error("DescribeImageAttribute", "MalformedResponse", "the response has no LaunchPermissions")
     if answer.get("ImageId", ami) != ami:
-        raise api.error("DescribeImageAttribute", "MalformedResponse", f"the answer is on another AMI than {ami}")
+        raise api.error("DescribeImageAttribute", "MalformedResponse", f"the response is about another AMI, not {ami}")
     found = set()
     for permission in permissions:
         if permission.get("UserId"):
@@ -198,5 +198,5 @@ def fetch_shared_with(api: Api, ami: str, inside: Collection[str]) -> tuple[str,
         elif permission.get("OrganizationalUnitArn"):
             found.add(f"the organizational unit {permission['OrganizationalUnitArn']}")
         else:
-            found.add("somebody that AWS does not name")
+            found.add("an account that AWS does not name")
     return tuple(sorted(found))

@@ -99,7 +99,7 @@ def find_locations(
         cleaned = {account.id: set(found) for account, found in zip(owners, regions, strict=True)}
         wanted = set().union(*regions)
         if not wanted:
-            raise UsageError("--exclude-region leaves no Region.")
+            raise UsageError("--exclude-region excludes every Region.")
         # Patterns mean the same in every account: what one of them leaves out is not enabled there.
         same = bool(config.region) and targets is None
         more = [account for account in accounts if account.read_only or not (same or cleaned[account.id] == wanted)]
@@ -169,7 +169,7 @@ class _Finder:
                 arn = f"arn:{partition}:iam::{id}:role/{config.organization_role}"
                 found.append(Account(id, base if id == own else self._assume(base, arn)))
         if not found:
-            raise UsageError("--exclude-account leaves no account.")
+            raise UsageError("--exclude-account excludes every account.")
         return found
 
     def _api(self, session: boto3.Session, account: str = "") -> Api:
@@ -181,7 +181,7 @@ class _Finder:
         api = self._api(session)
         answer = api.call("GetCallerIdentity")
         if not answer.get("Account"):
-            raise api.error("GetCallerIdentity", "MalformedResponse", "the answer has no Account")
+            raise api.error("GetCallerIdentity", "MalformedResponse", "the response has no Account")
         arn = str(answer.get("Arn") or "").split(":")
         return str(answer["Account"]), arn[1] if len(arn) > 1 and arn[1] else "aws"
 
@@ -210,7 +210,7 @@ def _fetch(fetcher: AssumeRoleCredentialFetcher, arn: str) -> Any:
     try:
         return fetcher.fetch_credentials()
     except (*SENSELESS, RuntimeError) as error:
-        told = f"AssumeRole's answer is malformed: {(str(error).splitlines() or [''])[0] or type(error).__name__}"
+        told = f"the response of AssumeRole is malformed: {(str(error).splitlines() or [''])[0] or type(error).__name__}"
         raise boto.CredentialRetrievalError(provider=arn, error_msg=told) from error
 
 

@@ -30,7 +30,7 @@ def validate_response(parsed: dict[str, Any], model: Any, **_: Any) -> None:
     """botocore's event `after-call`.  Raises ResponseParserError for an answer that is not what the model says; an error has
     none of the members that it tells of."""
     if model.output_shape is not None and not _fits(parsed, model.output_shape):
-        raise ResponseParserError(f"the answer of {model.name} is not what the service model says")
+        raise ResponseParserError(f"the response of {model.name} does not match the service model")
 
 
 def _fits(value: Any, shape: Any) -> bool:

@@ -64,15 +64,15 @@ def test_own_completed_snapshots() -> None:
 @pytest.mark.parametrize(
     "items, told",
     [
-        ([{"ImageId": "ami-1", "OwnerId": "222222222222"}], "ami-1 belongs to 222222222222"),
+        ([{"ImageId": "ami-1", "OwnerId": "222222222222"}], "ami-1, which belongs to account 222222222222"),
         (
             [{**OWNED, "ImageId": "ami-1"}, {**OWNED, "ImageId": "ami-1", "State": "available"}],
-            "ami-1 comes twice, and not the",
+            "ami-1 is listed twice, with",
         ),
         ([{**OWNED, "ImageId": "ami-1", "Tags": [{"Value": "x"}]}], "ami-1: a tag has no key or no value"),
         ([{**OWNED, "ImageId": "ami-1", "Tags": [{"Key": "keep"}]}], "ami-1: a tag has no key or no value"),
-        ([{**OWNED, "ImageId": "ami-1", "BlockDeviceMappings": [device(-1)]}], "ami-1: a volume's size is none"),
-        ([{**OWNED, "ImageId": "ami-1", "BlockDeviceMappings": [device(1 << 31)]}], "ami-1: a volume's size is none"),
+        ([{**OWNED, "ImageId": "ami-1", "BlockDeviceMappings": [device(-1)]}], "ami-1: a volume's size is invalid"),
+        ([{**OWNED, "ImageId": "ami-1", "BlockDeviceMappings": [device(1 << 31)]}], "ami-1: a volume's size is invalid"),
     ],
 )
 @pytest.mark.parametrize("account", ["111111111111", ""])
@@ -86,7 +86,7 @@ def test_amis_that_make_no_sense_are_an_error(items: list[Any], told: str, accou
 @pytest.mark.parametrize(
     "items, told",
     [
-        ([{"SnapshotId": "snap-1"}, {"SnapshotId": "snap-1", "State": "completed"}], "snap-1 comes twice, and not the same"),
+        ([{"SnapshotId": "snap-1"}, {"SnapshotId": "snap-1", "State": "completed"}], "snap-1 is listed twice"),
         ([{"SnapshotId": "snap-1", "Tags": [{"Key": "dlm:managed"}]}], "snap-1: a tag has no key or no value"),
     ],
 )
@@ -123,7 +123,7 @@ def test_the_recycle_bin() -> None:
         ([{"Group": "some"}], ("the group some",)),
         ([{"OrganizationArn": "arn:o"}, {"UserId": "2"}], ("account 2", "the organization arn:o")),
         ([{"OrganizationalUnitArn": "arn:ou"}], ("the organizational unit arn:ou",)),
-        ([{"Something": "new"}], ("somebody that AWS does not name",)),
+        ([{"Something": "new"}], ("an account that AWS does not name",)),
     ],
 )
 def test_shared_with_whom(permissions: list[Any], expected: tuple[str, ...]) -> None:

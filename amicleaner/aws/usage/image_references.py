@@ -88,7 +88,7 @@ def _reference(api: Api, reference: dict[str, Any], ami_ids: Sequence[str]) -> I
     type = str(member(api, CALL, reference, "ResourceType", f"the reference {arn}"))
     path = arn.split(":", 5)[-1]
     if type not in KINDS or image not in ami_ids or "/" not in path:
-        raise api.error(CALL, "MalformedResponse", f"the reference {arn} of the type {type} was not asked for")
+        raise api.error(CALL, "MalformedResponse", f"the reference {arn} of the type {type} is about another AMI")
     kind, word, id_of = KINDS[type]
     return ImageReference(image, Referrer(kind, id_of(path), f"{word} {id_of(path)}"))
 

@@ -18,7 +18,7 @@ def add_specification(
         return
     id, name = specification.get("LaunchTemplateId"), specification.get("LaunchTemplateName")
     if not id and not name:
-        raise api.error(action, "MalformedResponse", f"{referrer.label} names a launch template without id and name")
+        raise api.error(action, "MalformedResponse", f"{referrer.label} names a launch template without an id or a name")
     version = str(specification.get("Version") or "$Default")
     report.template_refs.append(TemplateVersionRef(str(id or name), version, referrer, by_name=not id))
 
@@ -33,7 +33,7 @@ def add_configuration(
     """
     specification = configuration.get("LaunchTemplateSpecification")
     if whole and specification is None:
-        raise api.error(action, "MalformedResponse", f"{referrer.label} has overrides of no launch template")
+        raise api.error(action, "MalformedResponse", f"{referrer.label} has overrides but no launch template")
     add_specification(api, action, report, specification, referrer)
     for override in configuration.get("Overrides") or ():
         if not override:  # it would override nothing: at the least it names an instance type

@@ -41,7 +41,7 @@ def resolve(api: Api, references: Iterable[ImageReference], pool: Executor) -> U
     for reference in references:
         if not reference.image.startswith(PREFIX):
             # Something newer than this tool: which AMI it means is not known, so nothing may be deleted.
-            text = f"{reference.referrer.label} names an image in an unknown way: {reference.image}"
+            text = f"{reference.referrer.label} names an image in an unknown format: {reference.image}"
             raise api.error(CALL, "MalformedResponse", text)
         referrers[reference.image.removeprefix(PREFIX).strip()].append(reference.referrer)
     names = sorted(name for name in referrers if NAME.fullmatch(name))
@@ -74,11 +74,11 @@ def read(api: Api, names: list[str]) -> dict[str, str]:
         return {name: value for name in names for value in read(api, [name]).values()}
     parameters = answer.get("Parameters")
     if not isinstance(parameters, list):
-        raise api.error(CALL, "MalformedResponse", "the answer has no Parameters")
+        raise api.error(CALL, "MalformedResponse", "the response has no Parameters")
     lost = set(answer.get("InvalidParameters") or ())
     if len(names) == 1:
         if len(parameters) + len(lost) != 1:
-            raise api.error(CALL, "MalformedResponse", f"the answer does not say what {names[0]} holds")
+            raise api.error(CALL, "MalformedResponse", f"the response does not say what {names[0]} holds")
         return {names[0]: _value(api, parameters[0])} if parameters else {}
     known = _by_name(api, parameters)
     found = {name: known[name] for name in names if name in known and name not in lost}

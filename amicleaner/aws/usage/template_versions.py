@@ -101,7 +101,7 @@ def _read(api: Api, template: Template, asked: list[str]) -> dict[str, TemplateV
     for start in range(0, len(numbers), AT_ONCE):
         found |= _read_numbers(api, template, numbers[start : start + AT_ONCE])
     for sign in asked:
-        # `$Latest` and `$Default` of a template that the reading of all templates did not have: the answer does not say
+        # `$Latest` and `$Default` of a template that the reading of all templates did not have: the response does not say
         # which of several versions is meant, so each is a call of its own.
         if not sign.isdecimal():
             marks = (MARKS[sign],) if sign in MARKS else ()
@@ -137,5 +137,5 @@ def _request(api: Api, template: Template, versions: list[str]) -> list[Template
     # A template always has one latest and one default version.
     asked_for = numbers.issubset(versions) if versions[0].isdecimal() else len(numbers) == 1
     if not asked_for or any((version.name if template.by_name else version.template) != template.key for version in found):
-        raise api.error(CALL, "MalformedResponse", f"the answer has not the versions of {template.key} that were asked for")
+        raise api.error(CALL, "MalformedResponse", f"the response lacks requested versions of {template.key}")
     return found

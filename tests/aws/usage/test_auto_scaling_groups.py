@@ -101,7 +101,7 @@ def test_a_group_that_hides_what_it_launches_from_stops_the_run(account: Account
 
 def test_a_specification_that_names_no_template_stops_the_run(account: Account) -> None:
     account.region.add_group("front", launch_template={"Version": "1"})
-    with pytest.raises(AwsError, match=r"DescribeAutoScalingGroups .*MalformedResponse.*without id and name"):
+    with pytest.raises(AwsError, match=r"DescribeAutoScalingGroups .*MalformedResponse.*without an id or a name"):
         account.read()
 
 

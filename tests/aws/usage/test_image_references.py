@@ -186,5 +186,5 @@ def test_an_instance_that_both_report_counts_once(account: Account) -> None:
 def test_a_reference_to_what_was_not_asked_about_stops_the_run(account: Account) -> None:
     reference = {"ImageId": "ami-2", "ResourceType": "ssm:Parameter", "Arn": "arn:aws:ssm:eu-west-1:1:parameter/a"}
     account.api.pages = lambda action, **_: [reference]  # type: ignore[assignment, method-assign]
-    with pytest.raises(AwsError, match=r"MalformedResponse: the reference arn:.* was not asked for"):
+    with pytest.raises(AwsError, match=r"MalformedResponse: the reference arn:.* is about another AMI"):
         account.references(["ami-1"])

@@ -36,7 +36,7 @@ def test_a_compute_environment_without_resources_protects_nothing(account: Accou
 
 def test_a_compute_environment_that_hides_its_template_stops_the_run(account: Account) -> None:
     account.region.add_entry("compute-environment", batch("x", launchTemplate={"version": "1"}))
-    with pytest.raises(AwsError, match=r"batch:DescribeComputeEnvironments .*MalformedResponse.*without id and name"):
+    with pytest.raises(AwsError, match=r"batch:DescribeComputeEnvironments .*MalformedResponse.*without an id or a name"):
         found(account)
 
 

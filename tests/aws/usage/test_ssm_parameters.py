@@ -119,7 +119,7 @@ def test_a_name_that_no_parameter_can_have_is_not_asked_for(account: Account) ->
 
 def test_an_image_in_a_way_that_is_not_known_stops_the_run(account: Account) -> None:
     account.region.add_launch_template(versions=[{"ImageId": "resolve:appconfig:/golden"}])
-    with pytest.raises(AwsError, match="names an image in an unknown way: resolve:appconfig:/golden"):
+    with pytest.raises(AwsError, match="names an image in an unknown format: resolve:appconfig:/golden"):
         account.read()
 
 

@@ -193,7 +193,7 @@ def test_other_versions_than_those_asked_for_stop_the_run(account: Account, vers
     asks = lambda action, **more: answer if "LaunchTemplateName" in more else pages(action, **more)  # noqa: E731
     account.api.pages = asks  # type: ignore[method-assign]
     name_version(account, LaunchTemplateName="new", Version=version)
-    with pytest.raises(AwsError, match="MalformedResponse: the answer has not the versions of new that were asked for"):
+    with pytest.raises(AwsError, match="MalformedResponse: the response lacks requested versions of new"):
         account.read()
 
 
