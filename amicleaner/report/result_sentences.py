@@ -102,7 +102,7 @@ def undo_notes(result: Result) -> list[str]:
             until = min(result.in_bin[key] for key in found)
             notes.append(restorable(len(found), len(deleted), until, True))
         else:
-            notes.append("The Recycle Bin has none of the deleted AMIs: the deletion cannot be undone.")
+            notes.append("None of the deleted AMIs are in the Recycle Bin: the deletion cannot be undone.")
     if undoable:
         log = plan.config.audit_log
         ids = [id for _, id in undoable]
@@ -117,7 +117,7 @@ def interrupted_sentence(result: Result) -> str:
     planned = [(action, len(result.plan.of(action))) for action in ORDER] if result.plan else []
     parts = [f"{action.past} {counts[action.outcome]} of {number(total, 'AMI')}" for action, total in planned if total]
     said = series(parts) or "nothing was deleted"
-    rest = f"{counts['failed']} failed or had no answer" if counts["failed"] else "nothing is in progress"
+    rest = f"{counts['failed']} failed or got no response" if counts["failed"] else "nothing is in progress"
     return f"{said[0].upper()}{said[1:]}; {rest}."
 
 

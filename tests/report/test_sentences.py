@@ -288,7 +288,7 @@ def test_the_end_says_that_it_cannot_be_undone() -> None:
         "No Recycle Bin rule covered this deletion: it cannot be undone."
     ]
     assert result_sentences.undo_notes(Result(plan, results, in_bin={})) == [
-        "The Recycle Bin has none of the deleted AMIs: the deletion cannot be undone."
+        "None of the deleted AMIs are in the Recycle Bin: the deletion cannot be undone."
     ]
     unread = replace(plan, bins_read=False)
     assert result_sentences.undo_notes(Result(unread, results)) == [
@@ -309,7 +309,7 @@ def test_interruption() -> None:
     plan = changing(delete=11)
     assert result_sentences.interrupted_sentence(Result(plan)) == "Deleted 0 of 11 AMIs; nothing is in progress."
     assert result_sentences.interrupted_sentence(Result(plan, done(plan, "removed", "failed"))) == (
-        "Deleted 1 of 11 AMIs; 1 failed or had no answer."
+        "Deleted 1 of 11 AMIs; 1 failed or got no response."
     )
     assert result_sentences.interrupted_sentence(Result()) == "Nothing was deleted; nothing is in progress."
     both = changing(release=1, quarantine=2)
