@@ -57,7 +57,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     try:
         seconds = context.get_remaining_time_in_millis() / 1000 - RESERVE
         if seconds < RESERVE:
-            raise UsageError("The time-out of the function is too short. Set it to 60 to 900 seconds.")
+            raise UsageError("The function's timeout is too short. Set it to 60 to 900 seconds.")
         config = configure(event, os.environ, view)
         with interrupts.signals(), interrupts.deadline(seconds):
             result = (restore if config.restore else clean)(config, view=view, interrupts=interrupts)
@@ -66,7 +66,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         raise
     except Interrupted:
         # Where the time ends just before or after the run.
-        raise RunFailed("The time of the function ended.") from None
+        raise RunFailed("The function ran out of time.") from None
     summary = summarize(result)
     text = json.dumps(summary)
     if result.exit_status in (0, 3) or only_ran_out_of_time(result):
@@ -89,7 +89,7 @@ def configure(event: Mapping[str, Any], environ: Mapping[str, str], view: LogVie
     allowed = environ.get(ALLOW, "").split()
     for name in allowed:
         if name not in BY_NAME or not BY_NAME[name].command_line_only:
-            raise UsageError(f"{ALLOW}: {name!r} is not an option that is for the command line alone.")
+            raise UsageError(f"{ALLOW}: {name!r} is not a command-line-only option.")
     environment, warnings = from_environment({name: value for name, value in environ.items() if name != ALLOW})
     for warning in warnings:
         view.warning(warning)
@@ -100,7 +100,7 @@ def configure(event: Mapping[str, Any], environ: Mapping[str, str], view: LogVie
     config = combine(line, environment, {**file, **values})
     if config.deletes and not (config.force_delete or config.from_ids or config.restore):
         raise UsageError(
-            "Nobody can confirm the plan of a function.",
+            "A Lambda function cannot prompt for confirmation.",
             hint=f"Set dry_run in the event, or force_delete, which the function allows with {ALLOW}=force_delete.",
         )
     return config

@@ -169,7 +169,7 @@ def test_a_denied_read_is_an_error_of_the_function(invoke: Invocation) -> None:
 
 def test_without_consent_nothing_runs(invoke: Invocation) -> None:
     answer = invoke(keep_previous=2)
-    assert answer == answer | {"raised": "UsageError", "message": "Nobody can confirm the plan of a function."}
+    assert answer == answer | {"raised": "UsageError", "message": "A Lambda function cannot prompt for confirmation."}
     assert "AMICLEANER_ALLOW=force_delete" in invoke.log
     assert invoke.aws.fake_aws.calls.summary()["calls"] == {}
 
