@@ -165,7 +165,7 @@ class AuditLog(Audit):
             except OSError as error:
                 raise AuditError(
                     f"The audit log {self._path} cannot be written: {error.strerror or error}.",
-                    hint="Nothing more is changed, because nothing may happen that is not in the log.",
+                    hint="Nothing more is changed, because every change must be in the log.",
                 ) from error
 
 

@@ -203,7 +203,7 @@ def _gib(value: Any) -> int:
     """A volume's size; none is 0.  What EC2's integers can't hold would be too much for sums and prices, too."""
     size = int(value or 0)
     if not 0 <= size < 1 << 31:
-        raise ValueError("a volume's size is none")
+        raise ValueError("a volume's size is invalid")
     return size
 
 

@@ -133,7 +133,7 @@ class Run:
         for account in accounts:
             if config.expect_account and not account.read_only and account.id not in config.expect_account:
                 expected = ", ".join(config.expect_account)
-                raise AmicleanerError(f"These credentials are for account {account.id}; --expect-account says {expected}.")
+                raise AmicleanerError(f"These credentials are for account {account.id}; --expect-account allows {expected}.")
         locations = find_locations(accounts, config, self._api, targets=saved.targets if saved else None)
         if saved:
             saved.check_targets(location.api.target for location in locations if not location.read_only)

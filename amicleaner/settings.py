@@ -110,7 +110,7 @@ def combine(line: Mapping[str, Any], environment: Mapping[str, Any], file: Mappi
         if flags or variables:
             raise UsageError(
                 f"{', '.join(flags + variables)} cannot be combined with the [[rule]] tables of the configuration file.",
-                hint="Set this in the configuration file: in a rule, or for all rules before the first one.",
+                hint="Set it in the configuration file: in a rule, or above the first rule for all of them.",
             )
     config = Config(**{**file, **environment, **line})
     check_combination(config, line)

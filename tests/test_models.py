@@ -119,5 +119,5 @@ def test_a_size_that_no_volume_has(size: int) -> None:
         lambda: Ami.from_aws({"ImageId": "ami-1", "BlockDeviceMappings": [device]}),
         lambda: Snapshot.from_aws({"SnapshotId": "snap-1", "VolumeSize": size}),
     ):
-        with pytest.raises(ValueError, match="a volume's size is none"):
+        with pytest.raises(ValueError, match="a volume's size is invalid"):
             make()

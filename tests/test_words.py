@@ -1,4 +1,4 @@
-"""Messages, help and pages use one word for one thing: CONTRIBUTING.md has the vocabulary, and this test what it replaces."""
+"""Messages, help and pages use one word for one thing: CONTRIBUTING.md has the vocabulary, and this test the old words."""
 
 from __future__ import annotations
 
