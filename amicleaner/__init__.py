@@ -1,6 +1,6 @@
-"""Removes old AMIs and their snapshots, and leaves alone what is in use.
+"""Deletes old AMIs and their snapshots, and never one that is in use.
 
-As a library: `clean(Config(...))` does a whole run and hands back a `Result`.  Importing the package loads nothing else.
+As a library: `clean(Config(...))` does a whole run and returns a `Result`.  Importing the package loads nothing else.
 """
 
 from __future__ import annotations

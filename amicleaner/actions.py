@@ -109,4 +109,4 @@ RELEASE = Action("release", "release", "released", "release", "released", "relea
 
 ACTIONS = {action.name: action for action in (KEEP, DELETE, QUARANTINE, RELEASE)}
 ORDER = (RELEASE, QUARANTINE, DELETE)
-"""In each run, in this order: what is needed comes back first, and what goes for good goes last."""
+"""In each run, in this order: what is needed is enabled first, and what is deleted comes last."""

@@ -76,7 +76,7 @@ def _check_joined(word: str) -> None:
 
 
 def _unexpected(word: str, before: str | None) -> UsageError:
-    """A word that is neither an option nor the value of one; `before` is the last option before it."""
+    """A word that is not an option and not a value of one; `before` is the last option before it."""
     if AMI_ID.fullmatch(word):
         return UsageError(f"Unexpected argument {word!r}.", hint=f"To see everything known about this AMI: --explain {word}")
     if before is None and not word.startswith("-"):

@@ -34,7 +34,7 @@ class AuditError(AmicleanerError):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a change is about: an AMI or a snapshot, with what somebody who wants it back must know.
+    """What a change is about: an AMI or a snapshot, with what is needed to restore it.
 
     `ami` is the AMI that a snapshot is deleted or restored with; `snapshots` are the ids of an AMI's own.
     """
@@ -71,7 +71,7 @@ class Audit:
         sent: bool = True,
         answer: Mapping[str, Any] | None = None,
     ) -> None:
-        """Says what came back: AWS's answer, or the error; `sent` is false where the call was not made after all."""
+        """Says what came back: AWS's response, or the error; `sent` is false if the call was not made after all."""
 
     def close(self) -> None:
         """Closes the log; twice is no error."""
@@ -170,7 +170,7 @@ class AuditLog(Audit):
 
 
 def return_codes(answer: Mapping[str, Any]) -> dict[str, str]:
-    """Snapshot id to AWS's return code in an answer of `DeregisterImage`; empty where the endpoint gives none.  A snapshot
+    """Snapshot id to AWS's return code in a response of `DeregisterImage`; empty if the endpoint gives none.  A snapshot
     with two different codes is left out: AWS has said nothing about it."""
     results = answer.get("DeleteSnapshotResults")
     codes: dict[str, set[str]] = {}

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 
 _SEPARATOR = re.compile(r"(?:[-_ /@:+]|(?<![0-9])\.)+")
-"""What stands between two parts.  A dot after a digit is inside a number: `ubuntu22.04`."""
+"""The characters between two parts.  A dot after a digit is inside a number: `ubuntu22.04`."""
 
 _YEAR, _MONTH, _DAY = "(?:19|20)[0-9]{2}", "(?:0[1-9]|1[0-2])", "(?:0[1-9]|[12][0-9]|3[01])"
 _HOUR, _MINUTE = "(?:[01][0-9]|2[0-3])", "[0-5][0-9]"

@@ -1,7 +1,7 @@
 """Filter: why an AMI is kept for itself, before its group is counted.  Pure.
 
-Each rule answers with one sentence for people, or None.  The order of `RULES` is the order of the reasons: the first that
-holds is the one that is told.  More uses, tags of snapshots or options of keeping never delete more.
+Each rule returns one sentence for people, or None.  The order of `RULES` is the order of the reasons: the first that applies
+is shown.  More references, snapshot tags or options to keep AMIs never delete more.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ BACKUP_VAULT = "aws-backup-vault"
 
 @dataclass(frozen=True, slots=True)
 class RuleContext:
-    """All that the rules may look at: one AMI, its references, its groups, whom it is shared with as far as was asked, and
-    its snapshots as far as they were looked up."""
+    """Everything that a rule may look at: one AMI, its references, its groups, the accounts that it is shared with, and its
+    snapshots, as far as they are known."""
 
     ami: Ami
     config: Config
@@ -38,7 +38,7 @@ class RuleContext:
 
 
 def in_use(ctx: RuleContext) -> str | None:
-    """Something refers to it."""
+    """Something refers to the AMI."""
     if not ctx.uses:
         return None
     others = len(ctx.uses) - 1
@@ -47,7 +47,7 @@ def in_use(ctx: RuleContext) -> str | None:
 
 
 def state(ctx: RuleContext) -> str | None:
-    """Neither available nor failed nor in quarantine: pending, disabled by somebody else, or a state that is not known."""
+    """Not available, failed or in quarantine: it is pending, disabled by somebody else, or in an unknown state."""
     current = ctx.ami.state
     if current in FAILED_STATES:
         return None if ctx.config.quarantine is None else f"Creation failed (state {current}), so it cannot be quarantined."
@@ -57,7 +57,7 @@ def state(ctx: RuleContext) -> str | None:
 
 
 def undated(ctx: RuleContext) -> str | None:
-    """Without a creation date nobody can say what is old."""
+    """Without a creation date the AMI may be the newest."""
     return "Creation date missing or unreadable, so its age is unknown." if ctx.ami.created is None else None
 
 
@@ -79,7 +79,7 @@ def released(ctx: RuleContext) -> str | None:
 
 
 def protected(ctx: RuleContext) -> str | None:
-    """`DeregistrationProtection` is a free string (EC2's `Image`): absent or `disabled` means none, all else protects."""
+    """`DeregistrationProtection` is a free string (EC2's `Image`): absent or `disabled` means none, other values protect."""
     if ctx.ami.protection in ("", "disabled"):
         return None
     return f"Protected against deregistration ({ctx.ami.protection})."
@@ -97,12 +97,12 @@ def managed(ctx: RuleContext) -> str | None:
 
 
 def public(ctx: RuleContext) -> str | None:
-    """Everybody may launch it."""
+    """Every AWS account may launch it."""
     return "Public: every AWS account can launch it." if ctx.ami.public and not ctx.config.include_shared else None
 
 
 def shared(ctx: RuleContext) -> str | None:
-    """Somebody outside the run may launch it."""
+    """An account outside the run may launch it."""
     if not ctx.shared_with or ctx.config.include_shared:
         return None
     return f"Shared with {', '.join(ctx.shared_with)}."
@@ -120,7 +120,7 @@ def keep_tag(ctx: RuleContext) -> str | None:
 
 
 def keep_until(ctx: RuleContext) -> str | None:
-    """An owner's date, which counts until its day (UTC) is over; what is not a date counts for ever."""
+    """An owner's date, which counts until its day (UTC) is over.  A value that is not a date always counts."""
     for key, value in ctx.ami.tags:
         if key != KEEP_UNTIL_TAG:
             continue
@@ -207,7 +207,7 @@ NAMED_RULES: tuple[tuple[Reason, Rule], ...] = (
     ("keep-tag", keep_tag),
     ("keep-until", keep_until),
 )
-"""What keeps also an AMI that a person listed by its id."""
+"""Rules that also keep an AMI that a person listed by its id."""
 
 OWN_RULES: tuple[tuple[Reason, Rule], ...] = (
     *NAMED_RULES[:2],
@@ -216,7 +216,7 @@ OWN_RULES: tuple[tuple[Reason, Rule], ...] = (
     ("excluded", excluded),
     ("recently-launched", recently_launched),
 )
-"""What keeps also an AMI that nothing selects: it is the reason that is told of it."""
+"""Rules that apply even to an AMI that nothing selects: they give the reason that is shown."""
 
 RULES: tuple[tuple[Reason, Rule], ...] = (
     *OWN_RULES,
@@ -225,11 +225,11 @@ RULES: tuple[tuple[Reason, Rule], ...] = (
     ("no-match", no_match),
     ("too-young", too_young),
 )
-"""What keeps an AMI when groups are cleaned, in the order of the reasons."""
+"""Rules that keep an AMI when groups are cleaned, in the order of the reasons."""
 
 
 def keep_reason(ctx: RuleContext, rules: Sequence[tuple[Reason, Rule]] = RULES) -> tuple[Reason, str] | None:
-    """The first reason that holds with its sentence, or None where the AMI may be deleted."""
+    """The first reason that applies, with its sentence; None if the AMI may be deleted."""
     for reason, rule in rules:
         sentence = rule(ctx)
         if sentence is not None:

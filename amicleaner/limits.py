@@ -6,8 +6,8 @@ from .plan import Plan
 
 
 def limits_exceeded(plan: Plan, orphans: int = 0) -> list[str]:
-    """The limits that a plan and so many orphaned snapshots are beyond: a sentence each.  AMIs to be quarantined count like
-    those to be deleted."""
+    """A sentence for each limit that the plan or the number of orphaned snapshots exceeds.  AMIs to be quarantined count
+    like those to be deleted."""
     config = plan.config
     exceeded = []
     if config.max_deletions is not None:

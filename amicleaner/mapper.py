@@ -39,7 +39,7 @@ def groups_of(ami: Ami, config: Config) -> tuple[Group, ...]:
 
 
 def _match(pattern: str, name: str) -> Group | None:
-    """The group of a name by one regular expression; None where it matches nothing, or only nothing.
+    """The group of a name by one regular expression; None if it matches nothing or only empty strings.
 
     Patterns come from the user's own configuration: one that backtracks without end hangs the run, as in any program.
     """

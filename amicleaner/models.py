@@ -1,6 +1,6 @@
-"""The plain data that flows from the readers through the pipeline to the report: frozen, slotted, no AWS in it.
+"""The plain data that flows from the readers through the pipeline to the report: frozen, slotted, independent of AWS.
 
-`from_aws` takes one member of boto3's answer of the call named in its docstring; times are parsed once, to aware UTC.
+`from_aws` takes one item of boto3's response to the call named in its docstring; times are parsed once, to aware UTC.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ Reason = Literal[
     "excluded", "recently-launched", "not-selected", "no-rule", "no-tags", "no-match", "too-young", "kept-previous",
     "kept-daily", "kept-weekly", "kept-monthly", "kept-yearly", "no-recycle-bin", "over-limit", "old", "named",
 ]  # fmt: skip
-"""Why an AMI is kept, in the order in which the first that holds is told; the last two are why it is deleted."""
+"""Why an AMI is kept: the first that applies is shown.  The last two are why one is deleted."""
 
 FAILED_STATES = frozenset({"error", "failed", "invalid"})
-"""States of an AMI whose creation failed: nothing can be launched from it, so it takes no place among the newest."""
+"""States of an AMI whose creation failed: nothing can be launched from it, so it does not count among the newest."""
 
 Outcome = Literal["removed", "quarantined", "released", "failed", "kept"]
 
@@ -60,7 +60,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Use:
-    """One thing that names an AMI.  `label` is for people: `instance i-… (stopped)`."""
+    """A resource that refers to an AMI.  `label` is for people: `instance i-… (stopped)`."""
 
     kind: UseKind
     id: str
@@ -71,7 +71,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Reference:
-    """An AMI and one thing that names it; dangling where there is no such AMI."""
+    """An AMI and a resource that refers to it; dangling if the AMI does not exist."""
 
     ami: str
     use: Use
@@ -99,8 +99,8 @@ class BlockSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Ami:
-    """An AMI as `DescribeImages` tells it.  `created` is None where AWS's `CreationDate` is missing or unreadable;
-    `last_launched` is None where it was never launched, and `UNREADABLE` where AWS says when, but unreadably.  `source` is
+    """An AMI as `DescribeImages` describes it.  `created` is None if AWS's `CreationDate` is missing or unreadable;
+    `last_launched` is None if it was never launched, and `UNREADABLE` if AWS's date cannot be read.  `source` is
     the AMI that it was copied from and the Region of that one, both empty where it is no copy."""
 
     id: str
@@ -119,8 +119,8 @@ class Ami:
 
     @classmethod
     def from_aws(cls, image: Mapping[str, Any]) -> Ami:
-        """Takes one of `Images`.  A snapshot that stands behind two devices counts once.  Raises KeyError without an id,
-        ValueError for a size or a tag that is none."""
+        """Takes one of `Images`.  A snapshot of two devices counts once.  Raises KeyError without an id,
+        ValueError for an invalid size or tag."""
         snapshots: dict[str, int] = {}
         for mapping in image.get("BlockDeviceMappings") or ():
             ebs = mapping.get("Ebs") or {}
@@ -154,7 +154,7 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An EBS snapshot as `DescribeSnapshots` tells it.  `size_gib` is its volume's size, `full_bytes` the blocks written
+    """An EBS snapshot as `DescribeSnapshots` describes it.  `size_gib` is its volume's size, `full_bytes` the blocks written
     (0: not known), `archived` says that it is in the archive tier."""
 
     id: str
@@ -169,7 +169,7 @@ class Snapshot:
 
     @classmethod
     def from_aws(cls, snapshot: Mapping[str, Any]) -> Snapshot:
-        """Takes one of `Snapshots`.  Raises KeyError without an id, ValueError for a size or a tag that is none."""
+        """Takes one of `Snapshots`.  Raises KeyError without an id, ValueError for an invalid size or tag."""
         return cls(
             id=snapshot["SnapshotId"],
             description=str(snapshot.get("Description") or ""),
@@ -184,7 +184,7 @@ class Snapshot:
 
 
 UNREADABLE = datetime.max.replace(tzinfo=UTC)
-"""Later than any other time: what was launched nobody knows when counts as launched just now."""
+"""Later than any other time: an AMI whose last launch cannot be read counts as launched just now."""
 
 
 def _launched(value: Any) -> datetime | None:
@@ -193,14 +193,14 @@ def _launched(value: Any) -> datetime | None:
 
 def tags_from_aws(tags: Any) -> tuple[tuple[str, str], ...]:
     """`[{"Key": …, "Value": …}]` as sorted pairs; strings that thousands of AMIs share are kept once.  Raises ValueError for
-    half a tag: it may be the one that protects."""
+    half a tag, which may be one that protects."""
     if not all(tag.get("Key") and tag.get("Value") is not None for tag in tags or ()):
         raise ValueError("a tag has no key or no value")
     return tuple(sorted((intern(str(tag["Key"])), intern(str(tag["Value"]))) for tag in tags or ()))
 
 
 def _gib(value: Any) -> int:
-    """A volume's size; none is 0.  What EC2's integers can't hold would be too much for sums and prices, too."""
+    """A volume's size; 0 if it is missing.  A size beyond EC2's integers would also break sums and prices."""
     size = int(value or 0)
     if not 0 <= size < 1 << 31:
         raise ValueError("a volume's size is invalid")
@@ -208,7 +208,7 @@ def _gib(value: Any) -> int:
 
 
 def parse_time(value: Any) -> datetime | None:
-    """AWS's time, as text (`2017-06-15T09:55:42.000Z`) or as boto3's datetime, in aware UTC; None for anything else."""
+    """AWS's time, as text (`2017-06-15T09:55:42.000Z`) or as boto3's datetime, in aware UTC; None for everything else."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
@@ -233,7 +233,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotResult:
-    """What became of one snapshot: `removed` (deleted now, or gone already), `kept` (the AMIs `used_by` use it, as far as
+    """The outcome of one snapshot: `removed` (deleted now or before), `kept` (the AMIs `used_by` use it, as far as
     they are known, or for the reason in `explanation`), `failed`."""
 
     target: Target
@@ -246,9 +246,9 @@ class SnapshotResult:
 
 @dataclass(frozen=True, slots=True)
 class AmiResult:
-    """What became of one AMI that the plan changes.
+    """The outcome of one AMI that the plan changes.
 
-    `kept`: today's account no longer allows it, which is no failure; `reason` and `explanation` say why.  `until` is the end
+    `kept`: the account no longer allows it, which is not a failure; `reason` and `explanation` say why.  `until` is the end
     of the quarantine of one that was quarantined.
     """
 
@@ -265,7 +265,7 @@ class AmiResult:
 
 @dataclass(frozen=True, slots=True)
 class RestoreResult:
-    """What became of one AMI or snapshot that was to be brought back.  `already`: it was there.  `reason` says why it was
+    """The outcome of one AMI or snapshot to be restored.  `already`: it was there.  `reason` says why it was
     not brought back."""
 
     target: Target

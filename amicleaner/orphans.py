@@ -37,7 +37,7 @@ def origin_of(snapshot: Snapshot) -> str | None:
 
 
 def manager_of(tags: Iterable[tuple[str, str]]) -> str | None:
-    """The AWS service that created what has these tags, and that deletes it itself; None: none."""
+    """The AWS service that created what has these tags, and that deletes it itself; None if there is none."""
     for key, _ in tags:
         if key.startswith("aws:backup:"):
             return "AWS Backup"

@@ -22,7 +22,7 @@ from .text import uncapitalized
 from .uses import Uses, dangling_references, merge_uses, unknown_amis, uses_by_copies, uses_by_snapshot
 
 ASK_SHARED_FIRST = 200
-"""Up to so many AMIs, with whom each is shared is read before the prompt, one call per AMI; of more, while they are
+"""Up to this many AMIs, launch permissions are read before the prompt, one call per AMI; of more, while they are
 deleted."""
 
 Warnings = tuple[tuple[Target, str], ...]

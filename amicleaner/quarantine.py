@@ -1,4 +1,4 @@
-"""Where an AMI stands in its quarantine, by its state and one tag.  Pure.
+"""The stage of an AMI's quarantine, from its state and one tag.  Pure.
 
 A disabled AMI launches nothing and can be enabled by one call (EC2 guide, "Disable an AMI").  No Describe call tells when it
 was disabled, so the time is in a tag, and nowhere else.

@@ -17,7 +17,7 @@ Tags = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class RetentionRule:
-    """A rule as `rbin:GetRule` tells it; `days` is its `RetentionPeriod`, `available` its `Status`.
+    """A rule as `rbin:GetRule` describes it; `days` is its `RetentionPeriod`, `available` its `Status`.
 
     With `tags` it retains resources that have one of them; without, all of the Region's but those that have one of
     `excluded`. AWS documents pairs, but `ResourceTagValue` may be missing (None).  Both readings of such a tag are

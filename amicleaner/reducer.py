@@ -1,4 +1,4 @@
-"""Reduce: which AMIs of a group are kept for being new, and by which rule.  Pure."""
+"""Reduce: which AMIs of a group are kept because they are new, and by which option.  Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def retained(amis: Iterable[Ami], config: Config, label: str) -> dict[str, tuple
     """The AMIs of one group that are kept: id to the first reason that holds and a sentence.  `label` is the group's name.
 
     The `newest_kept` newest are kept, and the newest AMI of each of the last days, ISO weeks, months and years (UTC) that
-    have one.  An AMI whose creation failed takes no place.
+    have one.  An AMI whose creation failed does not count.
     """
     ordered = [ami for ami in newest_first(amis) if ami.state not in FAILED_STATES]
     number = config.newest_kept
@@ -37,7 +37,7 @@ def retained(amis: Iterable[Ami], config: Config, label: str) -> dict[str, tuple
 def newest_of_periods(ordered: Iterable[Ami], count: int, name_of: Callable[[date], str]) -> dict[str, Ami]:
     """The newest AMI of each of the last `count` periods that have one, by the period's name, the last period first.
 
-    `ordered` are AMIs, newest first; `name_of` tells the period of a day in UTC.  An AMI without a date is of no period.
+    `ordered` are AMIs, newest first; `name_of` names the period of a day in UTC.  AMIs without a date belong to none.
     """
     found: dict[str, Ami] = {}
     for ami in ordered:

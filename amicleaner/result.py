@@ -18,7 +18,7 @@ Status = Literal["planned", "declined", "done", "failed", "interrupted"]
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """An orphaned snapshot that was found, and the AMI that it was made for; `result` is None as long as nobody tried to
+    """An orphaned snapshot that was found, and the AMI that it was made for; `result` is None until somebody tries to
     delete it."""
 
     target: Target

@@ -95,7 +95,7 @@ class _Stopped(Exception):
 
 @dataclass(slots=True)
 class Run:
-    """What the steps of a run share: how it was asked for, whom to tell, and what happened so far."""
+    """What the steps of a run share: the config, the view, and what happened so far."""
 
     config: Config
     view: View

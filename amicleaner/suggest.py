@@ -14,7 +14,7 @@ from .options import RETENTION
 from .plan import Decision, Plan
 
 MAX_RULES = 50
-"""Rules in a suggestion: the largest families.  Nobody reviews more."""
+"""Rules in a suggestion: the largest families.  More would not be reviewed."""
 
 _EXAMPLES = 10
 

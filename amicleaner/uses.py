@@ -33,7 +33,7 @@ def uses_of(references: Iterable[Reference]) -> Uses:
 
 
 def _fullest(uses: set[Use]) -> tuple[Use, ...]:
-    """Of labels that go on where another one ends, the longest."""
+    """The longest of the labels that continue one another."""
     kept: list[Use] = []
     for use in sorted(uses):
         if (

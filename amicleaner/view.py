@@ -1,4 +1,4 @@
-"""What a run tells whoever is watching.  `report/console.py` prints it; a library's caller may be silent."""
+"""What a run reports while it runs.  `report/console.py` prints it; a library's caller may ignore it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .result import Orphan, Result
 
 
 class View(Protocol):
-    """Called from the run's own thread, except `called` and `scanned`.  Nothing is told before it is true."""
+    """Called from the run's own thread, except `called` and `scanned`.  Nothing is reported before it is true."""
 
     def warning(self, text: str) -> None:
         """Something the user should know, which does not stop the run."""
@@ -30,10 +30,10 @@ class View(Protocol):
         """The targets, once they are known, before they are read."""
 
     def scanned(self, target: Target, amis: int) -> None:
-        """One Region of one account was read; it has so many AMIs.  From any thread."""
+        """One Region of one account was read, with this many AMIs.  From any thread."""
 
     def orphans(self, orphans: Sequence[Orphan]) -> None:
-        """The orphaned snapshots that were found, maybe none."""
+        """The orphaned snapshots that were found; there may be none."""
 
     def plan(self, plan: Plan) -> None:
         """The plan, before the prompt."""
@@ -54,7 +54,7 @@ class View(Protocol):
         """The orphaned snapshots are about to be deleted."""
 
     def removed_orphans(self, count: int) -> None:
-        """So many orphaned snapshots were deleted."""
+        """This many orphaned snapshots were deleted."""
 
     def cleaning(self, plan: Plan) -> None:
         """The plan is about to be carried out."""
@@ -70,7 +70,7 @@ class View(Protocol):
         """What became of an AMI or snapshot that was to be brought back, once it is true; in a dry run what would."""
 
     def suggestion(self, text: str) -> None:
-        """The configuration file that was asked for."""
+        """The suggested configuration file."""
 
     def finished(self, result: Result) -> None:
         """The end, of an interrupted run too: failures, the final sentence, and machine-readable output."""
