@@ -1,4 +1,4 @@
-"""Every call to AWS goes through `Api`: one place that pages and tries again.
+"""Every call to AWS goes through `Api`, which pages and retries.
 
 botocore's own retries are off (`session.py`): they sleep by themselves, and what is throttled must be seen here, where
 time is passed in.
@@ -115,8 +115,8 @@ class Api:
             raise self.error(action, type(exception).__name__, str(exception)) from exception
 
     def pages(self, action: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-        """The items of all pages of a call.  An answer without its list, or a token that comes twice, is an `AwsError`:
-        an answer cut short must never look like a short answer."""
+        """The items of all pages of a call.  A response without its list, or a token that is repeated, is an `AwsError`:
+        a truncated response must never look like a short one."""
         operation = OPERATIONS[action]
         if operation.size:
             parameters[operation.size_member] = operation.size
@@ -136,7 +136,7 @@ class Api:
             parameters[operation.next_page] = token
 
     def error(self, action: str, code: str, message: str) -> AwsError:
-        """An `AwsError` of this account and Region for an answer that came but can't be trusted."""
+        """An `AwsError` of this account and Region for a response that can't be trusted."""
         return AwsError(iam_action(action), code, message, account=self.target.account, region=self.target.region)
 
     def _record(self, action: str, started: float, outcome: str) -> None:
@@ -149,7 +149,7 @@ class Api:
 
 
 def _lacks(action: str, operation: Operation, error: AwsError, endpoint: str) -> bool:
-    """Whether this is how an emulator answers to a read that it does not have: 500, 501, or nothing that parses."""
+    """Whether this is an emulator's response to a call that it does not have: 500, 501, or something that does not parse."""
     if not isinstance(error, TransientError) or operation.changes or _is_aws(endpoint):
         return False
     if error.action != iam_action(action):  # a role's credentials could not be renewed
@@ -164,8 +164,8 @@ def _unsupported(error: AwsError) -> UnsupportedCallError:
 
 
 def _check_done(answer: dict[str, Any]) -> None:
-    """A page of a proxy can parse as an answer without members.  EC2 answers in XML, with a request id in its body, and
-    `DeregisterImage` says in `Return` that it was done.  Raises ResponseParserError: nobody knows what happened."""
+    """A proxy's page can parse as a response without members.  EC2 responds in XML, with a request id in its body, and
+    `DeregisterImage` says in `Return` that it was done.  Raises ResponseParserError: it is unknown what happened."""
     metadata = answer.get("ResponseMetadata", {})
     kind = str(metadata.get("HTTPHeaders", {}).get("content-type", "")).partition(";")[0]
     told = answer.get("Return") or metadata.get("RequestId") or kind in ("text/xml", "application/xml")

@@ -1,4 +1,4 @@
-"""botocore's and AWS's errors as ours: which kind it is, what helps, and whether AWS may have acted all the same."""
+"""botocore's and AWS's errors as ours: which kind it is, what helps, and whether AWS may have acted nevertheless."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from botocore.parsers import ResponseParserError
 from ..errors import AwsError, CredentialsError, DeniedError, ThrottledError, TransientError, UnsupportedCallError
 from ..models import Target
 
-# The union of what AWS's services answer to a client that is too fast (botocore.retries.standard lists the same).
+# The codes of all AWS services for a client that is too fast (botocore.retries.standard lists the same).
 THROTTLES = frozenset(
     "BandwidthLimitExceeded CallRateLimitExceededException EC2ThrottledException LimitExceededException "
     "PriorRequestNotComplete ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled "
@@ -34,7 +34,7 @@ BAD_CREDENTIALS = frozenset(
 )
 UNKNOWN_KEYS = frozenset("AuthFailure InvalidClientTokenId UnrecognizedClientException".split())
 TIMED = frozenset("AuthFailure InvalidSignatureException RequestExpired SignatureDoesNotMatch".split())
-"""What AWS also answers to a request that was signed by a clock which is some minutes off."""
+"""Codes that AWS also returns for a request that was signed by a clock that is some minutes off."""
 CLOCK = ", or correct this machine's clock"
 ELSEWHERE = " No credentials are valid in a Region that is not enabled for the account."
 LACKS = "The endpoint does not support this call. Check AWS_ENDPOINT_URL."
@@ -42,7 +42,7 @@ NOT_AWS = "The response is not from AWS. Check the endpoint URL and any proxy."
 UNSUPPORTED = frozenset({"InvalidAction", "UnknownOperationException"})
 CREDENTIALS_HINT = "Check the source of the AWS credentials: variables, the profile's credential_process, or a token file."
 MOTO_LACKS = ("404", "Not yet implemented")
-"""What moto, on which the demo stands, answers for a whole service that it does not have."""
+"""What moto, which the demo uses, returns for a service that it does not have."""
 NO_CREDENTIALS = (
     boto.NoCredentialsError,
     boto.PartialCredentialsError,
@@ -55,7 +55,7 @@ PLAIN = (OSError, ValueError, LookupError, TypeError, AttributeError, ResponsePa
 """What botocore lets through where a file is missing, or where what a `credential_process` or STS says makes no sense."""
 
 SENSELESS = (ResponseParserError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
-"""What botocore raises where an answer makes no sense: a date that is none, a missing member, a number without an end."""
+"""What botocore raises for a response that makes no sense: an invalid date, a missing member, a number without an end."""
 
 NO_SUCH_HOST = "NoSuchHost"
 """The code of a call to a service that this Region does not have."""
@@ -88,7 +88,7 @@ def map_error(name: str, exception: Exception, target: Target) -> AwsError:
 
 
 def map_credentials_error(exception: Exception, target: Target) -> AwsError:
-    """The error of looking for credentials, before any call.  Raises what is none."""
+    """The error of looking for credentials, before any call.  Raises every other error again."""
     if isinstance(exception, boto.ClientError | boto.BotoCoreError):
         return map_error("credentials", exception, target)
     if isinstance(exception, (*PLAIN, RuntimeError)):
@@ -98,7 +98,7 @@ def map_credentials_error(exception: Exception, target: Target) -> AwsError:
 
 
 def unknown_host(exception: BaseException) -> bool:
-    """Whether DNS says that the endpoint's host does not exist, which is more than that nobody answers there."""
+    """Whether DNS says that the endpoint's host does not exist, which is more than a host that does not respond."""
     cause: BaseException | None = exception
     if isinstance(exception, boto.EndpointConnectionError):
         cause = exception.kwargs.get("error")
@@ -128,7 +128,7 @@ def _status_of(exception: Exception) -> int:
 
 
 _Told = tuple[type[AwsError], str, str, str, bool]
-"""The kind of error, AWS's code and message, what helps, and whether AWS may have acted all the same."""
+"""The kind of error, AWS's code and message, what helps, and whether AWS may have acted nevertheless."""
 
 
 def _classify(action: str, exception: Exception) -> _Told:
@@ -142,7 +142,7 @@ def _classify(action: str, exception: Exception) -> _Told:
     if isinstance(exception, PLAIN) and about_credentials(exception):
         return CredentialsError, name, text, CREDENTIALS_HINT, False
     if isinstance(exception, RuntimeError) and "expired" in text:
-        # botocore's word for credentials that were renewed and count as expired all the same.
+        # botocore's text for credentials that were renewed and are still expired.
         return CredentialsError, "ExpiredToken", text, "Renew your AWS credentials, or check this machine's clock.", False
     if isinstance(exception, boto.BotoCoreError):
         return _of_the_way(name, text, exception)
@@ -154,7 +154,7 @@ def _classify(action: str, exception: Exception) -> _Told:
 
 
 def _of_aws(action: str, exception: boto.ClientError) -> _Told:
-    """An error that was answered, by AWS or in its place."""
+    """An error response, from AWS or from something in its place."""
     answer, status = exception.response, _status_of(exception)
     code = str(answer.get("Error", {}).get("Code") or status or "Unknown")
     message = str(answer.get("Error", {}).get("Message") or exception)

@@ -45,9 +45,9 @@ GONE = "gone"
 
 
 def fetch_ami(api: Api, id: str) -> Ami | None:
-    """One own AMI as it is now, None where there is none.  Raises AwsError."""
+    """One own AMI as it is now, None if it does not exist.  Raises AwsError."""
     try:
-        # Without a page size: EC2 takes no ids beside one.
+        # Without a page size, which EC2 does not accept together with ids.
         answer = api.call("DescribeImages", ImageIds=[id], IncludeDisabled=True)
     except AwsError as error:
         if error.code in AMI_GONE:
@@ -61,7 +61,7 @@ def fetch_ami(api: Api, id: str) -> Ami | None:
 
 
 def fetch_state(api: Api, id: str) -> str:
-    """The state of one own AMI now, `GONE` where there is none.  Raises AwsError."""
+    """The state of one own AMI now, `GONE` if it does not exist.  Raises AwsError."""
     ami = fetch_ami(api, id)
     return GONE if ami is None else ami.state
 
@@ -113,7 +113,7 @@ def fetch_snapshots_by_id(api: Api, ids: Sequence[str]) -> tuple[Snapshot, ...]:
 def _made(
     api: Api, action: str, id: str, make: Callable[[Mapping[str, Any]], T], item: Mapping[str, Any], known: dict[str, T]
 ) -> T:
-    """Puts what `item` tells among what is known.  Of two answers on the same thing nobody knows which one is true."""
+    """Adds what `item` describes.  Two different descriptions of one resource are an error: either may be wrong."""
     if not item.get(id):
         raise api.error(action, "MalformedResponse", f"an item has no {id}")
     try:
@@ -154,7 +154,7 @@ def fetch_bin_rules(api: Api, resource_type: str) -> tuple[RetentionRule, ...]:
 
 
 def _rule(api: Api, answer: Mapping[str, Any]) -> RetentionRule:
-    """A rule that keeps for another unit than days, or that says nothing of its time, counts as keeping for none."""
+    """A rule with another unit than days, or without a period, counts as retaining for 0 days."""
     period = answer.get("RetentionPeriod") or {}
     days = int(period.get("RetentionPeriodValue") or 0) if period.get("RetentionPeriodUnit") == "DAYS" else 0
     return RetentionRule(
@@ -171,7 +171,7 @@ def _rule_tags(tags: Any) -> tuple[tuple[str, str | None], ...]:
 
 
 def fetch_shared_with(api: Api, ami: str, inside: Collection[str]) -> tuple[str, ...]:
-    """To whom the AMI's launch permissions are given, besides the accounts `inside` the run: for people, sorted.
+    """Who has launch permissions for the AMI, except the accounts `inside` the run: for people, sorted.
 
     An AMI that is already gone is shared with nobody.  Raises an `AwsError` where the permissions can't be read.
     """

@@ -33,7 +33,7 @@ RECOVERY = 120.0
 _ROUNDING = 1e-9
 
 _SHORTEST = 0.001
-"""Seconds: a shorter wait could be lost in the rounding of a clock that counts from long ago, and be told for ever."""
+"""Seconds: a shorter wait could be lost in the rounding of a clock that counts from long ago, and never end."""
 
 
 class TokenBucket:

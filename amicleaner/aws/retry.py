@@ -32,7 +32,7 @@ class Retries:
         self._throttled_since: float | None = None
 
     def pause(self, error: AwsError, *, attempts: int | None = None) -> float | None:
-        """Seconds to wait before the next try; None: the error is final.  `attempts` lowers the limit for this error."""
+        """Seconds to wait before the next attempt; None: the error is final.  `attempts` lowers the limit for this error."""
         if isinstance(error, ThrottledError):
             return self._pause_throttled()
         self._throttles, self._throttled_since = 0, None

@@ -61,8 +61,8 @@ class Scanner:
     def __init__(
         self, options: UsageOptions, *, orphans: bool, scanned: Callable[[Target, int], None] = lambda target, amis: None
     ) -> None:
-        """`orphans`: also read what tells orphaned snapshots.  `scanned` is told of each location and how many AMIs it has,
-        from any thread."""
+        """`orphans`: also read what is needed to find orphaned snapshots.  `scanned` is called with each location and its
+        number of AMIs, from any thread."""
         self._options = options
         self._orphans = orphans
         self._scanned = scanned
@@ -72,7 +72,7 @@ class Scanner:
         self._locations = ThreadPoolExecutor(LOCATIONS_AT_ONCE, thread_name_prefix="location")
 
     def close(self) -> None:
-        """Lets nothing new begin, and waits for nothing."""
+        """Starts nothing new, and waits for nothing."""
         self._locations.shutdown(wait=False, cancel_futures=True)
         self._calls.shutdown(wait=False, cancel_futures=True)
 
@@ -109,7 +109,7 @@ class Scanner:
     def shared_with(
         self, asked: Iterable[tuple[Location, str]], inside: frozenset[str]
     ) -> dict[tuple[Target, str], tuple[str, ...]]:
-        """With whom outside the run each of these AMIs is shared."""
+        """Who outside the run may launch each of these AMIs."""
 
         def read(location: Location, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
             calls = [partial(fetch_shared_with, location.api, id, inside) for id in ids]
@@ -118,7 +118,7 @@ class Scanner:
         return self._by_target(asked, read)
 
     def snapshots(self, asked: Iterable[tuple[Location, str]]) -> dict[tuple[Target, str], Snapshot]:
-        """These snapshots as they are now, as far as they exist and the endpoint tells."""
+        """These snapshots as they are now, as far as they exist and the endpoint returns them."""
 
         def read(location: Location, ids: Sequence[str]) -> dict[str, Snapshot]:
             return {snapshot.id: snapshot for snapshot in fetch_snapshots_by_id(location.api, ids)}
@@ -210,7 +210,7 @@ class Scanner:
 
 
 def _owner(amis: Sequence[Ami]) -> str:
-    """The account, where there is an AMI that tells it."""
+    """The account, if an AMI says which it is."""
     return amis[0].owner if amis else ""
 
 

@@ -1,4 +1,4 @@
-"""The one seam that makes boto3 sessions and clients."""
+"""The one module that makes boto3 sessions and clients."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _loader = TrimmedLoader()
 
 _services = {operation.service for operation in OPERATIONS.values()}
 _aliases = {name: alias for name, alias in EVENT_ALIASES.items() if name in _services}
-"""Other names of the services that are asked.  botocore holds each event of each client against those of all services."""
+"""Other names of the services that are called.  botocore holds each event of each client against those of all services."""
 
 
 def new_session(*, profile: str | None = None) -> boto3.Session:
@@ -113,7 +113,7 @@ def _config(connect_timeout: float, read_timeout: float) -> BotoConfig:
 
 
 class Clients:
-    """The clients of one account and Region, made when they are first asked for."""
+    """The clients of one account and Region, made when they are first needed."""
 
     def __init__(
         self, session: boto3.Session, region: str, *, connect_timeout: float = 10.0, read_timeout: float = 60.0
@@ -137,7 +137,7 @@ class Clients:
             return self._session.client(service, region_name=self._region, config=self._config, **credentials)
 
     def drop(self) -> None:
-        """Closes all connections and forgets the clients; they are made anew when they are asked for again."""
+        """Closes all connections and forgets the clients; they are made again when they are needed again."""
         with _making:
             for client in self._clients.values():
                 client.close()

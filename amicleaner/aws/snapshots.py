@@ -1,4 +1,4 @@
-"""What becomes of an AMI's snapshots: AWS's answer to its deregistration, read snapshot by snapshot.  Pure."""
+"""The results of an AMI's snapshots: AWS's response to its deregistration, read snapshot by snapshot.  Pure."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from .error_mapping import SENSELESS
 from .session import Clients, new_session, resolve_credentials, with_credentials
 
 ACCOUNTS_AT_ONCE = 16
-"""Accounts that are asked for their Regions at once, at most."""
+"""Accounts whose Regions are read at once, at most."""
 
 FALLBACK_REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 """By partition, where the enabled Regions are asked for when nothing names one that exists."""
@@ -206,7 +206,7 @@ class _Finder:
 
 
 def _fetch(fetcher: AssumeRoleCredentialFetcher, arn: str) -> Any:
-    """A role's credentials.  A malformed answer is not an error of the call that waits for them."""
+    """A role's credentials.  A malformed response is not an error of the call that waits for them."""
     try:
         return fetcher.fetch_credentials()
     except (*SENSELESS, RuntimeError) as error:
@@ -221,7 +221,7 @@ def _account_of(arn: str) -> str:
 
 
 def _first_region(session: boto3.Session, config: Config) -> str:
-    """Where to ask what does not belong to one Region.  A mistyped Region has no host, so it is not asked there."""
+    """The Region for calls that belong to no Region.  A mistyped Region has no host, so it is not used."""
     literals = [name for name in config.region if not _is_pattern(name)]
     for name in literals:
         if name in session.get_available_regions("ec2", _partition_of(session, name)):

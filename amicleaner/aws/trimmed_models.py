@@ -30,7 +30,7 @@ READ: dict[str, frozenset[str]] = {
         "LaunchTemplateEbsBlockDevice": "SnapshotId",
     }.items()
 }
-"""Shapes of EC2's answers and the members that are read of them; a shape that is not here is read whole."""
+"""Shapes of EC2's responses and the members that are read; a shape that is not here is read whole."""
 
 SLIM = frozenset({operation.service for operation in OPERATIONS.values()} - {"organizations", "ssm", "sts"})
 """The services whose models are cut down: those of which only this tool makes clients.  boto3's own credential providers
@@ -59,7 +59,7 @@ class TrimmedLoader(Loader):
 
 
 def slim(service: str, model: dict[str, Any]) -> dict[str, Any]:
-    """A service model with the calls of `operations.py` alone, and of their answers what `READ` names."""
+    """A service model with only the calls of `operations.py`, and only the members of their responses that `READ` names."""
     wanted = {action.rpartition(":")[2] for action, operation in OPERATIONS.items() if operation.service == service}
     operations = {action: operation for action, operation in model["operations"].items() if action in wanted}
     shapes: dict[str, Any] = {}

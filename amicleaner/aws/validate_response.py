@@ -1,4 +1,4 @@
-"""Whether an answer holds what the service model says: a text where there is to be a text, and so on.
+"""Whether a response matches the service model: strings where it says strings, and so on.
 
 botocore's parsers don't look.  They hand on a `null` in a list of JSON, a number in the place of a text, and of a member of
 XML that stands there twice a list of both elements, in which nobody would find an id again.

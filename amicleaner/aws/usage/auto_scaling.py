@@ -37,7 +37,7 @@ def read_groups(api: Api) -> UsageReport:
 
 def read_refreshes(api: Api, groups: Iterable[str]) -> UsageReport:
     """The desired configurations of the refreshes of `groups`: one group a call, for AWS takes no list of them.  The first
-    one is asked alone: where the call is denied or does not exist, hundreds more would only find out the same."""
+    the first call goes alone: if it is denied or does not exist, hundreds more would only show the same."""
     first, *others = sorted(set(groups)) or [""]
     if not first:
         return UsageReport()

@@ -51,7 +51,7 @@ KINDS: dict[str, tuple[UseKind, str, Callable[[str], str]]] = {
     "imagebuilder:ImageRecipe": ("image-recipe", "Image Builder image recipe", after_slash),
     "imagebuilder:ContainerRecipe": ("container-recipe", "Image Builder container recipe", after_slash),
 }
-"""Resource type: its kind, its word for people, and how its id stands in the last part of its ARN."""
+"""Resource type: its kind, its name for people, and the form of its id in the last part of its ARN."""
 
 
 def read(api: Api, ami_ids: Iterable[str]) -> UsageReport:

@@ -1,4 +1,4 @@
-"""The small sources: one listing, and each thing in it names its AMIs itself."""
+"""The small sources: one listing whose items name their AMIs themselves."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def read_fast_launch(api: Api) -> UsageReport:
 
 
 def read_batch(api: Api) -> UsageReport:
-    """The images and launch templates of Batch's compute environments; one that is not managed has neither."""
+    """The images and launch templates of Batch's compute environments; an unmanaged one has none."""
     call = "DescribeComputeEnvironments"
     report = UsageReport()
     for environment in api.pages(call):

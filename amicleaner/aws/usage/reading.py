@@ -41,7 +41,7 @@ def read_all_versions(api: Api, versions: Iterable[TemplateVersion], pool: Execu
 
 
 def follow(api: Api, report: UsageReport, versions: Sequence[TemplateVersion], pool: Executor, *, templates: bool) -> None:
-    """Replaces, in `report`, launch template versions and SSM parameters by what they stand for.
+    """Replaces, in `report`, launch template versions and SSM parameters by the images that they resolve to.
 
     `versions` are those that are known already.  `templates` is false where the check of launch templates is skipped: then
     no version is looked up.  An SSM parameter always is.

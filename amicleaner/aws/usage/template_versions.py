@@ -19,7 +19,7 @@ from .launch_templates import CALL, TEMPLATE_GONE, VERSION_GONE, from_aws
 from .usage_report import TemplateVersion, TemplateVersionRef, UsageReport
 
 AT_ONCE = 200
-"""Version numbers in one call: as many as fit on one page of its answer."""
+"""Version numbers in one call: as many as fit on one page of its response."""
 
 MARKS = {"$Default": "default", "$Latest": "latest"}
 
@@ -116,7 +116,7 @@ def _read_numbers(api: Api, template: Template, numbers: list[str]) -> dict[str,
     except AwsError as error:
         if error.code != VERSION_GONE:
             raise
-    # One that is gone spoils the answer for all of them.
+    # One that is gone fails the call for all of them.
     found: dict[str, TemplateVersion] = {}
     for number in numbers:
         found |= {str(version.number): version for version in _request(api, template, [number])}
@@ -124,8 +124,8 @@ def _read_numbers(api: Api, template: Template, numbers: list[str]) -> dict[str,
 
 
 def _request(api: Api, template: Template, versions: list[str]) -> list[TemplateVersion]:
-    """The versions in AWS's response, none where the template (or the only version asked for) is gone.  Others than those
-    asked for make it a malformed response: they don't say that those are gone."""
+    """The versions in AWS's response, none if the template (or the only requested version) is gone.  A response with other
+    versions is malformed: it does not say that the requested ones are gone."""
     try:
         items = api.pages(CALL, **template.parameter(), Versions=versions, IncludeManagedResources=True)
         found = [from_aws(api, item) for item in items]

@@ -53,7 +53,7 @@ class TemplateVersionRef:
 class TemplateVersion:
     """A launch template version as `DescribeLaunchTemplateVersions` describes it.
 
-    `image` is empty where the version names none; `marks` are `default` and `latest`, as far as they are known.
+    `image` is empty if the version names no image; `marks` are `default` and `latest`, as far as they are known.
     """
 
     template: str
@@ -88,7 +88,7 @@ class UsageReport:
     next_reads: list[Callable[[], UsageReport]] = field(default_factory=list)
 
     def add(self, other: UsageReport) -> None:
-        """Adds what another source reports; its further reads stay its own."""
+        """Adds the report of another source."""
         self.references += other.references
         self.template_refs += other.template_refs
         self.snapshots += other.snapshots
@@ -97,7 +97,7 @@ class UsageReport:
         self.warnings += other.warnings
 
     def add_image(self, image: object, referrer: Referrer) -> None:
-        """Notes that `referrer` names `image`; None and the empty string are no image."""
+        """Notes that `referrer` names `image`; None and the empty string are ignored."""
         if image:
             self.references.append(ImageReference(str(image), referrer))
 
