@@ -15,7 +15,7 @@ _TAGS_SHOWN = 8
 
 
 def cautions(plan: Plan) -> list[str]:
-    """A warning for each choice that looks like a mistake.  A plan that deletes nothing has none."""
+    """A warning for each choice that looks like a mistake.  There is none for a plan that deletes nothing."""
     if not plan.candidates:
         return []
     found = [*_inside_words(plan), *_unreferenced(plan)]

@@ -184,7 +184,7 @@ class Console:
         self._bold(f"Cleaning from {self._total} AMI id(s) ..." if by_id else f"Cleaning {self._total} AMIs ...")
 
     def ami_done(self, result: AmiResult) -> None:
-        """A line; failures are told at the end, all in one table."""
+        """A line; failures follow at the end, in one table."""
         self._about(result_sentences.ami_line(result), result.target)
         if not self._done:
             self._begin(self._changing)
@@ -196,7 +196,7 @@ class Console:
         self._count("snapshots")
 
     def restored(self, result: RestoreResult) -> None:
-        """A line; failures are told at the end, as errors."""
+        """A line; failures follow at the end, as errors."""
         if result.outcome != "failed":
             self._about(result_sentences.restore_line(result), result.target)
 
@@ -302,7 +302,7 @@ class Console:
             self._draw()
 
     def _begin(self, doing: Callable[[], str], patience: float = 1.0) -> None:
-        """From now on progress tells what `doing` says, if anything."""
+        """From now on progress shows what `doing` returns, if anything."""
         self._doing = doing
         self._print.begin(patience)
         self._draw()

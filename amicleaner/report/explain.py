@@ -112,7 +112,7 @@ def _facts(plan: Plan, decision: Decision, sizes: Sizes) -> Iterable[tuple[str, 
 
 
 def dangling(references: Iterable[Reference], width: int | None = None) -> str:
-    """The references to AMIs that do not exist: what fails at its next launch.  Empty where there are none."""
+    """The references to AMIs that do not exist: what fails at its next launch.  Empty if there are none."""
     rows = sorted(
         {(reference.use.account, reference.use.region, reference.use.label, reference.ami) for reference in references}
     )

@@ -12,7 +12,7 @@ from prettytable import PrettyTable
 from .sanitize import LEFT_TO_RIGHT_MARK, columns, escape_control, head, is_right_to_left
 
 _BORDERS = 3
-"""What a column takes beside its text: a border and two spaces (and one border more at the end)."""
+"""What a column takes in addition to its text: a border and two spaces (and one border more at the end)."""
 
 _CUT = "-" * 20
 """Between blocks."""

@@ -84,7 +84,7 @@ class SavedPlan:
 
 
 def read_plan(path: str) -> SavedPlan:
-    """The plan in a file.  Raises UsageError for one that was changed, cut, or is none."""
+    """The plan in a file.  Raises UsageError for a file that was modified or truncated, or is not a plan."""
     try:
         with open(path, "rb") as file:
             data = file.read(_MAX_BYTES + 1)
@@ -234,7 +234,7 @@ def write_text(path: str, text: str) -> None:
 
 
 def _temporary(path: str) -> tuple[int, str]:
-    """A new file beside `path`, so that the one can be renamed to the other: (descriptor, name), readable by its owner."""
+    """A new file in the folder of `path`, so that it can be renamed to it: (descriptor, name), readable by its owner."""
     return tempfile.mkstemp(prefix=".amicleaner-", dir=Path(path).parent)
 
 

@@ -17,14 +17,14 @@ _PATIENCE = 1.0
 """Seconds that something takes before it needs progress."""
 
 _SHOWN = 5.0
-"""Seconds for which a throttle is told."""
+"""Seconds for which a throttle is shown."""
 
 _THROTTLES = ("RequestLimitExceeded", "TooManyRequestsException", "SlowDown", "BandwidthLimitExceeded")
 """Codes of AWS without `Throttl` in them."""
 
 
 class Progress:
-    """Draws on a terminal alone, and on none that says nothing about itself: there a carriage return may not go back."""
+    """Draws only on a terminal that says what it is: on others a carriage return may not go back."""
 
     def __init__(self, stream: IO[str] | None, environ: Mapping[str, str], clock: Clock) -> None:
         self._stream = stream if is_terminal(stream) and environ.get("TERM", "") not in MUTE else None
@@ -58,7 +58,7 @@ class Progress:
             self._stream.write(text)
             self._stream.flush()
         except (OSError, ValueError):
-            # The terminal went away: the run has better things to report.
+            # The terminal is gone, which does not matter to the run.
             self._stream = None
 
 

@@ -12,11 +12,11 @@ from ..errors import InputEnded
 from .terminal import is_terminal
 
 LOOK = 0.2
-"""Seconds between two checks for a signal.  One that comes just before the system's `read` begins wakes nobody:
-without these checks it would be handled only after the answer."""
+"""Seconds between two checks for a signal.  A signal just before the system's `read` begins does not
+interrupt it: without these checks it would be handled only after the answer."""
 
 LONGEST = 65536
-"""Bytes: nobody types more, and the rest is not read."""
+"""Bytes: no answer is longer, and the rest is not read."""
 
 
 class Prompt:

@@ -18,7 +18,7 @@ _DENIED = ("UnauthorizedOperation", "AccessDenied", "AccessDeniedException")
 
 
 def ami_line(result: AmiResult) -> str:
-    """What became of one AMI; nothing where it failed, which is told at the end."""
+    """The result of one AMI; nothing if it failed, which is reported at the end."""
     if result.outcome == "removed":
         # Where somebody else was faster the explanation says so.
         return result.explanation or f"{result.id} deregistered"

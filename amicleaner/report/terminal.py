@@ -1,5 +1,5 @@
-"""Bold and colour, on a terminal that has them.  The one place that knows blessings, and it loads it late: blessings needs
-curses, and refuses to be made for a terminal it does not know."""
+"""Bold and colour, on a terminal that has them.  The only module that knows blessings, which it loads late: blessings needs
+curses, and fails for a terminal that it does not know."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def styles_for(stream: IO[str] | None, environ: Mapping[str, str]) -> Styles:
 
 
 def is_terminal(stream: IO[str] | None) -> bool:
-    """Whether somebody may be looking; also for no stream at all (`>&-`) and a closed one."""
+    """Whether a person may be looking.  Also accepts no stream (`>&-`) and a closed one."""
     try:
         return stream is not None and stream.isatty()
     except (AttributeError, ValueError, OSError):
@@ -55,7 +55,7 @@ def is_terminal(stream: IO[str] | None) -> bool:
 
 
 def width_of(stream: IO[str] | None) -> int | None:
-    """The columns of the terminal behind a stream; None in a pipe, and for a terminal that does not say."""
+    """The columns of the terminal behind a stream; None in a pipe, and for a terminal of unknown size."""
     if stream is None or not is_terminal(stream):
         return None
     try:
