@@ -48,11 +48,11 @@ class Command(click.Command):
     """A command whose options take several values after one flag: `--mapping-values environment role`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Hands click one value per flag.  Raises UsageError for words that are no options and no values."""
+        """Passes click one value per flag.  Raises UsageError for words that are neither options nor values."""
         return super().parse_args(ctx, list(one_value_per_flag(args)))
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """There is nothing but options."""
+        """There are only options."""
         formatter.write_usage("amicleaner", "[OPTIONS]")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -235,7 +235,7 @@ def echo_error(text: str) -> None:
 
 
 def silence_broken_pipe(stream: IO[str] | None) -> None:
-    """Discards what can't be written: Python would complain about it once more when it flushes at its end."""
+    """Discards what can't be written: Python would report it again when it flushes at exit."""
     if stream is None:
         return
     try:

@@ -1,4 +1,4 @@
-"""Carries out what was confirmed: makes jobs of a plan, and reads the account again beside the deletion."""
+"""Carries out what was confirmed: makes jobs of a plan, and reads the account again while it deletes."""
 
 from __future__ import annotations
 

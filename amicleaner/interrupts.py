@@ -60,7 +60,7 @@ class Interrupts:
                 os._exit(STATUS[signal.Signals(number)])
             self.interrupt(STATUS[signal.Signals(number)])
 
-        # A signal that the caller ignores (nohup, a shell's background job) stays ignored.
+        # A signal that the caller ignores (nohup, a shell's background job) is still ignored.
         wanted = [number for number in STATUS if signal.getsignal(number) is not signal.SIG_IGN]
         before = {number: signal.signal(number, handle) for number in wanted}
         try:

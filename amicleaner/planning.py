@@ -26,7 +26,7 @@ ASK_SHARED_FIRST = 200
 deleted."""
 
 Warnings = tuple[tuple[Target, str], ...]
-"""Each with the target where it holds."""
+"""Each with its target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class PlanningResult:
 
 @dataclass(slots=True)
 class References:
-    """The references that were read, by Region; what any account of the run uses protects the AMIs of all of them there."""
+    """The references that were read, by Region; one in any account of the run protects the AMIs of all of them there."""
 
     scans: Sequence[Scan]
     files: Uses
@@ -64,7 +64,7 @@ class References:
         self.by_snapshot.setdefault(scan.target.region, []).append(snapshots)
 
     def of(self, region: str) -> Uses:
-        """The references to AMIs of a Region, those through their snapshots included."""
+        """The references to AMIs of a Region, including those to their snapshots."""
         snapshots = merge_uses(self.by_snapshot.get(region, ()))
         amis = [ami for scan in self.scans if scan.target.region == region for ami in scan.inventory.amis]
         return merge_uses([*self.parts.get(region, ()), uses_by_snapshot(amis, snapshots) if snapshots else {}])
@@ -134,7 +134,7 @@ class Planner:
         return PlanningResult(plan, references, tuple(warnings), self.clock.monotonic(), frozenset(asked))
 
     def suggest(self, scans: Sequence[Scan]) -> str:
-        """A configuration file for these accounts; nothing is read for it but what the scans hold."""
+        """A configuration file for these accounts, made from the scans alone."""
         inventories = [scan.inventory for scan in scans if not scan.location.read_only]
         facts = Facts(usage=References(scans, self.files).usage())
         now = self.clock.now()
@@ -188,7 +188,7 @@ class Planner:
 
 def find_all_orphans(scanner: Scanner, scans: Sequence[Scan], now: datetime) -> tuple[tuple[Orphan, ...], Warnings]:
     """The orphaned snapshots of all targets, and warnings.  Old versions of launch templates, one call per template, are
-    read only where there would be some.  Raises `AwsError`."""
+    read only if there would be orphaned snapshots.  Raises `AwsError`."""
     held = _held(scans)
     orphans = _orphans(scans, held, now)
     regions = {orphan.target.region for orphan in orphans}
@@ -220,7 +220,7 @@ def _held(scans: Sequence[Scan]) -> dict[str, set[str]]:
 
 
 def refusals(plan: Plan, allowed: Allowed | None) -> list[str]:
-    """What was requested, by id or by a saved plan, and will not be done: a sentence each."""
+    """A sentence for each AMI that was requested, by id or by a saved plan, and is kept."""
     decisions = {(decision.target, decision.ami.id): decision for decision in plan.decisions}
     if allowed is not None:
         present = [(decisions[key], name) for key, name in sorted(allowed.items()) if key in decisions]

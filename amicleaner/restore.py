@@ -32,7 +32,7 @@ def restore(
 ) -> Result:
     """Brings back what `config.restore` names: ids of AMIs, and paths of audit logs.
 
-    Returns, raises and tells like `run.clean`.  What cannot be brought back is in the result, with the reason.
+    Returns, raises and reports like `run.clean`.  What cannot be restored is in the result, with the reason.
     """
     run = Run(config, view or SilentView(), clock, interrupts or Interrupts())
     return conclude(run, lambda stack: _restore(run, sessions, stack))
@@ -44,7 +44,7 @@ def _restore(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
     audit = run.open_audit(stack)
     regions = sorted({entry.target.region for entry in wanted if entry.target is not None})
     if regions and not (config.region or config.exclude_region):
-        # A log tells the Regions itself; what is looked for by id is looked for in the usual one.
+        # An audit log names the Regions; ids are looked for in the usual one.
         run.config = config = replace(config, region=tuple(regions))
     locations = run.locations(run.sessions(sessions, stack), named=any(entry.target is not None for entry in wanted))
     apis = {location.api.target: location.api for location in locations}

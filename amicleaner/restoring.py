@@ -17,8 +17,8 @@ from .quarantine import DISABLED
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An AMI to bring back, or without `ami` snapshots alone.  `target` is None where nobody said where it is; `snapshots`
-    are those that it had, as far as a log tells."""
+    """An AMI to restore, or only snapshots if `ami` is empty.  `target` is None if it is unknown; `snapshots` are those that
+    the AMI had, as far as a log says."""
 
     ami: str
     target: Target | None = None
@@ -75,7 +75,7 @@ def read_log(text: str, path: str) -> tuple[Wanted, ...]:
         began.pop(attempt, None)
         if entry.get("outcome") in ("done", "unknown"):
             _note(entry, action, target, id, amis, singly)
-    for entry in began.values():  # killed before the answer was written down: it may have been done
+    for entry in began.values():  # killed before the outcome was written: it may have been done
         _note(entry, entry["action"], Target(entry["account"], entry["region"]), str(entry["id"]), amis, singly)
     for (target, ami), snapshots in singly.items():
         if (target, ami) in amis:

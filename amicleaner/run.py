@@ -1,4 +1,4 @@
-"""A whole run, from a `Config` to a `Result`: read, decide, show, ask, delete, report.  Knows the order, and no more."""
+"""A whole run, from a `Config` to a `Result`: read, decide, show, prompt, delete, report.  It knows only the order."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def clean(
 
 
 def conclude(run: Run, work: Callable[[ExitStack], None]) -> Result:
-    """Does the work of a run, tells its end whatever happened, and returns its result."""
+    """Does the work of a run, reports its end whatever happened, and returns its result."""
     with ExitStack() as stack:
         failure: Exception | None = None
         try:
@@ -67,7 +67,7 @@ def conclude(run: Run, work: Callable[[ExitStack], None]) -> Result:
         except _Stopped:
             pass
         except OSError as error:
-            # The view cannot say what it should.  What was done is told all the same, wherever that is possible.
+            # The view cannot print.  Report what was done wherever that is still possible.
             failure = error
         except (AmicleanerError, RuntimeError) as error:
             if isinstance(error, AmicleanerError) and error.exit_status != 1:
@@ -105,7 +105,7 @@ class Run:
     _several: bool = False
 
     def open_audit(self, stack: ExitStack) -> Audit:
-        """The audit log, where something may be changed.  Raises UsageError: open it before AWS is called."""
+        """The audit log, if something may be changed.  Raises UsageError: open it before AWS is called."""
         if self.config.audit_log is None or not self.config.deletes:
             return Audit()
         audit = AuditLog(self.config.audit_log, clock=self.clock)
@@ -113,7 +113,7 @@ class Run:
         return audit
 
     def sessions(self, sessions: SessionMaker, stack: ExitStack) -> SessionMaker:
-        """How sessions are made, in a demo too, once it is known that they can be."""
+        """The function that makes sessions, also in a demo, once it is known that it works."""
         if self.config.demo is not None:
             from .demo import REGIONS, demo_session
 
@@ -124,7 +124,7 @@ class Run:
         return sessions
 
     def locations(self, sessions: SessionMaker, saved: SavedPlan | None = None, *, named: bool = False) -> list[Location]:
-        """Where the run reads, and where it may delete."""
+        """The locations that the run reads, and those in which it may delete."""
         config = self.config
         named = named or bool(saved or config.save_plan or config.expect_account)
         accounts = find_accounts(config, sessions, self._api, named=named)
@@ -151,18 +151,18 @@ class Run:
         )
 
     def warning(self, text: str) -> None:
-        """Tells and keeps a warning, once."""
+        """Reports and keeps a warning, once."""
         if text not in self.result.warnings:
             self.result = replace(self.result, warnings=(*self.result.warnings, text))
             self.view.warning(text)
 
     def problem(self, text: str) -> None:
-        """Tells and keeps what makes the exit status 1."""
+        """Reports and keeps a problem, which makes the exit status 1."""
         self.result = replace(self.result, problems=(*self.result.problems, text))
         self.view.problem(text)
 
     def warn(self, found: Iterable[tuple[Target, str]]) -> None:
-        """Each warning once, with where it holds if the run has several locations."""
+        """Each warning once, with its location if the run has several."""
         where: dict[str, list[Target]] = {}
         for target, text in found:
             where.setdefault(text, []).append(target)
@@ -172,14 +172,14 @@ class Run:
             self.warning(f"{text} ({', '.join([*shown[:3], *more])})" if self._several else text)
 
     def warn_of(self, target: Target | None, text: str) -> None:
-        """A warning of the deletion's, of one location or of the whole run."""
+        """A warning of the deletion, about one location or the whole run."""
         if target is None:
             self.warning(text)
         else:
             self.warn([(target, text)])
 
     def ended(self, stopped_by: Exception | None, problems: Sequence[AmicleanerError] = ()) -> None:
-        """Tells what stopped a change before its end, and ends the run for it."""
+        """Reports what stopped a change before its end, and ends the run."""
         for problem in problems:
             self.problem(describe(problem))
         if isinstance(stopped_by, OSError):
@@ -193,7 +193,7 @@ class Run:
 
 def _clean(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
     """Reads, decides, and carries out what is confirmed."""
-    # Whatever may be wrong with files is found before AWS is called.
+    # Problems with files are found before AWS is called.
     saved = None
     if run.config.apply_plan is not None:
         saved = read_plan(run.config.apply_plan)
@@ -291,7 +291,7 @@ def _warn_of_gone(run: Run, saved: SavedPlan, scans: Sequence[Scan]) -> None:
 
 
 def _over_limits(run: Run, plan: Plan) -> bool:
-    """Whether a limit forbids this run; in a dry run that is only a warning."""
+    """Whether a limit stops this run; in a dry run that is only a warning."""
     exceeded = limits_exceeded(plan, len(run.result.orphans))
     for text in exceeded:
         if run.config.dry_run:

@@ -15,10 +15,10 @@ from .options import FLAG_WORDS, KIND_WORDS, Option, nearest
 PREFIX = "AMICLEANER_"
 
 FILE_KEYS = frozenset(option.name for option in OPTIONS if option.in_file)
-"""What a configuration file may set, besides `[[rule]]` tables."""
+"""What a configuration file may set, in addition to `[[rule]]` tables."""
 
 RULE_KEYS = frozenset(option.name for option in OPTIONS if option.in_rule)
-"""What a `[[rule]]` table may set, besides its name."""
+"""What a `[[rule]]` table may set, in addition to its name."""
 
 _MAX_CHARACTERS = 1 << 20
 """Far more than anybody configures, and enough to stop at a device without an end."""

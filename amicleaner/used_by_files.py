@@ -69,8 +69,8 @@ def _files(path: str) -> Iterator[str]:
 
 
 def _leads_nowhere(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a symbolic link that leads back to itself.  Raises OSError for one whose target is missing: nobody knows
-    what would be written there."""
+    """Whether it is a symbolic link that leads back to itself.  Raises OSError if its target is missing: it is
+    unknown what would be written there."""
     if not entry.is_symlink():
         return False
     try:

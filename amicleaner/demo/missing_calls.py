@@ -33,7 +33,7 @@ EMPTY = {
 
 
 class Refused(Exception):
-    """AWS's answer to a call that cannot be carried out: code and message."""
+    """AWS's error response: code and message."""
 
 
 @dataclass(slots=True)
