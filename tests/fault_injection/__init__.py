@@ -1,1 +1,1 @@
-"""Each call of a whole run goes wrong in each way: `python -m tests.fault_injection` makes the table in docs/contributing/failures.md."""
+"""Each call of a whole run fails in each way: `python -m tests.fault_injection` writes docs/contributing/failures.md."""

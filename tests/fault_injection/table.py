@@ -1,4 +1,4 @@
-"""Which call goes wrong how, and the page that says what was seen: rows are calls, columns are faults."""
+"""Which call fails how, and the page that says what happened: rows are calls, columns are failures."""
 
 from __future__ import annotations
 
@@ -74,19 +74,19 @@ ROWS = (
 
 COLUMNS = (
     Column("refused", "refuse", None, "AWS refuses it (`UnauthorizedOperation`, `AccessDenied`), each time"),
-    Column("throttled", "throttle", 3, "AWS throttles it three times, then answers"),
-    Column("500 passing", "http500", 2, "a status 500 with a page of HTML twice, then an answer"),
-    Column("500", "http500", None, "a status 500 with a page of HTML, each time"),
-    Column("HTML", "html", None, "a page of HTML that is no XML, with status 200, each time (a proxy)"),
-    Column("XHTML", "xhtml", None, "a page that is XML too, which parses as an answer without members, each time"),
-    Column("empty", "empty", None, "status 200 and nothing more, each time"),
-    Column("half", "truncated", None, "AWS acts and half of its answer comes, each time"),
+    Column("throttled", "throttle", 3, "AWS throttles it three times, then responds"),
+    Column("500 passing", "http500", 2, "a status 500 with an HTML page twice, then a response"),
+    Column("500", "http500", None, "a status 500 with an HTML page, each time"),
+    Column("HTML", "html", None, "an HTML page that is not XML, with status 200, each time (a proxy)"),
+    Column("XHTML", "xhtml", None, "an HTML page that is also XML and parses as a response without members, each time"),
+    Column("empty", "empty", None, "status 200 and an empty body, each time"),
+    Column("half", "truncated", None, "AWS acts and half of its response arrives, each time"),
     Column("cut before", "cut", 1, "the connection is cut before AWS acts, once"),
-    Column("cut in answer", "cut-after", 1, "AWS acts, and the connection is cut in the middle of the answer, once"),
-    Column("answer lost", "lost", 1, "AWS acts, and no answer comes, once"),
-    Column("lost, refused", "lost", 1, "AWS acts and no answer comes, and every further try is refused"),
-    Column("silence", "hang", None, "no answer within the time limit, each time"),
-    Column("silence after", "hang-after", 1, "AWS acts, and no answer comes within the time limit, once"),
+    Column("cut in response", "cut-after", 1, "AWS acts, and the connection is cut in the middle of the response, once"),
+    Column("response lost", "lost", 1, "AWS acts, and no response arrives, once"),
+    Column("lost, refused", "lost", 1, "AWS acts and no response arrives, and every further attempt is refused"),
+    Column("silence", "hang", None, "no response within the time limit, each time"),
+    Column("silence after", "hang-after", 1, "AWS acts, and no response arrives within the time limit, once"),
 )
 assert {column.kind for column in COLUMNS} <= set(get_args(Kind))
 
@@ -100,7 +100,7 @@ WORDS = {
     "unsure": "Exit status 1. A call that changes something got no response, so that it may be done. The report says so.",
 }
 
-HEAD = """# When calls go wrong
+HEAD = """# What does every failure of every call do?
 
 `python -m tests.fault_injection` writes this page; `pytest -m faults` compares all of it with the program.
 
@@ -120,9 +120,9 @@ something are bold.
 """
 
 TAIL = """
-Three calls are given up at once where others are tried again: half an answer of `GetParameters` and `ListAccounts`, which is
-JSON, looks like an answer without its list; and credentials that can't be made out in an answer of `AssumeRole` are none.
-Nothing is deleted then, and the command can be run again.
+Three calls are not tried again where others are: half a response of `GetParameters` and `ListAccounts`, which is JSON, looks
+like a response without its list, and credentials that cannot be read in a response of `AssumeRole` are missing. Nothing is
+deleted then, and the command can be run again.
 """
 
 
@@ -189,7 +189,7 @@ def page(words: Mapping[Cell, str]) -> str:
     used = [word for word in WORDS if word in words.values()]
     meanings = "".join(f"- **{word}**: {WORDS[word]}\n" for word in used)
     faults = "".join(f"- **{column.name}**: {column.words}.\n" for column in COLUMNS)
-    return f"{HEAD}\n{table}{TAIL}\n## The words\n\n{meanings}\n## The faults\n\n{faults}"
+    return f"{HEAD}\n{table}{TAIL}\n## What happened\n\n{meanings}\n## The failures\n\n{faults}"
 
 
 CELLS = tuple(Cell(row, column) for row in ROWS for column in COLUMNS)
