@@ -183,7 +183,7 @@ def register_completion() -> None:
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """The command `amicleaner`; ends in SystemExit with the exit status of the contract.
+    """The command `amicleaner`; ends in SystemExit with the exit status (`docs/options.md`).
 
     Without `args` the process is the command's own: it ends at once, even where a call to AWS still waits for its response.
     """

@@ -338,6 +338,14 @@ def test_the_messages_on_restoring_are_those_of_the_program() -> None:
         assert [reason for reason in reasons if re.match(pattern, reason)], message
 
 
+def test_the_page_on_architecture_names_every_module() -> None:
+    (table,) = Page(DOCS / "contributing" / "architecture.md").tables
+    named = {name for head, _ in table[1:] for name in code_of(head)}
+    package = ROOT / "amicleaner"
+    assert [name for name in named if not (package / name).exists()] == []
+    assert {path.name for path in package.glob("[!_]*.py")} <= named
+
+
 def test_the_completion_scripts_of_the_page_exist() -> None:
     for shell in re.findall(r"_AMICLEANER_COMPLETE=(\w+)_source", (DOCS / "options.md").read_text("utf-8")):
         finished = run(env={"_AMICLEANER_COMPLETE": f"{shell}_source"})
