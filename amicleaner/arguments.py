@@ -18,7 +18,7 @@ def one_value_per_flag(words: Sequence[str]) -> Iterator[str]:
     """The words with a flag for each value, `--region A B` as `--region=A --region=B`, for parsers that know one form only.
 
     A word that starts with a dash is never a value, a negative number aside: a swallowed --dry-run would delete AMIs.
-    Raises UsageError for a word that is no option and no value."""
+    Raises UsageError for a word that is neither an option nor a value."""
     rest = list(words)
     before: str | None = None
     while rest:

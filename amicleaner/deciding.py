@@ -1,4 +1,4 @@
-"""Decides about each AMI of one target: map, filter, reduce, and where it stands in its quarantine.  Pure."""
+"""Decides about each AMI of one target: map, filter, reduce, and the stage of its quarantine.  Pure."""
 
 from __future__ import annotations
 

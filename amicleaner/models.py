@@ -101,7 +101,7 @@ class BlockSnapshot:
 class Ami:
     """An AMI as `DescribeImages` describes it.  `created` is None if AWS's `CreationDate` is missing or unreadable;
     `last_launched` is None if it was never launched, and `UNREADABLE` if AWS's date cannot be read.  `source` is
-    the AMI that it was copied from and the Region of that one, both empty where it is no copy."""
+    the AMI that it was copied from and the Region of that one, both empty if it is not a copy."""
 
     id: str
     name: str

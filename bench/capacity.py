@@ -19,7 +19,7 @@ BODIES = (
 
 
 def served_a_second(served: Served) -> float:
-    """Requests a second, from a few clients that read the answers and throw them away."""
+    """Requests per second, from a few clients that read the answers and throw them away."""
     with ThreadPoolExecutor(CLIENTS) as pool:
         counts = list(pool.map(lambda _: _ask(served), range(CLIENTS)))
     return sum(counts) / SECONDS

@@ -68,8 +68,8 @@ SECRET = re.compile(
 
 
 def map_error(name: str, exception: Exception, target: Target) -> AwsError:
-    """The error of a call (`ec2:DescribeImages`) in one place, without the secrets that messages repeat.  What is no fault
-    of a call is raised as it is."""
+    """The error of a call (`ec2:DescribeImages`) in one place, without the secrets that messages repeat.  An error that is
+    not a call's is raised as it is."""
     if isinstance(exception, boto.ClientError) and exception.operation_name.startswith("AssumeRole"):
         # A role's credentials are made, and renewed, inside whichever call needs them; this is what was refused.
         name = f"sts:{exception.operation_name}"

@@ -36,7 +36,7 @@ ApiMaker = Callable[[Target, Clients], Api]
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account of the run.  `id` is empty where it is not known; a `read_only` one is only read for references.  `regions`
+    """An account of the run.  `id` is empty if it is not known; a `read_only` one is read for references alone.  `regions`
     are those of its profiles, for a run that names none."""
 
     id: str

@@ -29,7 +29,7 @@ class Prompt:
         self._ahead = b""
 
     def read(self, ask: Callable[[], None] = lambda: None) -> bool:
-        """`y` or `yes` in any case is a yes, anything else a no.  Raises InputEnded where there is no answer to read.
+        """Whether the answer is `y` or `yes`, in any case.  Raises InputEnded if there is no answer to read.
 
         `ask` writes the prompt; an interruption during it ends its line too.
         """
