@@ -13,6 +13,7 @@ from .actions import DELETE, DELETE_SNAPSHOT, ORDER, RELEASE
 from .audit import Audit, Subject
 from .aws.api import Api
 from .aws.changes import CALLS_AT_ONCE, Changer
+from .aws.concurrency import thread_pool
 from .aws.deleter import WORKERS, Deleter
 from .aws.fetcher import fetch_bin, fetch_shared_with
 from .aws.rate_limits import RateLimits
@@ -112,31 +113,27 @@ class Execution:
 
     def _run(self, work: Callable[[Deleter, Changer], Coroutine[Any, Any, None]], references: SnapshotReferences) -> Deleter:
         made: list[Deleter] = []
-        rounds = ThreadPoolExecutor(REGIONS_AT_ONCE, thread_name_prefix="recheck")
 
         async def main(changer: Changer, calls: ThreadPoolExecutor) -> None:
-            deleter = Deleter(
-                changer,
-                self._apis,
-                references,
-                clock=self._clock,
-                calls=calls,
-                rounds=rounds,
-                report=self._report,
-                warn=lambda text: self._warn(None, text),
-                quarantine_days=self._config.quarantine or 0,
-                shared=None if self._config.include_shared else self._shared_with,
-            )
-            made.append(deleter)
-            await work(deleter, changer)
+            with thread_pool(REGIONS_AT_ONCE, "recheck") as rounds:
+                deleter = Deleter(
+                    changer,
+                    self._apis,
+                    references,
+                    clock=self._clock,
+                    calls=calls,
+                    rounds=rounds,
+                    report=self._report,
+                    warn=lambda text: self._warn(None, text),
+                    quarantine_days=self._config.quarantine or 0,
+                    shared=None if self._config.include_shared else self._shared_with,
+                )
+                made.append(deleter)
+                await work(deleter, changer)
 
-        try:
-            self.stopped_by = run_changes(
-                main, self._apis, self._config, self._clock, self._audit, self._interrupts, self._limits
-            )
-        finally:
-            # Nobody needs the answers that are still on their way.
-            rounds.shutdown(wait=False, cancel_futures=True)
+        self.stopped_by = run_changes(
+            main, self._apis, self._config, self._clock, self._audit, self._interrupts, self._limits
+        )
         self.problems += made[0].problems
         return made[0]
 
