@@ -67,8 +67,9 @@ def _restore(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
         await restorer.run(todo)
         results.extend(restorer.results)
 
-    stopped_by = run_changes(main, apis, config, run.clock, audit, run.interrupts, RateLimits(run.clock))
-    run.result = replace(run.result, restored=tuple(results))
+    with run.interrupts.finishing():  # whatever was done is in the result before the run ends
+        stopped_by = run_changes(main, apis, config, run.clock, audit, run.interrupts, RateLimits(run.clock))
+        run.result = replace(run.result, restored=tuple(results))
     run.ended(stopped_by)
 
 
