@@ -99,16 +99,19 @@ class Execution:
         deleter = self._run(work, SnapshotReferences((), ()))
         return deleter.snapshots
 
-    def in_bin(self, targets: Sequence[Target]) -> InBin:
-        """What the Recycle Bin of these targets holds now: (target, AMI id) to the time when it leaves it."""
+    def in_bin(self, targets: Sequence[Target]) -> InBin | None:
+        """What the Recycle Bin of these targets holds now: (target, AMI id) to the time when it leaves it.  None, and a
+        warning, where one of them cannot be read."""
         found: InBin = {}
         for target in targets:
             try:
-                images, _ = fetch_bin(self._apis[target])
+                images, warnings = fetch_bin(self._apis[target])
             except AwsError as error:
-                self._warn(target, f"The Recycle Bin could not be read: {error}")
-            else:
-                found |= {(target, id): until for id, until in images.items() if until is not None}
+                warnings = (f"The Recycle Bin could not be read: {error}",)
+            if warnings:
+                self._warn(target, *warnings)
+                return None
+            found |= {(target, id): until for id, until in images.items() if until is not None}
         return found
 
     def _run(self, work: Callable[[Deleter, Changer], Coroutine[Any, Any, None]], references: SnapshotReferences) -> Deleter:
