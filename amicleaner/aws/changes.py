@@ -6,7 +6,7 @@ It decides nothing about AMIs.  Every change of a run goes through `Changer.chan
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -198,6 +198,32 @@ class Changer:
             pause = self._pause(tries, made.error)
             if pause is None or not await self.sleep(pause, finishing=finishing):
                 return Changed("refused", error=made.error, lost=tries.lost)
+
+    async def carry_out(
+        self, work: Iterable[Coroutine[Any, Any, None]], *, on_stop: Callable[[], None] = lambda: None
+    ) -> None:
+        """Runs all of `work` together, to its end; an error of one part stops the others.
+
+        After a stop `on_stop` is called, and calls in flight get `STOP_GRACE` seconds.  What still hangs then ends with what
+        is known of it.
+        """
+        finished = asyncio.gather(*map(self.halting, work))
+        stopped = asyncio.create_task(self.stopping.wait())
+        await asyncio.wait((finished, stopped), return_when=asyncio.FIRST_COMPLETED)
+        on_stop()
+        await asyncio.wait((finished,), timeout=STOP_GRACE)
+        if not finished.done():
+            self.halt(at_once=True)
+        finished.cancel()
+        stopped.cancel()
+        await asyncio.gather(finished, stopped, return_exceptions=True)
+
+    async def halting(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does `work`; an error stops everything that changes something, and is what the run ends with."""
+        try:
+            await work
+        except Exception as error:
+            self.halt(error)
 
     async def sleep(self, seconds: float, *, finishing: bool = False) -> bool:
         """Waits; false once a stop forbids what comes next."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from ..actions import DELETE, DELETE_SNAPSHOT, DEREGISTER, DISABLE, ENABLE, QUARANTINE, QUARANTINE_TAG, RELEASE, TAG, UNTAG
 from ..audit import return_codes
@@ -19,7 +19,7 @@ from ..errors import AmicleanerError, AwsError
 from ..models import Ami, AmiResult, Failure, SnapshotResult, Target
 from ..quarantine import DISABLED, format_since
 from .api import Api
-from .changes import IN_USE, STOP_GRACE, Changed, Changer
+from .changes import IN_USE, Changed, Changer
 from .fetcher import GONE, fetch_state
 from .snapshots import MISSING_PERMISSIONS, SnapshotReferences, classify_snapshots, in_device_order
 from .usage_monitor import MAX_AGE, Job, Recheck, Round, UsageMonitor, Verdict
@@ -89,17 +89,10 @@ class Deleter:
             warn=self._warn,
         )
         watches = [asyncio.create_task(monitor.watch(region)) for region in sorted({job.target.region for job in jobs})]
-        stopped = asyncio.create_task(self._changer.stopping.wait())
-        finished: asyncio.Future[Any] = asyncio.gather(*(self._target(monitor, target) for target in monitor.targets))
-        await asyncio.wait((finished, stopped), return_when=asyncio.FIRST_COMPLETED)
-        monitor.wake()
-        await asyncio.wait((finished,), timeout=STOP_GRACE)
-        if not finished.done():
-            # What still hangs ends with what is known of it.
-            self._changer.halt(at_once=True)
-        for task in (finished, *watches, stopped):
-            task.cancel()
-        await asyncio.gather(finished, *watches, stopped, return_exceptions=True)
+        await self._changer.carry_out((self._target(monitor, target) for target in monitor.targets), on_stop=monitor.wake)
+        for watch in watches:
+            watch.cancel()
+        await asyncio.gather(*watches, return_exceptions=True)
 
     def settle_left(self) -> None:
         """Names the snapshots that were left to an AMI which was then kept; after the last `run`."""
@@ -118,18 +111,15 @@ class Deleter:
 
     async def _target(self, monitor: UsageMonitor, target: Target) -> None:
         """The first job goes alone: a missing permission shows there, and not in AMIs whose snapshots are left behind."""
-        try:
-            while (taken := await monitor.take(target)) is not None:
-                job = taken[0]
-                if await self._carry_out(monitor, *taken) == "tried":
-                    if job.denied:
-                        self._stop_target(job)
-                        monitor.abandon(target)
-                        return
-                    break
-            await asyncio.gather(*(self._work(monitor, target) for _ in range(WORKERS)))
-        except Exception as error:
-            self._changer.halt(error)
+        while (taken := await monitor.take(target)) is not None:
+            job = taken[0]
+            if await self._carry_out(monitor, *taken) == "tried":
+                if job.denied:
+                    self._stop_target(job)
+                    monitor.abandon(target)
+                    return
+                break
+        await asyncio.gather(*(self._changer.halting(self._work(monitor, target)) for _ in range(WORKERS)))
 
     async def _work(self, monitor: UsageMonitor, target: Target) -> None:
         while (taken := await monitor.take(target)) is not None:
