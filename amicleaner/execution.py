@@ -117,14 +117,13 @@ class Execution:
     def _run(self, work: Callable[[Deleter, Changer], Coroutine[Any, Any, None]], references: SnapshotReferences) -> Deleter:
         made: list[Deleter] = []
 
-        async def main(changer: Changer, calls: ThreadPoolExecutor) -> None:
+        async def main(changer: Changer) -> None:
             with thread_pool(REGIONS_AT_ONCE, "recheck") as rounds:
                 deleter = Deleter(
                     changer,
                     self._apis,
                     references,
                     clock=self._clock,
-                    calls=calls,
                     rounds=rounds,
                     report=self._report,
                     warn=lambda text: self._warn(None, text),
@@ -214,12 +213,8 @@ def _verdict(decision: Decision | None, job: Job) -> Verdict:
     return Verdict(False, decision.reason, decision.explanation, decision.used_by)
 
 
-Main = Callable[[Changer, ThreadPoolExecutor], Coroutine[Any, Any, None]]
-"""What is run with a changer and the threads for its calls."""
-
-
 def run_changes(
-    main: Main,
+    main: Callable[[Changer], Coroutine[Any, Any, None]],
     apis: Mapping[Target, Api],
     config: Config,
     clock: Clock,
@@ -237,7 +232,7 @@ def run_changes(
         with interrupts.finishing(on_stop=lambda: loop.call_soon_threadsafe(changer.halt)):
             if interrupts.stop.is_set():
                 changer.halt()
-            await main(changer, calls)
+            await main(changer)
         return changer.stopped_by
 
     try:

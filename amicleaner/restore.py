@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -63,8 +62,8 @@ def _restore(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
         return
     results: list[RestoreResult] = []
 
-    async def main(changer: Changer, calls: ThreadPoolExecutor) -> None:
-        restorer = Restorer(changer, apis, clock=run.clock, calls=calls, report=run.view.restored)
+    async def main(changer: Changer) -> None:
+        restorer = Restorer(changer, apis, clock=run.clock, report=run.view.restored)
         await restorer.run(todo)
         results.extend(restorer.results)
 

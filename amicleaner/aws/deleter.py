@@ -44,16 +44,15 @@ class Deleter:
         references: SnapshotReferences,
         *,
         clock: Clock,
-        calls: ThreadPoolExecutor,
         rounds: ThreadPoolExecutor,
         report: Callable[[AmiResult | SnapshotResult], None],
         warn: Callable[[str], None],
         quarantine_days: int = 0,
         shared: Shared | None = None,
     ) -> None:
-        """`calls` and `rounds` are where calls and re-checks run.  `report` is told of each result once it is true, `warn`
-        of what a re-check could not see; an error that either raises ends the run.  `shared` asks whom an AMI is shared
-        with; None: that does not matter."""
+        """`rounds` is where re-checks run.  `report` is told of each result once it is true, `warn` of what a re-check could
+        not see; an error that either raises ends the run.  `shared` asks whom an AMI is shared with; None: that does not
+        matter."""
         self.results: dict[tuple[Target, str], AmiResult] = {}
         self.snapshots: dict[tuple[Target, str], SnapshotResult] = {}
         self.problems: list[AmicleanerError] = []
@@ -61,7 +60,6 @@ class Deleter:
         self._apis = apis
         self._references = references
         self._clock = clock
-        self._calls = calls
         self._rounds = rounds
         self._report = report
         self._warn = warn
@@ -247,9 +245,8 @@ class Deleter:
         if self._shared is None or verdict.shared_known or job.ami is None or job.action is RELEASE:
             return expires
         asked = self._clock.monotonic()
-        loop = asyncio.get_running_loop()
         try:
-            with_whom = await loop.run_in_executor(self._calls, self._shared, job.target, job.subject.id)
+            with_whom = await self._changer.in_thread(self._shared, job.target, job.subject.id)
         except AwsError as error:
             self._changer.halt(error)
             return None
@@ -262,13 +259,7 @@ class Deleter:
 
     async def _state(self, job: Job) -> str | None:
         """The AMI's state now, `GONE` where there is none; None where that cannot be read."""
-        if self._changer.ended:
-            return None
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._calls, fetch_state, self._apis[job.target], job.subject.id)
-        except (AwsError, asyncio.CancelledError):
-            return None
+        return await self._changer.look(fetch_state, self._apis[job.target], job.subject.id)
 
     def _gone(self, job: Job) -> _End:
         """Somebody else was faster: an AMI's snapshots are then theirs."""

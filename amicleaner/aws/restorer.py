@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from ..actions import ENABLE, QUARANTINE_TAG, RESTORE_IMAGE, RESTORE_SNAPSHOT, UNTAG
 from ..audit import Subject
 from ..clock import Clock
-from ..errors import AwsError
 from ..models import Ami, RestoreResult, Target
 from ..quarantine import DISABLED
 from ..restoring import Holdings, Step, Wanted
@@ -52,14 +50,12 @@ class Restorer:
         apis: Mapping[Target, Api],
         *,
         clock: Clock,
-        calls: ThreadPoolExecutor,
         report: Callable[[RestoreResult], None],
     ) -> None:
         self.results: list[RestoreResult] = []
         self._changer = changer
         self._apis = apis
         self._clock = clock
-        self._calls = calls
         self._report = report
         self._workers: dict[Target, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(WORKERS))
         self._one_at_a_time: dict[tuple[Target, str], asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -151,22 +147,12 @@ class Restorer:
 
     async def _states(self, target: Target, ids: Sequence[str]) -> dict[str, str]:
         """The states of snapshots; what cannot be read is left out."""
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.run_in_executor(self._calls, fetch_snapshots_by_id, self._apis[target], ids)
-        except (AwsError, asyncio.CancelledError):
-            return {}
-        return {snapshot.id: snapshot.state for snapshot in found}
+        found = await self._changer.look(fetch_snapshots_by_id, self._apis[target], ids)
+        return {snapshot.id: snapshot.state for snapshot in found or ()}
 
     async def _ami(self, step: Step) -> Ami | None:
         """The AMI as it is now; None where there is none, or where it cannot be read."""
-        if self._changer.ended:
-            return None
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._calls, fetch_ami, self._apis[step.target], step.ami)
-        except (AwsError, asyncio.CancelledError):
-            return None
+        return await self._changer.look(fetch_ami, self._apis[step.target], step.ami)
 
     def _done(self, step: Step, reason: str) -> None:
         if step.ami or reason:  # a snapshot that came back was told already

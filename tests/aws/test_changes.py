@@ -199,7 +199,7 @@ def test_a_log_that_fails_before_a_call_prevents_it_and_ends_the_run() -> None:
     assert change(made).end == "expired"
     assert made.home.made == []
     assert isinstance(made.changer.stopped_by, AuditError)
-    assert made.changer.ended
+    assert change(made, finishing=True).end == "stopped"
 
 
 @pytest.mark.parametrize("error", [None, throttle(), cut()])
