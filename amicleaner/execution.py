@@ -13,6 +13,7 @@ from .actions import DELETE, DELETE_SNAPSHOT, ORDER, RELEASE
 from .audit import Audit, Subject
 from .aws.api import Api
 from .aws.changes import CALLS_AT_ONCE, Changer
+from .aws.concurrency import thread_pool
 from .aws.deleter import WORKERS, Deleter
 from .aws.fetcher import fetch_bin, fetch_shared_with
 from .aws.rate_limits import RateLimits
@@ -99,45 +100,43 @@ class Execution:
         deleter = self._run(work, SnapshotReferences((), ()))
         return deleter.snapshots
 
-    def in_bin(self, targets: Sequence[Target]) -> InBin:
-        """What the Recycle Bin of these targets holds now: (target, AMI id) to the time when it leaves it."""
+    def in_bin(self, targets: Sequence[Target]) -> InBin | None:
+        """What the Recycle Bin of these targets holds now: (target, AMI id) to the time when it leaves it.  None, and a
+        warning, where one of them cannot be read."""
         found: InBin = {}
         for target in targets:
             try:
-                images, _ = fetch_bin(self._apis[target])
+                images, warnings = fetch_bin(self._apis[target])
             except AwsError as error:
-                self._warn(target, f"The Recycle Bin could not be read: {error}")
-            else:
-                found |= {(target, id): until for id, until in images.items() if until is not None}
+                warnings = (f"The Recycle Bin could not be read: {error}",)
+            if warnings:
+                self._warn(target, *warnings)
+                return None
+            found |= {(target, id): until for id, until in images.items() if until is not None}
         return found
 
     def _run(self, work: Callable[[Deleter, Changer], Coroutine[Any, Any, None]], references: SnapshotReferences) -> Deleter:
         made: list[Deleter] = []
-        rounds = ThreadPoolExecutor(REGIONS_AT_ONCE, thread_name_prefix="recheck")
 
-        async def main(changer: Changer, calls: ThreadPoolExecutor) -> None:
-            deleter = Deleter(
-                changer,
-                self._apis,
-                references,
-                clock=self._clock,
-                calls=calls,
-                rounds=rounds,
-                report=self._report,
-                warn=lambda text: self._warn(None, text),
-                quarantine_days=self._config.quarantine or 0,
-                shared=None if self._config.include_shared else self._shared_with,
-            )
-            made.append(deleter)
-            await work(deleter, changer)
+        async def main(changer: Changer) -> None:
+            with thread_pool(REGIONS_AT_ONCE, "recheck") as rounds:
+                deleter = Deleter(
+                    changer,
+                    self._apis,
+                    references,
+                    clock=self._clock,
+                    rounds=rounds,
+                    report=self._report,
+                    warn=lambda text: self._warn(None, text),
+                    quarantine_days=self._config.quarantine or 0,
+                    shared=None if self._config.include_shared else self._shared_with,
+                )
+                made.append(deleter)
+                await work(deleter, changer)
 
-        try:
-            self.stopped_by = run_changes(
-                main, self._apis, self._config, self._clock, self._audit, self._interrupts, self._limits
-            )
-        finally:
-            # Nobody needs the answers that are still on their way.
-            rounds.shutdown(wait=False, cancel_futures=True)
+        self.stopped_by = run_changes(
+            main, self._apis, self._config, self._clock, self._audit, self._interrupts, self._limits
+        )
         self.problems += made[0].problems
         return made[0]
 
@@ -221,12 +220,8 @@ def _verdict(decision: Decision | None, job: Job) -> Verdict:
     return Verdict(False, decision.reason, decision.explanation, decision.used_by)
 
 
-Main = Callable[[Changer, ThreadPoolExecutor], Coroutine[Any, Any, None]]
-"""What is run with a changer and the threads for its calls."""
-
-
 def run_changes(
-    main: Main,
+    main: Callable[[Changer], Coroutine[Any, Any, None]],
     apis: Mapping[Target, Api],
     config: Config,
     clock: Clock,
@@ -244,7 +239,7 @@ def run_changes(
         with interrupts.finishing(on_stop=lambda: loop.call_soon_threadsafe(changer.halt)):
             if interrupts.stop.is_set():
                 changer.halt()
-            await main(changer, calls)
+            await main(changer)
         return changer.stopped_by
 
     try:

@@ -44,12 +44,13 @@ class Interrupts:
 
     @contextmanager
     def finishing(self, on_stop: Callable[[], object] = lambda: None) -> Iterator[None]:
-        """While inside, the first interruption only sets `stop`, and calls `on_stop`."""
+        """While inside, the first interruption only sets `stop`, and calls `on_stop`.  May be nested."""
+        before = self._finishing, self._on_stop
         self._finishing, self._on_stop = True, on_stop
         try:
             yield
         finally:
-            self._finishing, self._on_stop = False, lambda: None
+            self._finishing, self._on_stop = before
 
     @contextmanager
     def signals(self) -> Iterator[None]:

@@ -17,8 +17,8 @@ from .orphans import origin_of
 from .recycle_bin import restorable_until
 
 __all__ = [
-    "Allowed", "Decision", "Facts", "GroupSummary", "Plan", "Shared", "Totals", "Usage", "make_plan",
-    "measured", "restrict", "rules_without_amis", "to_resolve",
+    "Allowed", "Decision", "Facts", "GroupSummary", "Plan", "Shared", "Usage", "make_plan", "measured",
+    "rules_without_amis", "to_resolve",
 ]  # fmt: skip
 
 Allowed = Mapping[tuple[Target, str], str]
@@ -37,17 +37,6 @@ class GroupSummary:
     amis: int
     in_use: int
     rule: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """What is deleted: AMIs, snapshots, and an upper bound in GiB of what these store, in the standard and the archive
-    tier."""
-
-    amis: int
-    snapshots: int
-    size_gib: int
-    archived_gib: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +90,6 @@ class Plan:
         return self.of(KEEP)
 
     @property
-    def totals(self) -> Totals:
-        """The numbers of the plan's sentence."""
-        standard = sum(snapshot.size_gib for _, snapshot in self.snapshots if not snapshot.archived)
-        archived = sum(snapshot.size_gib for _, snapshot in self.snapshots if snapshot.archived)
-        return Totals(len(self.removals), len(self.snapshots), standard + archived, archived)
-
-    @property
     def kept_by_reason(self) -> tuple[tuple[Reason, int], ...]:
         """How many are kept for each reason, the most frequent first."""
         counts = Counter(decision.reason for decision in self.kept)
@@ -136,24 +118,30 @@ def make_plan(
 ) -> Plan:
     """Map, filter, reduce; then what the Recycle Bin and the limit leave.  Groups and N count in each target alone.
 
-    With `allowed` nothing else is changed, as by `restrict`, and the limit counts only what is allowed.
+    With `allowed` nothing is changed but these AMIs, each by the action of that name, and the limit counts only them.
     """
     decide = decide_by_id if config.from_ids else decide_by_rules
     decisions = [decision for inventory in inventories for decision in decide(inventory, facts, config, now)]
     decisions = [_covered(decision, facts, config, now) for decision in decisions]
     if allowed is not None:
         decisions = _restricted(decisions, allowed)
-    decisions = _limited(decisions, config.limit)
+    decisions = sorted(_limited(decisions, config.limit), key=lambda decision: decision.key)
     found = {ami.id for inventory in inventories for ami in inventory.amis}
-    missing = tuple(id for id in config.from_ids if id not in found)
-    return _plan(config, now, inventories, decisions, facts, missing)
-
-
-def restrict(plan: Plan, inventories: Sequence[Inventory], facts: Facts, allowed: Allowed) -> Plan:
-    """The same plan, in which nothing is changed but the `allowed` AMIs, each by the action of that name."""
-    decisions = _restricted(plan.decisions, allowed)
-    restricted = _plan(plan.config, plan.created, inventories, decisions, facts, plan.missing)
-    return replace(restricted, shared_unasked=plan.shared_unasked)
+    deleted = {(decision.target, decision.ami.id) for decision in decisions if decision.action is DELETE}
+    snapshots = _snapshots_deleted(inventories, deleted, facts)
+    known = [(target, facts.snapshots.get((target, snapshot.id))) for target, snapshot in snapshots]
+    required = config.require_recycle_bin is not None
+    asked = {d.target for d in decisions if d.action is DELETE or (required and d.candidate)}
+    return Plan(
+        config,
+        now,
+        {inventory.target: len(inventory.amis) for inventory in inventories},
+        tuple(decisions),
+        snapshots,
+        missing=tuple(id for id in config.from_ids if id not in found),
+        registered=sum(made is not None and (target, origin_of(made)) not in deleted for target, made in known),
+        bins_read=all(facts.bins.get(target) is not None for target in asked),
+    )
 
 
 def to_resolve(plan: Plan) -> dict[Target, tuple[str, ...]]:
@@ -180,27 +168,6 @@ def rules_without_amis(plan: Plan) -> tuple[str, ...]:
     deciding = {decision.rule for decision in plan.decisions}
     run = [rule.name for rule in plan.config.rules if not plan.config.rule or rule.name in plan.config.rule]
     return tuple(name for name in run if name not in deciding)
-
-
-def _plan(
-    config: Config,
-    now: datetime,
-    inventories: Sequence[Inventory],
-    decisions: Iterable[Decision],
-    facts: Facts,
-    missing: tuple[str, ...],
-) -> Plan:
-    ordered = tuple(sorted(decisions, key=lambda decision: decision.key))
-    deleted = {(decision.target, decision.ami.id) for decision in ordered if decision.action is DELETE}
-    own_amis = {inventory.target: len(inventory.amis) for inventory in inventories}
-    snapshots = _snapshots_deleted(inventories, deleted, facts)
-    known = [(target, facts.snapshots.get((target, snapshot.id))) for target, snapshot in snapshots]
-    registered = sum(found is not None and (target, origin_of(found)) not in deleted for target, found in known)
-    asked = {decision.target for decision in ordered if decision.action is DELETE}
-    if config.require_recycle_bin is not None:
-        asked |= {decision.target for decision in ordered if decision.candidate}
-    bins_read = all(facts.bins.get(target) is not None for target in asked)
-    return Plan(config, now, own_amis, ordered, snapshots, missing, registered, bins_read=bins_read)
 
 
 def _snapshots_deleted(

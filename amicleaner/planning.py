@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from .aws.concurrency import thread_pool
 from .aws.scan import Scan, Scanner
 from .aws.targets import Location
 from .aws.usage import OnDemandReading
@@ -166,7 +166,7 @@ class Planner:
         """What refers to these AMIs, and their snapshots, at the same time."""
         locations = {scan.target: scan.location for scan in scans}
         ids = sorted({(key[0], snapshot.id) for key in keys for snapshot in amis[key].snapshots})
-        with ThreadPoolExecutor(1, thread_name_prefix="snapshots") as pool:
+        with thread_pool(1, "snapshots") as pool:
             snapshots = pool.submit(self.scanner.snapshots, [(locations[target], id) for target, id in ids])
             return self.scanner.read_on_demand(scans, _by_region(keys), again=again), snapshots.result()
 

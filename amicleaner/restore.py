@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -15,7 +14,7 @@ from .config import AMI_ID, Config
 from .errors import UsageError
 from .execution import run_changes
 from .interrupts import Interrupts
-from .models import RestoreResult, Target
+from .models import RestoreResult
 from .restoring import Step, Wanted, read_log, steps
 from .result import Result
 from .run import Run, conclude
@@ -46,12 +45,13 @@ def _restore(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
     if regions and not (config.region or config.exclude_region):
         # An audit log names the Regions; ids are looked for in the usual one.
         run.config = config = replace(config, region=tuple(regions))
-    locations = run.locations(run.sessions(sessions, stack), named=any(entry.target is not None for entry in wanted))
+    named = any(entry.target is not None and entry.target.account for entry in wanted)
+    locations = run.locations(run.sessions(sessions, stack), named=named)
     apis = {location.api.target: location.api for location in locations}
     run.view.targets(list(apis))
     holdings = {}
     for target, api in apis.items():
-        holdings[target] = fetch_holdings(api, [entry for entry in wanted if entry.target in (None, target)])
+        holdings[target] = fetch_holdings(api, [entry for entry in wanted if entry.may_be_in(target)])
         run.view.scanned(target, len(holdings[target].amis))
     todo = steps(wanted, holdings)
     if config.dry_run:
@@ -62,13 +62,14 @@ def _restore(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
         return
     results: list[RestoreResult] = []
 
-    async def main(changer: Changer, calls: ThreadPoolExecutor) -> None:
-        restorer = Restorer(changer, apis, clock=run.clock, calls=calls, report=run.view.restored)
+    async def main(changer: Changer) -> None:
+        restorer = Restorer(changer, apis, clock=run.clock, report=run.view.restored)
         await restorer.run(todo)
         results.extend(restorer.results)
 
-    stopped_by = run_changes(main, apis, config, run.clock, audit, run.interrupts, RateLimits(run.clock))
-    run.result = replace(run.result, restored=tuple(results))
+    with run.interrupts.finishing():  # whatever was done is in the result before the run ends
+        stopped_by = run_changes(main, apis, config, run.clock, audit, run.interrupts, RateLimits(run.clock))
+        run.result = replace(run.result, restored=tuple(results))
     run.ended(stopped_by)
 
 
@@ -85,10 +86,6 @@ def _wanted(word: str) -> tuple[Wanted, ...]:
 
 def _planned(step: Step) -> list[RestoreResult]:
     """What a dry run says about a step."""
-    target: Target = step.target
-    if step.what == "impossible":
-        return [RestoreResult(target, step.ami or ", ".join(step.snapshots), "failed", step.reason)]
-    if step.what == "nothing":
-        return [RestoreResult(target, id, "already", step.reason) for id in ([step.ami] if step.ami else step.snapshots)]
-    ids = [*step.snapshots, *([step.ami] if step.ami else [])]
-    return [RestoreResult(target, id, "planned") for id in ids]
+    if step.settled:
+        return [step.settled]
+    return [RestoreResult(step.target, id, "planned") for id in filter(None, (*step.snapshots, step.ami))]

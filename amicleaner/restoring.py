@@ -10,19 +10,23 @@ from typing import Any, Literal
 
 from .actions import DELETE_SNAPSHOT, DEREGISTER, DISABLE, QUARANTINE_TAG
 from .errors import UsageError
-from .models import Ami, Target
+from .models import Ami, RestoreResult, Target
 from .orphans import made_for
 from .quarantine import DISABLED
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An AMI to restore, or only snapshots if `ami` is empty.  `target` is None if it is unknown; `snapshots` are those that
-    the AMI had, as far as a log says."""
+    """An AMI to restore, or one snapshot if `ami` is empty.  `target` is None if it is unknown, and has no account if a log
+    has none; `snapshots` are those that the AMI had, as far as a log says."""
 
     ami: str
     target: Target | None = None
     snapshots: frozenset[str] = frozenset()
+
+    def may_be_in(self, target: Target) -> bool:
+        """Whether to look for it there."""
+        return self.target is None or self.target in (target, Target("", target.region))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Holdings:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What to do about one AMI (or, without `ami`, about snapshots alone).
+    """What to do about one AMI (or, without `ami`, about one snapshot).
 
     `enable`: it is in quarantine.  `restore`: it is in the Recycle Bin; `snapshots` come first.  `nothing`: it is available
     already.  `impossible`: `reason` says why.
@@ -49,6 +53,18 @@ class Step:
     what: Literal["enable", "restore", "nothing", "impossible"]
     snapshots: tuple[str, ...] = ()
     reason: str = ""
+
+    @property
+    def id(self) -> str:
+        """The AMI, or the snapshot."""
+        return self.ami or self.snapshots[0]
+
+    @property
+    def settled(self) -> RestoreResult | None:
+        """The result, where there is nothing to do."""
+        if self.what == "nothing":
+            return RestoreResult(self.target, self.id, "already", self.reason)
+        return RestoreResult(self.target, self.id, "failed", self.reason) if self.what == "impossible" else None
 
 
 def read_log(text: str, path: str) -> tuple[Wanted, ...]:
@@ -77,12 +93,14 @@ def read_log(text: str, path: str) -> tuple[Wanted, ...]:
             _note(entry, action, target, id, amis, singly)
     for entry in began.values():  # killed before the outcome was written: it may have been done
         _note(entry, entry["action"], Target(entry["account"], entry["region"]), str(entry["id"]), amis, singly)
+    alone: set[tuple[Target, str]] = set()
     for (target, ami), snapshots in singly.items():
         if (target, ami) in amis:
             amis[target, ami] |= snapshots
         else:
-            amis[target, ""] = amis.get((target, ""), set()) | snapshots
-    return tuple(Wanted(ami, target, frozenset(snapshots)) for (target, ami), snapshots in sorted(amis.items()))
+            alone |= {(target, id) for id in snapshots}
+    wanted = [Wanted(ami, target, frozenset(snapshots)) for (target, ami), snapshots in sorted(amis.items())]
+    return (*wanted, *(Wanted("", target, frozenset({id})) for target, id in sorted(alone)))
 
 
 def _note(
@@ -106,15 +124,16 @@ def steps(wanted: Iterable[Wanted], holdings: Mapping[Target, Holdings]) -> tupl
     where to look for is looked for in all of them."""
     found: dict[tuple[Target, str], Step] = {}
     for entry in wanted:
-        if entry.target is not None and entry.target not in holdings:
-            where = f"account {entry.target.account}, Region {entry.target.region}"
+        targets = [target for target in sorted(holdings) if entry.may_be_in(target)]
+        if entry.target is not None and not targets:
+            where = f"account {entry.target.account or 'unknown'}, Region {entry.target.region}"
             reason = f"it is in {where}, which is not a target of this run"
-            found.setdefault((entry.target, entry.ami), Step(entry.target, entry.ami, "impossible", reason=reason))
+            step = Step(entry.target, entry.ami, "impossible", tuple(entry.snapshots), reason)
+            found.setdefault((entry.target, step.id), step)
             continue
-        places = [entry.target] if entry.target is not None else sorted(holdings)
-        decided = [_step(target, entry, holdings[target]) for target in places]
+        decided = [_step(target, entry, holdings[target]) for target in targets]
         best = min(decided, key=lambda step: ("enable", "restore", "nothing", "impossible").index(step.what))
-        key = (best.target, best.ami)
+        key = (best.target, best.id)
         if key not in found or len(best.snapshots) > len(found[key].snapshots):
             found[key] = best
     return tuple(found[key] for key in sorted(found))
@@ -122,11 +141,12 @@ def steps(wanted: Iterable[Wanted], holdings: Mapping[Target, Holdings]) -> tupl
 
 def _step(target: Target, wanted: Wanted, held: Holdings) -> Step:
     if not wanted.ami:
-        snapshots = tuple(sorted(wanted.snapshots & held.bin_snapshots.keys()))
-        lost = sorted(wanted.snapshots - held.bin_snapshots.keys() - held.snapshots)
-        if lost:
-            return Step(target, "", "impossible", snapshots, f"not in the Recycle Bin: {', '.join(lost)}")
-        return Step(target, "", "restore" if snapshots else "nothing", snapshots)
+        (id,) = wanted.snapshots
+        if id in held.bin_snapshots:
+            return Step(target, "", "restore", (id,))
+        if id in held.snapshots:
+            return Step(target, "", "nothing", (id,))
+        return Step(target, "", "impossible", (id,), "it is not in the Recycle Bin")
     ami = held.amis.get(wanted.ami)
     if ami is not None:
         return _registered(target, ami)

@@ -247,8 +247,9 @@ def _delete_orphans(run: Run, found: tuple[Orphan, ...], plan: Plan, execution: 
             return
         run.view.checking()
     run.view.removing_orphans(len(found))
-    results = execution.orphans(found, confirmed=confirmed)
-    run.result = replace(run.result, orphans=with_results(found, results))
+    with run.interrupts.finishing():  # whatever was done is in the result before the run ends
+        results = execution.orphans(found, confirmed=confirmed)
+        run.result = replace(run.result, orphans=with_results(found, results))
     run.view.removed_orphans(sum(result.outcome == "removed" for result in results.values()))
     run.ended(execution.stopped_by, execution.problems)
 
@@ -274,8 +275,9 @@ def _delete_amis(run: Run, known: PlanningResult, execution: Execution, saved: S
         run.view.checking()
     run.view.cleaning(plan)
     began = run.clock.monotonic()
-    results = execution.amis(plan, None if asks else known)
-    run.result = replace(run.result, amis=results, seconds=run.clock.monotonic() - began)
+    with run.interrupts.finishing():
+        results = execution.amis(plan, None if asks else known)
+        run.result = replace(run.result, amis=results, seconds=run.clock.monotonic() - began)
     restorable = sorted({decision.target for decision in plan.removals if decision.restorable_until is not None})
     if restorable and run.interrupts.status is None:
         in_bin = execution.in_bin(restorable)  # may warn, and so replace the result

@@ -80,3 +80,13 @@ def test_an_ignored_signal_stays_ignored_and_handlers_are_put_back() -> None:
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         assert signal.getsignal(signal.SIGTERM) is not own
     assert signal.getsignal(signal.SIGTERM) is own
+
+
+def test_a_protection_inside_another_one_ends_before_it() -> None:
+    interrupts = Interrupts()
+    told: list[str] = []
+    with interrupts.finishing(on_stop=lambda: told.append("outer")):
+        with interrupts.finishing(on_stop=lambda: told.append("inner")):
+            pass
+        interrupts.interrupt(130)
+    assert told == ["outer"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from amicleaner.actions import DELETE, KEEP, QUARANTINE_TAG
 from amicleaner.config import Config
 from amicleaner.models import FAILED_STATES, Ami, BlockSnapshot, Inventory
-from amicleaner.plan import Facts, Totals, make_plan, restrict, to_resolve
+from amicleaner.plan import Facts, make_plan, to_resolve
 from amicleaner.quarantine import format_since
 from amicleaner.recycle_bin import BinRules, RetentionRule
 from tests.strategies import (
@@ -126,7 +125,7 @@ def test_an_ami_of_two_groups_is_deleted_only_if_both_would_delete_it_and_counts
     plan = plan_of(amis, **options)
     assert reasons(plan) == ["kept-previous", "kept-previous", "old", "old"]
     assert plan.decisions[2].groups == ("back", "front")
-    assert plan.totals.amis == 2
+    assert len(plan.removals) == 2
     assert [(listed.label, [d.ami.id for d in listed.decisions]) for listed in plan.groups] == [
         ("back", [ami_id(3), ami_id(4)]),
         ("front", [ami_id(3)]),
@@ -163,7 +162,7 @@ def test_untagged_amis_are_listed_and_kept() -> None:
         ("front", False, 1),
         ("no-tags", True, 1),
     ]
-    assert plan.totals.amis == 1
+    assert len(plan.removals) == 1
 
 
 def test_with_include_untagged_they_are_a_group_like_any_other() -> None:
@@ -285,18 +284,18 @@ def test_a_snapshot_counts_once_and_only_if_no_kept_ami_uses_it() -> None:
     ]
     plan = plan_of(amis, keep_previous=1)
     assert plan.snapshots == ((HERE, BlockSnapshot("snap-a", 32)), (HERE, BlockSnapshot("snap-both", 16)))
-    assert plan.totals == Totals(amis=2, snapshots=2, size_gib=48)
+    assert len(plan.removals) == 2
 
 
 def test_a_snapshot_of_no_known_size_counts_as_nothing() -> None:
     plan = plan_of(row(1, snapshots=(BlockSnapshot("snap-1", 0),)), keep_previous=0)
-    assert plan.totals == Totals(amis=1, snapshots=1, size_gib=0)
+    assert plan.snapshots == ((HERE, BlockSnapshot("snap-1", 0)),)
 
 
 def test_a_snapshot_that_an_unlisted_ami_uses_is_kept() -> None:
     shared = (BlockSnapshot("snap-1", 8),)
     plan = plan_of([image(1, snapshots=shared), image(2, snapshots=shared)], from_ids=(ami_id(1),))
-    assert plan.totals == Totals(amis=1, snapshots=0, size_gib=0)
+    assert (len(plan.removals), plan.snapshots) == (1, ())
 
 
 def test_kept_amis_are_counted_by_reason_the_most_frequent_first() -> None:
@@ -335,7 +334,9 @@ def test_sizes_are_the_smaller_of_volume_and_full_size() -> None:
         snapshot("snap-2", full_bytes=0),
     ]
     plan = plan_of([image(1, tags={"role": "x"}, snapshots=blocks)], keep_previous=0, snapshots=found)
-    assert plan.totals == Totals(amis=1, snapshots=4, size_gib=2 + 8 + 8 + 8, archived_gib=8)
+    assert [(snapshot.size_gib, snapshot.archived) for _, snapshot in plan.snapshots] == [
+        (2, False), (8, True), (8, False), (8, False)
+    ]  # fmt: skip
 
 
 # The limit and the Recycle Bin
@@ -398,7 +399,7 @@ def test_the_limit_counts_what_the_recycle_bin_leaves() -> None:
 # Narrowed, and what else to read
 
 
-def test_restrict_changes_only_what_is_allowed() -> None:
+def test_only_what_is_allowed_is_changed() -> None:
     shared = (BlockSnapshot("snap-1", 8),)
     amis = [*row(3, snapshots=shared), image(4, public=True)]
     inventories = [Inventory(HERE, tuple(amis))]
@@ -407,16 +408,14 @@ def test_restrict_changes_only_what_is_allowed() -> None:
     whole = make_plan(inventories, Facts(), Config(keep_previous=0), NOW)
     assert len(whole.snapshots) == 1
     allowed = {(HERE, amis[0].id): "remove", (HERE, amis[2].id): "quarantine", (HERE, amis[3].id): "remove"}
-    narrow = restrict(whole, inventories, Facts(), {**allowed, (THERE, amis[1].id): "remove"})
+    narrow = make_plan(inventories, Facts(), Config(keep_previous=0), NOW, {**allowed, (THERE, amis[1].id): "remove"})
     assert reasons(narrow) == ["old", "not-selected", "not-selected", "public"]
     assert narrow.snapshots == ()
     assert (whole.config, whole.created, whole.targets) == (Config(keep_previous=0), NOW, (HERE,))
-    assert whole.shared_unasked is False
     assert (narrow.config, narrow.created, narrow.targets) == (whole.config, whole.created, whole.targets)
     left = narrow.decisions[1]
     assert (left.action, left.groups) == (KEEP, ("front",))
     assert left.explanation == "The confirmed plan does not change it."
-    assert restrict(replace(whole, shared_unasked=True), inventories, Facts(), allowed).shared_unasked
 
 
 def test_the_limit_counts_only_what_is_allowed() -> None:

@@ -6,10 +6,10 @@ It decides nothing about AMIs.  Every change of a run goes through `Changer.chan
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from ..actions import Change
 from ..audit import Audit, AuditError, Subject
@@ -32,6 +32,8 @@ IN_USE = "InvalidSnapshot.InUse"
 IN_USE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 FOREVER = float("inf")
+
+T = TypeVar("T")
 
 End = Literal["done", "already", "refused", "expired", "stopped"]
 
@@ -131,11 +133,6 @@ class Changer:
         self._no_further_call = self._no_further_call or at_once
         self.stopping.set()
 
-    @property
-    def ended(self) -> bool:
-        """Whether no further call is made at all."""
-        return self._no_further_call
-
     def attempts(self) -> Attempts:
         """The tries of a change that was not tried yet."""
         return Attempts(Retries(self._clock, self._attempts))
@@ -172,8 +169,7 @@ class Changer:
             try:
                 if self._forbidden(finishing):
                     return Changed("stopped", error=tries.error, lost=tries.lost)
-                loop = asyncio.get_running_loop()
-                made = await loop.run_in_executor(self._pool, self._call, change, subject, expires, parameters)
+                made = await self.in_thread(self._call, change, subject, expires, parameters)
             except asyncio.CancelledError:  # nobody waits any longer
                 message = f"no response within {STOP_GRACE:.0f} seconds of the stop"
                 return Changed("refused", error=self._error(change, subject, "NoResponse", message), lost=True)
@@ -198,6 +194,45 @@ class Changer:
             pause = self._pause(tries, made.error)
             if pause is None or not await self.sleep(pause, finishing=finishing):
                 return Changed("refused", error=made.error, lost=tries.lost)
+
+    async def in_thread(self, read: Callable[..., T], *arguments: Any) -> T:
+        """What `read` returns, in a thread of the calls.  Raises what it raises."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, read, *arguments)
+
+    async def look(self, read: Callable[..., T], *arguments: Any) -> T | None:
+        """The same; None where it cannot be read, or where no further call is made."""
+        if self._no_further_call:
+            return None
+        try:
+            return await self.in_thread(read, *arguments)
+        except (AwsError, asyncio.CancelledError):
+            return None
+
+    async def carry_out(
+        self, work: Iterable[Coroutine[Any, Any, None]], *, on_stop: Callable[[], None] = lambda: None
+    ) -> None:
+        """Runs all of `work` together, to its end; an error of one part stops the others.
+
+        After a stop `on_stop` is called, and calls in flight get `STOP_GRACE` seconds.  What still hangs then ends with what
+        is known of it.
+        """
+        finished = asyncio.gather(*map(self.halting, work))
+        stopped = asyncio.create_task(self.stopping.wait())
+        await asyncio.wait((finished, stopped), return_when=asyncio.FIRST_COMPLETED)
+        on_stop()
+        await asyncio.wait((finished,), timeout=STOP_GRACE)
+        if not finished.done():
+            self.halt(at_once=True)
+        finished.cancel()
+        stopped.cancel()
+        await asyncio.gather(finished, stopped, return_exceptions=True)
+
+    async def halting(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does `work`; an error stops everything that changes something, and is what the run ends with."""
+        try:
+            await work
+        except Exception as error:
+            self.halt(error)
 
     async def sleep(self, seconds: float, *, finishing: bool = False) -> bool:
         """Waits; false once a stop forbids what comes next."""

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 from ..actions import DELETE, DELETE_SNAPSHOT, DEREGISTER, DISABLE, ENABLE, QUARANTINE, QUARANTINE_TAG, RELEASE, TAG, UNTAG
 from ..audit import return_codes
@@ -18,7 +18,7 @@ from ..errors import AmicleanerError, AwsError
 from ..models import Ami, AmiResult, Failure, SnapshotResult, Target
 from ..quarantine import DISABLED, format_since, quarantine_end
 from .api import Api
-from .changes import IN_USE, STOP_GRACE, Changed, Changer
+from .changes import IN_USE, Changed, Changer
 from .fetcher import GONE, fetch_state
 from .snapshots import MISSING_PERMISSIONS, SnapshotReferences, classify_snapshots, in_device_order
 from .usage_monitor import Job, Recheck, Round, UsageMonitor, Verdict
@@ -43,16 +43,15 @@ class Deleter:
         references: SnapshotReferences,
         *,
         clock: Clock,
-        calls: ThreadPoolExecutor,
         rounds: ThreadPoolExecutor,
         report: Callable[[AmiResult | SnapshotResult], None],
         warn: Callable[[str], None],
         quarantine_days: int = 0,
         shared: Shared | None = None,
     ) -> None:
-        """`calls` and `rounds` are where calls and re-checks run.  `report` is told of each result once it is true, `warn`
-        of what a re-check could not see; an error that either raises ends the run.  `shared` asks whom an AMI is shared
-        with; None: that does not matter."""
+        """`rounds` is where re-checks run.  `report` is told of each result once it is true, `warn` of what a re-check could
+        not see; an error that either raises ends the run.  `shared` asks whom an AMI is shared with; None: that does not
+        matter."""
         self.results: dict[tuple[Target, str], AmiResult] = {}
         self.snapshots: dict[tuple[Target, str], SnapshotResult] = {}
         self.problems: list[AmicleanerError] = []
@@ -60,7 +59,6 @@ class Deleter:
         self._apis = apis
         self._references = references
         self._clock = clock
-        self._calls = calls
         self._rounds = rounds
         self._report = report
         self._warn = warn
@@ -88,17 +86,10 @@ class Deleter:
             warn=self._warn,
         )
         watches = [asyncio.create_task(monitor.watch(region)) for region in sorted({job.target.region for job in jobs})]
-        stopped = asyncio.create_task(self._changer.stopping.wait())
-        finished: asyncio.Future[Any] = asyncio.gather(*(self._target(monitor, target) for target in monitor.targets))
-        await asyncio.wait((finished, stopped), return_when=asyncio.FIRST_COMPLETED)
-        monitor.wake()
-        await asyncio.wait((finished,), timeout=STOP_GRACE)
-        if not finished.done():
-            # What still hangs ends with what is known of it.
-            self._changer.halt(at_once=True)
-        for task in (finished, *watches, stopped):
-            task.cancel()
-        await asyncio.gather(finished, *watches, stopped, return_exceptions=True)
+        await self._changer.carry_out((self._target(monitor, target) for target in monitor.targets), on_stop=monitor.wake)
+        for watch in watches:
+            watch.cancel()
+        await asyncio.gather(*watches, return_exceptions=True)
 
     def settle_left(self) -> None:
         """Names the snapshots that were left to an AMI which was then kept; after the last `run`."""
@@ -117,18 +108,15 @@ class Deleter:
 
     async def _target(self, monitor: UsageMonitor, target: Target) -> None:
         """The first job goes alone: a missing permission shows there, and not in AMIs whose snapshots are left behind."""
-        try:
-            while (taken := await monitor.take(target)) is not None:
-                job = taken[0]
-                if await self._carry_out(monitor, *taken) == "tried":
-                    if job.denied:
-                        self._stop_target(job)
-                        monitor.abandon(target)
-                        return
-                    break
-            await asyncio.gather(*(self._work(monitor, target) for _ in range(WORKERS)))
-        except Exception as error:
-            self._changer.halt(error)
+        while (taken := await monitor.take(target)) is not None:
+            job = taken[0]
+            if await self._carry_out(monitor, *taken) == "tried":
+                if job.denied:
+                    self._stop_target(job)
+                    monitor.abandon(target)
+                    return
+                break
+        await asyncio.gather(*(self._changer.halting(self._work(monitor, target)) for _ in range(WORKERS)))
 
     async def _work(self, monitor: UsageMonitor, target: Target) -> None:
         while (taken := await monitor.take(target)) is not None:
@@ -255,9 +243,8 @@ class Deleter:
         """Whether the AMI is shared with nobody outside the run, where that matters and is not known yet."""
         if self._shared is None or verdict.shared_known or job.ami is None or job.action is RELEASE:
             return True
-        loop = asyncio.get_running_loop()
         try:
-            with_whom = await loop.run_in_executor(self._calls, self._shared, job.target, job.subject.id)
+            with_whom = await self._changer.in_thread(self._shared, job.target, job.subject.id)
         except AwsError as error:
             self._changer.halt(error)
             return False
@@ -269,13 +256,7 @@ class Deleter:
 
     async def _state(self, job: Job) -> str | None:
         """The AMI's state now, `GONE` where there is none; None where that cannot be read."""
-        if self._changer.ended:
-            return None
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._calls, fetch_state, self._apis[job.target], job.subject.id)
-        except (AwsError, asyncio.CancelledError):
-            return None
+        return await self._changer.look(fetch_state, self._apis[job.target], job.subject.id)
 
     def _gone(self, job: Job) -> _End:
         """Somebody else was faster: an AMI's snapshots are then theirs."""

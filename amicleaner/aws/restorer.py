@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Literal
 
 from ..actions import ENABLE, QUARANTINE_TAG, RESTORE_IMAGE, RESTORE_SNAPSHOT, UNTAG
 from ..audit import Subject
 from ..clock import Clock
-from ..errors import AwsError
 from ..models import Ami, RestoreResult, Target
 from ..quarantine import DISABLED
 from ..restoring import Holdings, Step, Wanted
@@ -19,13 +16,14 @@ from .api import Api
 from .changes import Changed, Changer
 from .fetcher import fetch_ami, fetch_amis, fetch_bin, fetch_bin_snapshots, fetch_snapshots_by_id
 
-Outcome = Literal["restored", "already", "failed", "planned"]
-
 WORKERS = 4
 """AMIs in work in one target together."""
 
 POLL = 2.0
 """Seconds between two looks whether restored snapshots are there."""
+
+LOOKS = 5
+"""How often a restored AMI is looked for, if it is not there at first."""
 
 PATIENCE = 600.0
 """Seconds to wait for the snapshots of one AMI."""
@@ -52,14 +50,12 @@ class Restorer:
         apis: Mapping[Target, Api],
         *,
         clock: Clock,
-        calls: ThreadPoolExecutor,
         report: Callable[[RestoreResult], None],
     ) -> None:
         self.results: list[RestoreResult] = []
         self._changer = changer
         self._apis = apis
         self._clock = clock
-        self._calls = calls
         self._report = report
         self._workers: dict[Target, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(WORKERS))
         self._one_at_a_time: dict[tuple[Target, str], asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -67,20 +63,18 @@ class Restorer:
 
     async def run(self, steps: Sequence[Step]) -> None:
         """Carries out all steps, a few in each target together."""
-        await asyncio.gather(*(self._carry_out(step) for step in steps))
+        await self._changer.carry_out(self._carry_out(step) for step in steps)
 
     async def _carry_out(self, step: Step) -> None:
         async with self._workers[step.target]:
             if self._changer.stopping.is_set():
                 return
-            if step.what == "enable":
+            if step.settled:
+                self._tell(step.settled)
+            elif step.what == "enable":
                 self._done(step, await self._enable(step))
-            elif step.what == "restore":
-                self._done(step, await self._restore(step))
             else:
-                for id in [step.ami] if step.ami else step.snapshots or ("snapshots",):
-                    outcome: Outcome = "already" if step.what == "nothing" else "failed"
-                    self._tell(RestoreResult(step.target, id, outcome, step.reason))
+                self._done(step, await self._restore(step))
 
     async def _enable(self, step: Step) -> str:
         """Enables an AMI and removes the tag; why that failed, or nothing."""
@@ -95,9 +89,11 @@ class Restorer:
 
     async def _restore(self, step: Step) -> str:
         """Restores the snapshots, waits until they are there, then restores the AMI; why that failed, or nothing."""
-        problems = [await self._snapshot(step, id) for id in step.snapshots]
-        failed = [problem for problem in problems if problem]
-        if not step.ami or failed:
+        problems = {id: await self._snapshot(step, id) for id in step.snapshots}
+        if not step.ami:
+            return problems[step.id]
+        failed = [f"{id}: {problem}" for id, problem in problems.items() if problem]
+        if failed:
             return "; ".join(failed)
         waiting = await self._wait_for_snapshots(step)
         if waiting:
@@ -105,8 +101,13 @@ class Restorer:
         subject = Subject(step.target, step.ami, reason="restore", snapshots=step.snapshots)
         changed = await self._changer.change(RESTORE_IMAGE, subject)
         ami = await self._ami(step)
+        for _ in range(LOOKS):  # right after the call AWS may not find it yet
+            if ami is None and changed.succeeded and await self._changer.sleep(POLL):
+                ami = await self._ami(step)
+        if ami is None and changed.succeeded:
+            return "it was restored, but cannot be read, so that it may still be disabled"
         if ami is None or not (changed.succeeded or changed.lost):
-            return "" if changed.succeeded else _why(changed)
+            return _why(changed)
         if any(key == QUARANTINE_TAG for key, _ in ami.tags):
             # It was deleted out of its quarantine, and nobody who restores it wants it there.
             return await self._enable(step) if ami.state == DISABLED else await self._untag(step)
@@ -125,7 +126,7 @@ class Restorer:
                 )
                 if changed.lost and not changed.succeeded and await self._states(step.target, [id]):
                     changed = Changed("done")
-                self._back[key] = "" if changed.succeeded else f"{id}: {_why(changed)}"
+                self._back[key] = _why(changed)
                 if changed.succeeded:
                     self._tell(RestoreResult(step.target, id, "restored"))
             return self._back[key]
@@ -146,25 +147,16 @@ class Restorer:
 
     async def _states(self, target: Target, ids: Sequence[str]) -> dict[str, str]:
         """The states of snapshots; what cannot be read is left out."""
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.run_in_executor(self._calls, fetch_snapshots_by_id, self._apis[target], ids)
-        except AwsError:
-            return {}
-        return {snapshot.id: snapshot.state for snapshot in found}
+        found = await self._changer.look(fetch_snapshots_by_id, self._apis[target], ids)
+        return {snapshot.id: snapshot.state for snapshot in found or ()}
 
     async def _ami(self, step: Step) -> Ami | None:
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._calls, fetch_ami, self._apis[step.target], step.ami)
-        except AwsError:
-            return None
+        """The AMI as it is now; None where there is none, or where it cannot be read."""
+        return await self._changer.look(fetch_ami, self._apis[step.target], step.ami)
 
     def _done(self, step: Step, reason: str) -> None:
-        if step.ami:
-            self._tell(RestoreResult(step.target, step.ami, "failed" if reason else "restored", reason))
-        elif reason:
-            self._tell(RestoreResult(step.target, step.snapshots[0], "failed", reason))
+        if step.ami or reason:  # a snapshot that came back was told already
+            self._tell(RestoreResult(step.target, step.id, "failed" if reason else "restored", reason))
 
     def _tell(self, result: RestoreResult) -> None:
         """A view that fails ends the run, and loses no result."""

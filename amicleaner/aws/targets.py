@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
@@ -18,7 +17,7 @@ from ..config import ACCOUNT_ID, ROLE_ARN, Config
 from ..errors import AmicleanerError, UsageError
 from ..models import Target
 from .api import Api
-from .concurrency import run_concurrently
+from .concurrency import run_concurrently, thread_pool
 from .error_mapping import SENSELESS
 from .session import Clients, new_session, resolve_credentials, with_credentials
 
@@ -91,7 +90,7 @@ def find_locations(
     Where profiles have Regions of their own, the other accounts are read there too: their references protect.
     """
     owners = [account for account in accounts if not account.read_only]
-    with ThreadPoolExecutor(ACCOUNTS_AT_ONCE, thread_name_prefix="account") as pool:
+    with thread_pool(ACCOUNTS_AT_ONCE, "account") as pool:
         if targets is None:
             regions = run_concurrently(pool, [partial(_regions, account, config, make_api) for account in owners])
         else:

@@ -32,8 +32,8 @@ class Console:
     """A `View` on three streams, each of which may be missing.
 
     With `--output table` everything is written to standard output except warnings, problems and progress.  With another
-    format all messages are written to standard error, and only the document to standard output, at the end of the run.  Every
-    method may raise the OSError of a stream that is no longer read.
+    format all messages are written to standard error, and only the document to standard output, at the end of the run.
+    Every method may raise the OSError of a stream that is no longer read.
     """
 
     def __init__(

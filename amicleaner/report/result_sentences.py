@@ -90,19 +90,18 @@ def undo_notes(result: Result) -> list[str]:
     deleted, undoable = (
         sorted(key for key, ami in result.amis.items() if ami.outcome == action.outcome) for action in (DELETE, QUARANTINE)
     )
-    if deleted and result.in_bin is None:
-        if plan.bins_read and not any(decision.restorable_until for decision in plan.removals):
-            notes.append("No Recycle Bin rule covered this deletion: it cannot be undone.")
-        else:
-            notes.append("The Recycle Bin was not read, so it is not known whether the deletion can be undone.")
-    elif deleted and result.in_bin is not None:
-        found = [key for key in deleted if key in result.in_bin]
-        undoable += found
-        if found:
-            until = min(result.in_bin[key] for key in found)
-            notes.append(restorable(len(found), len(deleted), until, True))
-        else:
-            notes.append("None of the deleted AMIs are in the Recycle Bin: the deletion cannot be undone.")
+    in_bin = result.in_bin or {}
+    found = [key for key in deleted if key in in_bin]
+    undoable += found
+    if found:
+        until = min(in_bin[key] for key in found)
+        notes.append(restorable(len(found), len(deleted), until, plan.bins_read))
+    elif deleted and plan.bins_read and result.in_bin is not None:
+        notes.append("None of the deleted AMIs are in the Recycle Bin: the deletion cannot be undone.")
+    elif deleted and plan.bins_read and not any(decision.restorable_until for decision in plan.removals):
+        notes.append("No Recycle Bin rule covered this deletion: it cannot be undone.")
+    elif deleted:
+        notes.append("The Recycle Bin was not read, so it is not known whether the deletion can be undone.")
     if undoable:
         log = plan.config.audit_log
         ids = [id for _, id in undoable]

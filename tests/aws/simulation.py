@@ -362,7 +362,6 @@ class Scene:
             self._apis,
             references,
             clock=self.clock,
-            calls=self.pool,  # type: ignore[arg-type]
             rounds=self.rounds_pool,  # type: ignore[arg-type]
             report=self._report,
             warn=self.warned.append,

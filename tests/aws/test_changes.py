@@ -13,7 +13,7 @@ import pytest
 
 from amicleaner.actions import DELETE_SNAPSHOT, DEREGISTER, DISABLE, TAG
 from amicleaner.audit import Audit, AuditError, Subject
-from amicleaner.aws.changes import CALLS_AT_ONCE, FOREVER, Changed
+from amicleaner.aws.changes import CALLS_AT_ONCE, FOREVER, STOP_GRACE, Changed
 from amicleaner.errors import CredentialsError, TransientError
 from amicleaner.models import Target
 
@@ -199,7 +199,7 @@ def test_a_log_that_fails_before_a_call_prevents_it_and_ends_the_run() -> None:
     assert change(made).end == "expired"
     assert made.home.made == []
     assert isinstance(made.changer.stopped_by, AuditError)
-    assert made.changer.ended
+    assert change(made, finishing=True).end == "stopped"
 
 
 @pytest.mark.parametrize("error", [None, throttle(), cut()])
@@ -320,3 +320,41 @@ def test_a_call_that_nobody_waits_for_any_longer_may_have_been_made(hangs: bool)
         assert (changed.end, changed.code, changed.lost) == ("refused", "NoResponse", True)
     else:
         assert (changed.end, changed.error, changed.lost) == ("stopped", None, False)
+
+
+def test_what_hangs_after_a_stop_ends_after_the_grace_with_what_is_known_of_it() -> None:
+    made = scene()
+    made.home.faults["ami-1"] = [HANG]
+    made.time.at(5.0, made.changer.halt)
+    ends: list[Changed] = []
+    told: list[float] = []
+
+    async def line() -> None:
+        ends.append(await made.changer.change(DEREGISTER, AMI))
+        ends.append(await made.changer.change(DELETE_SNAPSHOT, AMI, finishing=True))
+
+    async def main() -> None:
+        await made.changer.carry_out([line()], on_stop=lambda: told.append(made.time.seconds))
+
+    made.time.run(main())
+    assert [(changed.end, changed.lost) for changed in ends] == [("refused", True), ("stopped", False)]
+    assert (told, made.time.seconds) == ([5.0], 5.0 + STOP_GRACE)
+
+
+def test_a_bug_in_one_part_stops_the_others_and_is_what_the_run_ends_with() -> None:
+    made = scene()
+    bug = KeyError("bug")
+    ends: list[bool] = []
+
+    async def fails() -> None:
+        await asyncio.sleep(1.0)
+        raise bug
+
+    async def waits() -> None:
+        ends.append(await made.changer.sleep(60.0))
+
+    async def main() -> None:
+        await made.changer.carry_out([fails(), waits()])
+
+    made.time.run(main())
+    assert (made.changer.stopped_by, ends, made.time.seconds) == (bug, [False], 1.0)

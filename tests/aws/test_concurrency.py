@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from amicleaner.aws.concurrency import run_concurrently
+from amicleaner.aws.concurrency import run_concurrently, thread_pool
 
 
 def test_results_stand_in_the_order_of_the_calls(threads: ThreadPoolExecutor) -> None:
@@ -97,3 +97,17 @@ def test_a_pool_that_is_shut_down_meanwhile_keeps_nobody_waiting() -> None:
     shut.set()
     asking.join(10)
     assert raised == [True]
+
+
+def test_the_end_of_a_pool_waits_for_no_call_in_flight() -> None:
+    begun, answered = Event(), Event()
+
+    def call() -> None:
+        begun.set()
+        answered.wait(10)
+
+    with thread_pool(1, "call") as pool:
+        running, queued = pool.submit(call), pool.submit(call)
+        assert begun.wait(10)
+    assert (running.done(), queued.cancelled()) == (False, True)
+    answered.set()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event, main_thread
+from time import monotonic
 from typing import Any
 
 import boto3
@@ -105,6 +108,22 @@ def test_its_id_is_asked_where_it_must_be_known() -> None:
     run = Run(named=True)
     assert run.targets == [(OWN, "eu-west-1")]
     assert [call.action for call in run.calls] == ["sts:GetCallerIdentity"]
+
+
+def test_an_interruption_does_not_wait_for_the_regions(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = Event()
+
+    def pages(api: Api, action: str, **parameters: Any) -> list[dict[str, Any]]:
+        signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
+        answered.wait(10)
+        return []
+
+    monkeypatch.setattr(Api, "pages", pages)
+    began = monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        Run(region="eu-*")
+    assert monotonic() - began < 5
+    answered.set()
 
 
 def test_no_region(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,5 @@
-"""What can change between the plan and the deletion × when it changes: every AMI that must be kept by then is kept and named.
+"""What can change between the plan and the deletion × when it changes: every AMI that must be kept by then is kept and
+named.
 
 Each row makes one change to one AMI.  All rows of a column happen in the same run, so a column costs one run.
 """

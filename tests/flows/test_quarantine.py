@@ -1,4 +1,5 @@
-"""Quarantine over several runs: release, quarantine, delete, in this order in each run; the state is in the account alone."""
+"""Quarantine over several runs: release, quarantine, delete, in this order in each run; the state is in the account
+alone."""
 
 from __future__ import annotations
 

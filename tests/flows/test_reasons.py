@@ -1,4 +1,5 @@
-"""Every reason to keep an AMI, from what AWS answers to what the run says.  The rules themselves: `tests/test_filters.py`."""
+"""Every reason to keep an AMI, from what AWS answers to what the run says.  The rules themselves:
+`tests/test_filters.py`."""
 
 from __future__ import annotations
 

@@ -50,6 +50,15 @@ def test_only_what_is_really_there_is_reported(flow: Flow) -> None:
     assert result.in_bin == {}
 
 
+def test_a_bin_that_cannot_be_read_is_not_an_empty_one(flow: Flow) -> None:
+    [image] = flow.several(1)
+    rules(flow)
+    flow.fault("ListImagesInRecycleBin", "deny")
+    result = flow.clean()
+    assert (removed(result), result.in_bin) == ({image}, None)
+    assert "ec2:ListImagesInRecycleBin" in result.warnings[-1]
+
+
 def test_without_rules_the_bin_is_not_read(flow: Flow) -> None:
     flow.several(1)
     result = flow.clean()

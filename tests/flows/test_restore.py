@@ -151,3 +151,40 @@ def test_a_file_that_is_no_audit_log_is_refused(flow: Flow, content: str) -> Non
 def test_a_missing_file_is_refused(flow: Flow) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         bring_back(flow, flow.path("missing.jsonl"))
+
+
+def test_of_the_snapshots_in_a_log_the_one_that_is_lost_does_not_hold_up_the_others(retaining: Flow) -> None:
+    flow = retaining
+    ids = [flow.orphan(f"ami-0000000{number}") for number in range(3)]
+    log = flow.path("audit.jsonl")
+    flow.clean(audit_log=log, check_orphans=True, skip_check=SKIP)
+    assert flow.home.snapshots == {}
+    lost, *others = ids
+    del flow.home.recycled_snapshots[lost]
+    planned = bring_back(flow, log, dry_run=True)
+    assert outcomes(planned) == {lost: "failed"} | dict.fromkeys(others, "planned")
+    assert outcomes(bring_back(flow, log)) == {lost: "failed"} | dict.fromkeys(others, "restored")
+    assert set(flow.home.snapshots) == set(others)
+    assert outcomes(bring_back(flow, log)) == {lost: "failed"} | dict.fromkeys(others, "already")
+
+
+def test_a_restored_ami_that_is_not_found_at_once_still_loses_its_tag(retaining: Flow) -> None:
+    flow = retaining
+    (id,) = flow.several(1)
+    flow.clean(quarantine=1, skip_check=SKIP)
+    flow.time.seconds += 2 * 86_400
+    flow.clean(quarantine=1, skip_check=SKIP)
+    missing = {"code": "InvalidAMIID.NotFound", "status": 400, "when": lambda call: "ImageId" in call.params}
+    flow.fault("DescribeImages", times=2, **missing)
+    assert bring_back(flow, id).exit_status == 0
+    assert QUARANTINE_TAG not in flow.home.images[id].tags
+
+
+def test_a_restored_ami_that_cannot_be_read_is_named(retaining: Flow) -> None:
+    flow = retaining
+    (id,) = flow.several(1)
+    flow.clean(skip_check=SKIP)
+    flow.fault("DescribeImages", "deny", when=lambda call: "ImageId" in call.params)
+    result = bring_back(flow, id)
+    assert (outcomes(result)[id], result.exit_status) == ("failed", 1)
+    assert "cannot be read" in result.restored[-1].reason

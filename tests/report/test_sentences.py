@@ -281,6 +281,18 @@ def test_the_end_says_how_to_undo_it() -> None:
     assert result_sentences.undo_notes(many)[-1] == f"To undo: amicleaner --restore {first[1]} ..."
 
 
+def test_the_end_says_what_is_not_known_about_undoing() -> None:
+    plan = replace(plan_of(article()), bins_read=False)
+    results = done(plan, "removed", "removed")
+    first, _ = results
+    unknown = "The Recycle Bin was not read, so it is not known whether the deletion can be undone."
+    assert result_sentences.undo_notes(Result(plan, results)) == [unknown]
+    assert result_sentences.undo_notes(Result(plan, results, in_bin={})) == [unknown]
+    assert result_sentences.undo_notes(Result(plan, results, in_bin={first: UNTIL}))[0] == (
+        "Recycle Bin: at least 1 of 2 AMIs can be restored until 2017-07-04."
+    )
+
+
 def test_the_end_says_that_it_cannot_be_undone() -> None:
     plan = plan_of(article(), bins=BinRules(), snapshots=written(article()))
     results = done(plan, "removed")
@@ -289,10 +301,6 @@ def test_the_end_says_that_it_cannot_be_undone() -> None:
     ]
     assert result_sentences.undo_notes(Result(plan, results, in_bin={})) == [
         "None of the deleted AMIs are in the Recycle Bin: the deletion cannot be undone."
-    ]
-    unread = replace(plan, bins_read=False)
-    assert result_sentences.undo_notes(Result(unread, results)) == [
-        "The Recycle Bin was not read, so it is not known whether the deletion can be undone."
     ]
     assert result_sentences.undo_notes(Result(plan, done(plan, "failed"))) == []
     assert result_sentences.undo_notes(Result()) == []

@@ -1,0 +1,51 @@
+"""An interruption at the very end of the changes loses no result."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from amicleaner.config import Config
+from amicleaner.interrupts import Interrupts
+from amicleaner.restore import restore
+from amicleaner.result import Result
+from amicleaner.run import clean
+from tests.flows.flow import Flow
+
+
+@pytest.fixture
+def late(flow: Flow) -> dict[str, Any]:
+    """Interrupts a run after its last change, while its event loop ends."""
+    interrupts = Interrupts()
+
+    def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+        answer = flow.time.run(coroutine)
+        interrupts.interrupt(143)
+        return answer
+
+    return {"view": flow.view, "clock": replace(flow.time.clock, run=run), "interrupts": interrupts}
+
+
+def test_the_result_has_the_amis_that_were_deleted(flow: Flow, late: dict[str, Any]) -> None:
+    ids = flow.several(2)
+    result = clean(Config(keep_previous=0, force_delete=True), **late)
+    assert {id for _, id in result.amis} == set(ids)
+    assert result.exit_status == 143
+
+
+def test_the_result_has_the_orphaned_snapshots_that_were_deleted(flow: Flow, late: dict[str, Any]) -> None:
+    flow.orphan()
+    result: Result = clean(Config(check_orphans=True, force_delete=True), **late)
+    assert [orphan.result.outcome for orphan in result.orphans if orphan.result] == ["removed"]
+    assert result.exit_status == 143
+
+
+def test_the_result_has_the_amis_that_were_restored(flow: Flow, late: dict[str, Any]) -> None:
+    (id,) = flow.several(1)
+    flow.clean(quarantine=7)
+    result = restore(Config(restore=(id,)), **late)
+    assert [(found.id, found.outcome) for found in result.restored] == [(id, "restored")]
+    assert result.exit_status == 143
