@@ -160,7 +160,7 @@ def test_a_region_that_is_none(said: dict[str, Any]) -> None:
 
 def test_no_region_left() -> None:
     for region in (("eu-west-1",), ()):
-        with pytest.raises(UsageError, match="leaves no Region"):
+        with pytest.raises(UsageError, match="excludes every Region"):
             Run(region=region, exclude_region="eu-*")
 
 
@@ -298,7 +298,7 @@ def test_all_accounts_of_an_organization_the_own_one_with_its_own_credentials(or
 
 def test_accounts_may_be_excluded(organization: list[str]) -> None:
     assert Run(organization_role="r", exclude_account=(OWN, organization[0])).targets == [(organization[1], "eu-west-1")]
-    with pytest.raises(UsageError, match="leaves no account"):
+    with pytest.raises(UsageError, match="excludes every account"):
         Run(organization_role="r", exclude_account=(OWN, *organization))
     with pytest.raises(AmicleanerError, match="999999999999 is not in this organization"):
         Run(organization_role="r", exclude_account="9" * 12)
