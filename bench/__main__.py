@@ -149,7 +149,7 @@ class Bench:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("--runs", type=int, default=5, help="counted runs of each command")
-    parser.add_argument("--old", type=Path, help="the Python of an environment with aws-amicleaner 0.2.2")
+    parser.add_argument("--old", type=Path, help="the Python of an environment with 0.2.2; without it, write nothing")
     parser.add_argument(
         "--only",
         nargs="+",
@@ -175,7 +175,7 @@ def main() -> None:
             for figure in part():
                 measured.append(figure)
                 print(figures.row(figure), flush=True)
-    if not options.only:
+    if options.old and not options.only:
         made = figures.Measurements(
             f"{datetime.now(UTC):%Y-%m-%d}", platform.python_version(), options.runs, tuple(measured)
         )

@@ -37,7 +37,6 @@ NOTES = (
     ("| prod.web", "of 19 AMIs, 5 are deleted"),
     ("| no-tags", "in no group: never deleted"),
     ("To be deleted", "each one by name, with its age and real size"),
-    ("Recycle Bin", "whether it can be undone"),
     ("Do you want", "nothing is deleted without a y"),
 )
 """A note at the end of the first row that starts like this. The picture adds it; the program does not print it."""
@@ -195,6 +194,8 @@ def _notes(lines: list[list[Cell]]) -> list[str]:
         if number is None:
             raise SystemExit(f"No row starts with {start!r}: look at NOTES.")
         x = PAD + (len(lines[number]) + 3) * CELL
+        if x + len(note) * CELL > COLUMNS * CELL + PAD:
+            raise SystemExit(f"The note {note!r} is too long for its row.")
         found.append(f'<text class="note" x="{x:.1f}" y="{_base(number)}">← {escape(note)}</text>')
     return found
 
