@@ -58,7 +58,7 @@ def test_a_member_that_stands_there_twice_is_no_text() -> None:
     ],
 )
 def test_json_of_other_types(answer: Any) -> None:
-    with pytest.raises(ResponseParserError, match="GetParameters is not what the service model says"):
+    with pytest.raises(ResponseParserError, match="GetParameters does not match the service model"):
         asked("ssm", "get_parameters", answer, Names=["a"])
 
 

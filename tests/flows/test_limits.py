@@ -13,7 +13,8 @@ from tests.flows.flow import FAR, HOME, OTHER, OWN, Flow, planned, reasons, remo
 @pytest.mark.parametrize(
     ("options", "number", "status"),
     [
-        ({"max_deletions": 2}, 2, 0), ({"max_deletions": 2}, 3, 1), ({"max_deletions": 0}, 1, 1), ({"max_deletions": 0}, 0, 0),
+        ({"max_deletions": 2}, 2, 0), ({"max_deletions": 2}, 3, 1), ({"max_deletions": 0}, 1, 1),
+        ({"max_deletions": 0}, 0, 0),
         ({"max_percent": 50}, 1, 0), ({"max_percent": 49.9}, 1, 1), ({"max_percent": 0}, 0, 0),
         ({"max_percent": 50, "max_deletions": 0}, 1, 1),
     ],

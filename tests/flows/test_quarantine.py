@@ -96,8 +96,14 @@ def test_quarantined_amis_take_no_place_among_the_newest(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"only_name": ("other",)}, {"mapping_values": ("team",)}, {"limit": 0}, {"mapping_key": "name", "mapping_values": ("x",)}]
-)  # fmt: skip
+    "options",
+    [
+        {"only_name": ("other",)},
+        {"mapping_values": ("team",)},
+        {"limit": 0},
+        {"mapping_key": "name", "mapping_values": ("x",)},
+    ],
+)
 def test_an_ami_that_the_run_does_not_choose_stays_quarantined(flow: Flow, options: dict[str, object]) -> None:
     image = flow.add()
     run(flow)
