@@ -110,7 +110,7 @@ def test_facts_of_an_option_agree(known: Option) -> None:
         assert known.name in ("limit", "max_deletions", "max_percent"), "the plan and the command line both set it"
 
 
-def test_facts_are_those_of_the_contract() -> None:
+def test_facts_are_those_that_the_documentation_states() -> None:
     def names(fact: str) -> set[str]:
         return {known.name for known in OPTIONS if getattr(known, fact)}
 

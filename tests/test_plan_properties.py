@@ -1,4 +1,4 @@
-"""What is true of the plan of every account, whatever the options: random accounts, held against the contract in other
+"""What is true of the plan of every account, whatever the options: random accounts, held against the documentation in other
 words.
 
 Each property names the line that it guards.
@@ -75,7 +75,7 @@ def groups_in(ami: Ami, config: Config) -> list[object]:
 
 
 def may_be_deleted(ami: Ami, account: Account, config: Config) -> bool:
-    """The contract's reasons to keep an AMI for itself, told once more in other words."""
+    """The documented reasons to keep an AMI for itself, told once more in other words."""
     pairs = dict(ami.tags)
     looked_up = dict(account.snapshot_tags)
     tags = {*ami.tags, *(tag for snapshot in ami.snapshots for tag in looked_up.get(snapshot.id, ()))}

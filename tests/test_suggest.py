@@ -108,7 +108,7 @@ def test_many_families_without_a_rule_are_counted() -> None:
 def test_several_targets_are_one_file() -> None:
     inventories = [Inventory(HERE, tuple(series(1, 1, "web-{}"))), Inventory(THERE, tuple(series(2, 1, "web-{}")))]
     text = suggestion(inventories, Facts(), Config())
-    assert "for 2 accounts and Regions: 2 AMIs." in text
+    assert "for 2 accounts in 1 Region: 2 AMIs." in text
     assert [rule.name for rule in read(text).rules] == ["web"]
 
 

@@ -41,8 +41,8 @@ LACKS = "The endpoint does not support this call. Check AWS_ENDPOINT_URL."
 NOT_AWS = "The response is not from AWS. Check the endpoint URL and any proxy."
 UNSUPPORTED = frozenset({"InvalidAction", "UnknownOperationException"})
 CREDENTIALS_HINT = "Check the source of the AWS credentials: variables, the profile's credential_process, or a token file."
-MOTO_LACKS = ("404", "Not yet implemented")
-"""What moto, which the demo uses, returns for a service that it does not have."""
+NOT_IMPLEMENTED = ("404", "Not yet implemented")
+"""What a simulated endpoint returns for a service that it does not have."""
 NO_CREDENTIALS = (
     boto.NoCredentialsError,
     boto.PartialCredentialsError,
@@ -166,7 +166,7 @@ def _of_aws(action: str, exception: boto.ClientError) -> _Told:
         elsewhere = ELSEWHERE if code in UNKNOWN_KEYS else ""
         hint = f"Renew your AWS credentials{clock}, then run the command again.{elsewhere}"
         return CredentialsError, code, message, hint, False
-    if code in UNSUPPORTED or (code, message) == MOTO_LACKS:
+    if code in UNSUPPORTED or (code, message) == NOT_IMPLEMENTED:
         return UnsupportedCallError, code, message, LACKS, False
     if code in DENIED:
         return DeniedError, code, message, f"Grant the IAM action {action}.", False

@@ -126,7 +126,7 @@ def test_ignore_in_use_overrides_no_other_reason(flow: Flow) -> None:
     assert (removed(result), result.exit_status) == (set(), 1)
 
 
-# In the contract's order: each next AMI has one reason less.
+# In the documented order: each next AMI has one reason less.
 ORDER: tuple[tuple[str, dict[str, Any]], ...] = (
     ("in-use", {}),
     ("state", {"state": "disabled"}),
@@ -142,7 +142,7 @@ ORDER: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
-def test_the_first_reason_in_the_contracts_order_is_told(flow: Flow) -> None:
+def test_the_first_reason_in_the_documented_order_is_told(flow: Flow) -> None:
     expected = {}
     for start, (reason, _) in enumerate(ORDER):
         rest = ORDER[start:]

@@ -1,4 +1,4 @@
-"""Names and tags of any letters, as many and as long as AWS allows: what goes is what the contract says, told as it is."""
+"""Names and tags of any letters, as many and as long as AWS allows: what is deleted is as documented, told as it is."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What the contract says of an account: it knows what is in the account, the options and the time, and nothing of the code.
+"""What the documentation says of an account: it knows what is in the account, the options and the time, not the code.
 
-Slow and plain on purpose: each function is one paragraph of the contract.
+Slow and plain on purpose: each function is one paragraph of the documentation.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Naming:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`reasons` are those that the contract allows, nearly always one; `namings` what is known to use the AMI."""
+    """`reasons` are those that the documentation allows, nearly always one; `namings` what is known to use the AMI."""
 
     action: str
     reasons: frozenset[str]
@@ -172,7 +172,7 @@ def _asked(decided: Mapping[str, Verdict], config: Config) -> set[str]:
 
 
 def _open_question(first: Verdict, verdict: Verdict, lookers: Iterable[Looker]) -> Verdict:
-    """Named AMIs have no group: the contract leaves open whether those that stay anyway are asked about."""
+    """Named AMIs have no group: the documentation leaves open whether those that stay anyway are asked about."""
     return verdict if first.remove else replace(verdict, reasons=first.reasons | verdict.reasons)
 
 
@@ -481,7 +481,7 @@ def waiting(image: Image, reason: str | None, config: Config, now: datetime, old
 def stays(
     image: Image, config: Config, now: datetime, namings: Mapping[str, tuple[Naming, ...]], tags: SnapshotTags
 ) -> Iterator[str]:
-    """Every reason to stay that the AMI has by itself, in the contract's order; `shared` is asked last of all."""
+    """Every reason to stay that the AMI has by itself, in the documented order; `shared` is asked last of all."""
     parts = [image.tags, *tags.get(image.image_id, [])]
     disabled = image.state == "disabled" and SINCE in image.tags
     if image.image_id in namings:
@@ -491,7 +491,7 @@ def stays(
     elif image.state in ("failed", "error", "invalid") and config.quarantine is not None:
         yield "state"  # AWS disables no AMI whose creation failed
     elif image.created is None and not config.from_ids:
-        yield "state"  # the contract is silent: what removes less
+        yield "state"  # the documentation is silent: what removes less
     if disabled and config.quarantine is None:
         yield "quarantined"
     if SINCE in image.tags and not disabled:

@@ -1,4 +1,4 @@
-"""Whole runs in random accounts: the plan is the one that the oracle, an independent reading of the contract, expects.
+"""Whole runs in random accounts: the plan is the one that the oracle, an independent reading of the documentation, expects.
 
 With the hypothesis profile `ci` 500 accounts; 10,000 with `HYPOTHESIS_PROFILE=long python -m pytest tests/oracle`.
 """
@@ -104,7 +104,7 @@ def told(verdict: Verdict) -> str:
 
 
 def differences(account: Account, result: Result, expected: Expected) -> list[str]:
-    """Everything in which the plan is not what the contract asks for."""
+    """Everything in which the plan is not what the documentation asks for."""
     plan = result.plan
     assert plan is not None
     found: list[str] = []
@@ -139,7 +139,7 @@ def differences(account: Account, result: Result, expected: Expected) -> list[st
     return found
 
 
-def test_the_plan_is_the_one_that_the_contract_asks_for() -> None:
+def test_the_plan_is_the_one_that_the_documentation_asks_for() -> None:
     seen: set[str] = set()
 
     @settings(large, max_examples=MANY)
