@@ -9,7 +9,7 @@ from datetime import datetime
 from .aws.concurrency import thread_pool
 from .aws.scan import Scan, Scanner
 from .aws.targets import Location
-from .aws.usage import OnDemandReading
+from .aws.usage import UsageReading
 from .clock import Clock
 from .config import Config
 from .models import Ami, Reference, Snapshot, Target
@@ -162,7 +162,7 @@ class Planner:
         amis: Mapping[tuple[Target, str], Ami],
         *,
         again: bool,
-    ) -> tuple[list[tuple[Scan, OnDemandReading]], dict[tuple[Target, str], Snapshot]]:
+    ) -> tuple[list[tuple[Scan, UsageReading]], dict[tuple[Target, str], Snapshot]]:
         """What refers to these AMIs, and their snapshots, at the same time."""
         locations = {scan.target: scan.location for scan in scans}
         ids = sorted({(key[0], snapshot.id) for key in keys for snapshot in amis[key].snapshots})

@@ -284,11 +284,6 @@ def test_each_use_is_reported_once_and_sorted(account: Account) -> None:
     assert len(uses) == len(PLAINEST) + 1
 
 
-def test_a_reading_starts_before_it_finishes(account: Account) -> None:
-    reading = account.read()
-    assert reading.started < reading.finished
-
-
 def test_an_empty_account_has_no_uses(account: Account) -> None:
     reading = account.read()
     assert (reading.uses, reading.snapshots, reading.groups, reading.warnings) == ({}, {}, (), ())
