@@ -22,9 +22,9 @@ from .interrupts import Interrupted, Interrupts
 from .limits import limits_exceeded
 from .models import Target
 from .plan import Plan, rules_without_amis
-from .planning import Planner, PlanningResult, find_all_orphans, refusals
+from .planning import Planner, PlanningResult, find_all_orphans
 from .report.plan_file import SavedPlan, check_writable, read_plan, write_plan
-from .report.sentences import unknown_ids
+from .report.sentences import refusals, unknown_ids
 from .result import Orphan, Result
 from .used_by_files import read_files
 from .uses import uses_of
