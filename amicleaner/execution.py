@@ -22,10 +22,11 @@ from .aws.snapshots import SnapshotReferences
 from .aws.usage_monitor import Job, Round, Verdict
 from .clock import Clock
 from .config import Config
+from .decisions import Decision
 from .errors import AmicleanerError, AwsError
 from .interrupts import Interrupts
 from .models import AmiResult, SnapshotResult, Target
-from .plan import Decision, Plan
+from .plan import Plan
 from .planning import Planner, PlanningResult, find_all_orphans
 from .reducer import newest_first
 from .result import InBin, Orphan

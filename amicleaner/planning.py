@@ -12,9 +12,10 @@ from .aws.targets import Location
 from .aws.usage import UsageReading
 from .clock import Clock
 from .config import Config
+from .decisions import Facts, Usage
 from .models import Ami, Reference, Snapshot, Target
 from .orphans import find_orphans, made_for
-from .plan import Allowed, Facts, Plan, Usage, make_plan, to_resolve
+from .plan import Allowed, Plan, make_plan, to_resolve
 from .recycle_bin import BinRules
 from .result import Orphan
 from .suggest import suggest_config
