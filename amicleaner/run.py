@@ -167,7 +167,7 @@ class Run:
         for target, text in found:
             where.setdefault(text, []).append(target)
         for text, targets in where.items():
-            shown = [" ".join(filter(None, (target.account, target.region))) for target in dict.fromkeys(targets)]
+            shown = [str(target) for target in dict.fromkeys(targets)]
             more = [f"and {len(shown) - 3} more"] if len(shown) > 3 else []
             self.warning(f"{text} ({', '.join([*shown[:3], *more])})" if self._several else text)
 
