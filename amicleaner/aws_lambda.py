@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -112,19 +111,17 @@ def summarize(result: Result) -> dict[str, Any]:
     outcomes: dict[str, list[str]] = {name: [] for name in ("removed", "quarantined", "released", "failed", "kept")}
     for (_, id), ami in sorted(result.amis.items()):
         outcomes[ami.outcome].append(id)
-    planned = len(result.plan.candidates) if result.plan else 0
-    tried = sum(len(outcomes[name]) for name in ("removed", "quarantined", "failed", "kept"))
-    kept = Counter(dict(result.plan.kept_by_reason)) if result.plan else Counter()
+    candidates = result.plan.candidates if result.plan else ()
     return {
         "status": result.status,
         "exit_status": result.exit_status,
-        "planned": planned,
+        "planned": len(candidates),
         "deleted": outcomes["removed"],
         "quarantined": outcomes["quarantined"],
         "released": outcomes["released"],
         "failed": outcomes["failed"],
-        "left": planned - tried if result.plan and result.plan.config.deletes else planned,
-        "kept": dict(kept),
+        "left": sum((decision.target, decision.ami.id) not in result.amis for decision in candidates),
+        "kept": dict(result.plan.kept_by_reason) if result.plan else {},
         "warnings": list(result.warnings),
         "problems": list(result.problems),
     }

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from .config import OPTIONS
+from .config import BY_FLAG, OPTIONS
 from .options import OWN, Option
 
 
@@ -32,9 +32,9 @@ def suggest(words: Sequence[str], incomplete: str) -> list[Suggestion]:
     last = said[-1] if said else ""
     if incomplete == "=" or (last.startswith("--") and last.endswith("=")):
         # bash splits the word at the `=`, and keeps what is before it.
-        return _values(_FLAGS.get(last.rstrip("=")), (), value if incomplete == "=" else incomplete)
-    if equals and flag in _FLAGS:
-        found = _values(_FLAGS[flag], (), value)
+        return _values(BY_FLAG.get(last.rstrip("=")), (), value if incomplete == "=" else incomplete)
+    if equals and flag in BY_FLAG:
+        found = _values(BY_FLAG[flag], (), value)
         return [replace(suggestion, text=f"{flag}={suggestion.text}") for suggestion in found]
     option, taken = _open(said)
     if option is not None and option.bare is None and not taken:
@@ -60,7 +60,7 @@ def _open(said: Sequence[str]) -> tuple[Option | None, tuple[str, ...]]:
     taken: tuple[str, ...] = ()
     for word in said:
         if word.startswith("-"):
-            option, taken = _FLAGS.get(word), ()
+            option, taken = BY_FLAG.get(word), ()
         else:
             taken = (*taken, word)
         # A flag takes no value, any other option but a list takes one.
@@ -106,5 +106,3 @@ def _profiles() -> list[str]:
 
 
 _FOUND: dict[str, Callable[[], list[str]]] = {"R": _regions, "P": _profiles}
-
-_FLAGS: dict[str, Option] = {flag: option for option in OPTIONS for flag in option.flags}

@@ -22,10 +22,11 @@ from .aws.snapshots import SnapshotReferences
 from .aws.usage_monitor import Job, Round, Verdict
 from .clock import Clock
 from .config import Config
+from .decisions import Decision
 from .errors import AmicleanerError, AwsError
 from .interrupts import Interrupts
 from .models import AmiResult, SnapshotResult, Target
-from .plan import Decision, Plan
+from .plan import Plan
 from .planning import Planner, PlanningResult, find_all_orphans
 from .reducer import newest_first
 from .result import InBin, Orphan
@@ -165,7 +166,7 @@ class Execution:
 
     def _recheck(self, region: str, jobs: Sequence[Job]) -> Round:
         """Reads a Region again in every account, and decides again about these AMIs as if for the first time."""
-        scans = self._scan_again(region)
+        scans = self._planner.scanner.scan([scan.location for scan in self._scans if scan.target.region == region])
         allowed = {job.key: job.action.name for job in jobs}
         known = self._planner.decide(scans, allowed, deleting=True)
         decisions = {(decision.target, decision.ami.id): decision for decision in known.plan.decisions}
@@ -182,9 +183,6 @@ class Execution:
         verdicts = {job.key: Verdict(True) if job.key in today else kept for job in jobs}
         verdicts |= {job.key: Verdict(False, gone=True) for job in jobs if job.key not in exist}
         return self._round(scans, verdicts, [text for _, text in warnings])
-
-    def _scan_again(self, region: str) -> list[Scan]:
-        return self._planner.scanner.scan([scan.location for scan in self._scans if scan.target.region == region])
 
     def _round(self, scans: Sequence[Scan], verdicts: Mapping[tuple[Target, str], Verdict], warnings: list[str]) -> Round:
         started = min(scan.started for scan in scans)

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,8 @@ def main() -> int:
     except AmicleanerError as error:
         print(f"Error: {describe(error)}")
         status = error.exit_status
+        # A run that never began has told nobody its result.
+        log.result = replace(log.result, problems=log.result.problems or (describe(error),))
     append("GITHUB_STEP_SUMMARY", to_markdown(log.result, config.price_per_gib))
     for name, value in outputs(log.result, config, status):
         append("GITHUB_OUTPUT", f"{name}={value}\n")

@@ -19,7 +19,6 @@ def limits_exceeded(plan: Plan, orphans: int = 0) -> list[str]:
         for target, total in sorted(plan.own_amis.items()):
             count = sum(decision.target == target for decision in plan.candidates)
             if count * 100 > config.max_percent * total:
-                where = " ".join(filter(None, (target.account, target.region)))
                 allowed = f"more than --max-percent {config.max_percent:g} allows"
-                exceeded.append(f"The plan would delete {count} of {total} AMIs in {where}, {allowed}.")
+                exceeded.append(f"The plan would delete {count} of {total} AMIs in {target}, {allowed}.")
     return exceeded

@@ -57,6 +57,10 @@ class Target:
     account: str
     region: str
 
+    def __str__(self) -> str:
+        """For people: `123456789012 eu-west-1`."""
+        return f"{self.account} {self.region}".strip()
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Use:

@@ -9,17 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 from .actions import DELETE, KEEP, QUARANTINE, RELEASE, Action
 from .config import Config
-from .deciding import decide_by_id, decide_by_rules
-from .decision import Decision, Facts, Shared, Usage
+from .decisions import Decision, Facts, decide_by_id, decide_by_rules
 from .mapper import UNTAGGED_LABEL
 from .models import BlockSnapshot, Inventory, Reason, Snapshot, Target
 from .orphans import origin_of
 from .recycle_bin import restorable_until
-
-__all__ = [
-    "Allowed", "Decision", "Facts", "GroupSummary", "Plan", "Shared", "Usage", "make_plan", "measured",
-    "rules_without_amis", "to_resolve",
-]  # fmt: skip
 
 Allowed = Mapping[tuple[Target, str], str]
 """(Target, AMI id) to the name of the action that a confirmed or saved plan has for it."""

@@ -9,16 +9,16 @@ from datetime import datetime
 from .aws.concurrency import thread_pool
 from .aws.scan import Scan, Scanner
 from .aws.targets import Location
-from .aws.usage import OnDemandReading
+from .aws.usage import UsageReading
 from .clock import Clock
 from .config import Config
+from .decisions import Facts, Usage
 from .models import Ami, Reference, Snapshot, Target
 from .orphans import find_orphans, made_for
-from .plan import Allowed, Facts, Plan, Usage, make_plan, to_resolve
+from .plan import Allowed, Plan, make_plan, to_resolve
 from .recycle_bin import BinRules
 from .result import Orphan
 from .suggest import suggest_config
-from .text import uncapitalized
 from .uses import Uses, dangling_references, merge_uses, unknown_amis, uses_by_copies, uses_by_snapshot
 
 ASK_SHARED_FIRST = 200
@@ -162,7 +162,7 @@ class Planner:
         amis: Mapping[tuple[Target, str], Ami],
         *,
         again: bool,
-    ) -> tuple[list[tuple[Scan, OnDemandReading]], dict[tuple[Target, str], Snapshot]]:
+    ) -> tuple[list[tuple[Scan, UsageReading]], dict[tuple[Target, str], Snapshot]]:
         """What refers to these AMIs, and their snapshots, at the same time."""
         locations = {scan.target: scan.location for scan in scans}
         ids = sorted({(key[0], snapshot.id) for key in keys for snapshot in amis[key].snapshots})
@@ -217,23 +217,6 @@ def _held(scans: Sequence[Scan]) -> dict[str, set[str]]:
         of_region |= set(scan.reading.snapshots)
         of_region.update(snapshot.id for ami in scan.inventory.amis for snapshot in ami.snapshots)
     return held
-
-
-def refusals(plan: Plan, allowed: Allowed | None) -> list[str]:
-    """A sentence for each AMI that was requested, by id or by a saved plan, and is kept."""
-    decisions = {(decision.target, decision.ami.id): decision for decision in plan.decisions}
-    if allowed is not None:
-        present = [(decisions[key], name) for key, name in sorted(allowed.items()) if key in decisions]
-        refused = [decision for decision, name in present if decision.action.name != name]
-        missing: list[str] = []
-    else:
-        refused = [d for d in plan.decisions if plan.config.from_ids and not d.candidate]
-        missing = [f"{id} does not exist in {_where(plan)}." for id in plan.missing]
-    return missing + [f"{d.ami.id} kept: {uncapitalized(d.explanation)}" for d in refused]
-
-
-def _where(plan: Plan) -> str:
-    return ", ".join(f"account {target.account or 'unknown'}, Region {target.region}" for target in plan.targets)
 
 
 def _by_region(keys: Iterable[tuple[Target, str]]) -> dict[str, list[str]]:

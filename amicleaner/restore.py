@@ -15,7 +15,7 @@ from .errors import UsageError
 from .execution import run_changes
 from .interrupts import Interrupts
 from .models import RestoreResult
-from .restoring import Step, Wanted, read_log, steps
+from .restore_steps import Step, Wanted, read_log, steps
 from .result import Result
 from .run import Run, conclude
 from .view import SilentView, View

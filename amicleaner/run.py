@@ -22,9 +22,9 @@ from .interrupts import Interrupted, Interrupts
 from .limits import limits_exceeded
 from .models import Target
 from .plan import Plan, rules_without_amis
-from .planning import Planner, PlanningResult, find_all_orphans, refusals
+from .planning import Planner, PlanningResult, find_all_orphans
 from .report.plan_file import SavedPlan, check_writable, read_plan, write_plan
-from .report.sentences import unknown_ids
+from .report.sentences import refusals, unknown_ids
 from .result import Orphan, Result
 from .used_by_files import read_files
 from .uses import uses_of
@@ -167,7 +167,7 @@ class Run:
         for target, text in found:
             where.setdefault(text, []).append(target)
         for text, targets in where.items():
-            shown = [" ".join(filter(None, (target.account, target.region))) for target in dict.fromkeys(targets)]
+            shown = [str(target) for target in dict.fromkeys(targets)]
             more = [f"and {len(shown) - 3} more"] if len(shown) > 3 else []
             self.warning(f"{text} ({', '.join([*shown[:3], *more])})" if self._several else text)
 
@@ -208,8 +208,7 @@ def _clean(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
         run.view.retrieving(config)
     locations = run.locations(sessions, saved)
     run.view.targets([location.api.target for location in locations if not location.read_only])
-    options = UsageOptions(frozenset(config.skip_check), frozenset(config.also_check), config.all_launch_template_versions)
-    scanner = Scanner(options, orphans=config.check_orphans, scanned=run.view.scanned)
+    scanner = Scanner(UsageOptions.of(config), orphans=config.check_orphans, scanned=run.view.scanned)
     stack.callback(scanner.close)
     scans = scanner.scan(locations)
     run.warn((scan.target, warning) for scan in scans for warning in scan.warnings)

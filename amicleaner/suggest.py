@@ -8,10 +8,11 @@ from itertools import groupby
 from typing import Any
 
 from .config import BY_NAME, OPTIONS, Config, Rule
+from .decisions import Decision
 from .family import family_of
 from .models import Ami, Inventory
 from .options import RETENTION
-from .plan import Decision, Plan
+from .plan import Plan
 
 MAX_RULES = 50
 """Rules in a suggestion: the largest families.  More would not be reviewed."""

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from amicleaner.actions import KEEP_UNTIL_TAG, QUARANTINE_TAG
 from amicleaner.config import Config, Rule
+from amicleaner.decisions import Facts, Shared, Usage
 from amicleaner.models import Ami, BlockSnapshot, Inventory, Snapshot, Target, Use
-from amicleaner.plan import Facts, Plan, Shared, Usage, make_plan
+from amicleaner.plan import Plan, make_plan
 from amicleaner.quarantine import format_since
 from amicleaner.recycle_bin import BinRules, RetentionRule
 

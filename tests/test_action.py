@@ -141,3 +141,9 @@ def test_no_line_of_the_command_is_a_command_to_the_runner(run: Any) -> None:
     lines = runner.log.splitlines()
     assert lines[0].startswith("::stop-commands::")
     assert lines[-1] == "::" + lines[0].removeprefix("::stop-commands::") + "::"
+
+
+def test_a_run_that_cannot_begin_says_so_in_the_summary_and_in_the_outputs(run: Any) -> None:
+    runner, outputs = run(apply_plan="missing.json")
+    assert (runner.status, outputs["exit-status"], outputs["status"]) == (2, "2", "failed")
+    assert "missing.json" in runner.summary

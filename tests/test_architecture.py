@@ -30,9 +30,9 @@ KNOWN_TO = {
 """Library to the only modules that may import it; `aws/` is everything below."""
 
 PURE = {
-    "actions.py", "arguments.py", "checks.py", "config.py", "deciding.py", "decision.py", "family.py", "filters.py",
+    "actions.py", "arguments.py", "checks.py", "config.py", "decisions.py", "family.py", "filters.py",
     "limits.py", "mapper.py", "models.py", "options.py", "orphans.py", "plan.py", "quarantine.py", "recycle_bin.py",
-    "reducer.py", "restoring.py", "result.py", "suggest.py", "text.py", "uses.py",
+    "reducer.py", "restore_steps.py", "result.py", "suggest.py", "uses.py",
 }  # fmt: skip
 """Modules without a clock, a file, an environment, or anything that is not pure."""
 
@@ -45,7 +45,7 @@ HARMLESS = {
 ABOVE = {"aws_lambda", "cli", "completion", "demo", "execution", "github_action", "planning", "restore", "run"}
 """Modules that put the others together: nothing in `aws/` and `report/` imports them."""
 
-NOT_FOR_AWS = ABOVE | {"deciding", "decision", "plan", "report", "result", "view"}
+NOT_FOR_AWS = ABOVE | {"decisions", "plan", "report", "result", "view"}
 NOT_FOR_REPORT = ABOVE | {"aws"}
 
 

@@ -27,7 +27,7 @@ from amicleaner.family import family_of
 from amicleaner.models import Ami, Reason, Target, UseKind
 from amicleaner.options import OWN
 from amicleaner.reducer import retained
-from amicleaner.restoring import Holdings, Wanted, steps
+from amicleaner.restore_steps import Holdings, Wanted, steps
 from amicleaner.result import Result
 from amicleaner.settings import combine, from_environment, from_file
 from tests.command.process import run

@@ -15,7 +15,7 @@ from amicleaner import execution
 from amicleaner.actions import DELETE, KEEP, QUARANTINE, QUARANTINE_TAG, RELEASE, Action
 from amicleaner.audit import Audit, Subject
 from amicleaner.config import Config
-from amicleaner.decision import Decision
+from amicleaner.decisions import Decision
 from amicleaner.errors import AwsError
 from amicleaner.execution import Execution, started_pool, with_results
 from amicleaner.interrupts import Interrupts

@@ -10,8 +10,9 @@ import pytest
 
 from amicleaner.actions import DELETE, KEEP, QUARANTINE_TAG
 from amicleaner.config import Config
+from amicleaner.decisions import Facts
 from amicleaner.models import FAILED_STATES, Ami, BlockSnapshot, Inventory
-from amicleaner.plan import Facts, make_plan, to_resolve
+from amicleaner.plan import make_plan, to_resolve
 from amicleaner.quarantine import format_since
 from amicleaner.recycle_bin import BinRules, RetentionRule
 from tests.strategies import (

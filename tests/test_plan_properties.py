@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 from amicleaner.actions import ACTIONS, DELETE, KEEP, KEEP_UNTIL_TAG, QUARANTINE, QUARANTINE_TAG, RELEASE
 from amicleaner.config import Config, Rule
+from amicleaner.decisions import Decision, Facts
 from amicleaner.family import family_of
 from amicleaner.models import FAILED_STATES, Ami, Inventory, Target
-from amicleaner.plan import Decision, Facts, Plan, make_plan, to_resolve
+from amicleaner.plan import Plan, make_plan, to_resolve
 from amicleaner.quarantine import format_since
 from amicleaner.recycle_bin import BinRules, RetentionRule
 from tests.strategies import (
@@ -112,7 +113,7 @@ def may_be_deleted(ami: Ami, account: Account, config: Config) -> bool:
 
 
 def check_that_nothing_is_deleted_that_must_be_kept(account: Account, said: dict[str, Any]) -> None:
-    """filters.RULES, deciding._grouped, plan._snapshots_deleted: a rule that is left out shows here."""
+    """filters.RULES, decisions._grouped, plan._snapshots_deleted: a rule that is left out shows here."""
     config = Config(**said)
     plan = account.plan(config)
     assert sorted(ami.id for ami in account.amis) == [decision.ami.id for decision in plan.decisions]
@@ -341,7 +342,7 @@ def test_what_is_resolved_covers_what_a_second_look_may_delete(
 def test_nothing_is_deleted_that_was_not_quarantined(
     account: Account, said: dict[str, Any], days: int, jump: int, by_id: bool
 ) -> None:
-    """deciding._through_quarantine: whatever the clock, the tags and the other options."""
+    """decisions._through_quarantine: whatever the clock, the tags and the other options."""
     now = NOW + timedelta(days=jump)
     if by_id:
         config = Config(from_ids=tuple(map(ami_id, range(10))), quarantine=days)
@@ -451,7 +452,7 @@ def first_match(ami: Ami, config: Config) -> str:
 def test_each_rule_decides_about_its_amis_as_a_run_of_its_own(
     account: Account, tables: tuple[Rule, ...], quarantine: int | None
 ) -> None:
-    """deciding.decide_by_rules: the first match, and nothing of one rule counts in another."""
+    """decisions.decide_by_rules: the first match, and nothing of one rule counts in another."""
     config = Config(rules=tables, quarantine=quarantine)
     plan = account.plan(config)
     assert sorted(ami.id for ami in account.amis) == [decision.ami.id for decision in plan.decisions]

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amicleaner.config import Config, Rule
+from amicleaner.decisions import Facts
 from amicleaner.models import Ami, Inventory, Target
-from amicleaner.plan import Facts, Plan, make_plan
+from amicleaner.plan import Plan, make_plan
 from amicleaner.suggest import MAX_RULES, suggest_config
 from tests.strategies import HERE, NOW, THERE, Account, accounts, image, rule_options, used
 

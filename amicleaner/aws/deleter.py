@@ -310,14 +310,13 @@ class Deleter:
     def _stop_target(self, job: Job) -> None:
         """The first job of a target was refused for lack of permission; later refusals are failures like others."""
         self._denied.add(job.target)
-        where = " ".join(filter(None, (job.target.account, job.target.region)))
         actions = job.action.permissions if job.ami is not None else DELETE_SNAPSHOT.permissions
         result = self.results.get(job.key)
         left = result is not None and result.outcome != "failed"  # the AMI was deleted, its snapshots were not
         what = f"the snapshots of {job.subject.id}" if left else job.subject.id
         self.problems.append(
             AmicleanerError(
-                f"AWS refused to {job.action.verb} {what} for lack of permission. Nothing more is changed in {where}.",
+                f"AWS refused to {job.action.verb} {what} for lack of permission. Nothing more is changed in {job.target}.",
                 hint=f"Grant the IAM actions {', '.join(actions)}.",
             )
         )

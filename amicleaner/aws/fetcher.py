@@ -93,16 +93,12 @@ def fetch_snapshots(api: Api) -> tuple[tuple[Snapshot, ...], tuple[str, ...]]:
     return tuple(snapshots.values()), ()
 
 
-IDS_AT_ONCE = 200
-"""Values that a filter takes (EC2 guide, "List and filter your resources")."""
-
-
 def fetch_snapshots_by_id(api: Api, ids: Sequence[str]) -> tuple[Snapshot, ...]:
     """Those of these snapshots that exist; nothing where the endpoint does not support the call."""
     snapshots: dict[str, Snapshot] = {}
     try:
-        for start in range(0, len(ids), IDS_AT_ONCE):
-            filters = [{"Name": "snapshot-id", "Values": list(ids[start : start + IDS_AT_ONCE])}]
+        for start in range(0, len(ids), FILTER_VALUES):
+            filters = [{"Name": "snapshot-id", "Values": list(ids[start : start + FILTER_VALUES])}]
             for snapshot in api.pages("DescribeSnapshots", Filters=filters):
                 _made(api, "DescribeSnapshots", "SnapshotId", Snapshot.from_aws, snapshot, snapshots)
     except UnsupportedCallError:
@@ -150,10 +146,10 @@ def fetch_bin_rules(api: Api, resource_type: str) -> tuple[RetentionRule, ...]:
     identifiers = [rule.get("Identifier") for rule in api.pages("ListRules", ResourceType=resource_type)]
     if not all(identifiers):
         raise api.error("ListRules", "MalformedResponse", "a rule has no Identifier")
-    return tuple(_rule(api, api.call("GetRule", Identifier=identifier)) for identifier in identifiers)
+    return tuple(_rule(api.call("GetRule", Identifier=identifier)) for identifier in identifiers)
 
 
-def _rule(api: Api, answer: Mapping[str, Any]) -> RetentionRule:
+def _rule(answer: Mapping[str, Any]) -> RetentionRule:
     """A rule with another unit than days, or without a period, counts as retaining for 0 days."""
     period = answer.get("RetentionPeriod") or {}
     days = int(period.get("RetentionPeriodValue") or 0) if period.get("RetentionPeriodUnit") == "DAYS" else 0

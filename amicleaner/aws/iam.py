@@ -40,8 +40,7 @@ def policy(config: Config) -> dict[str, Any]:
 
 
 def _cleaning(config: Config) -> Iterable[dict[str, Any]]:
-    options = UsageOptions(frozenset(config.skip_check), frozenset(config.also_check), config.all_launch_template_versions)
-    sources = usage.sources(options)
+    sources = usage.sources(UsageOptions.of(config))
     reads = {"ec2:DescribeImages", "ec2:DescribeSnapshots", *BIN_RULES}.union(*(source.actions for source in sources))
     if not config.include_shared:
         reads.add("ec2:DescribeImageAttribute")

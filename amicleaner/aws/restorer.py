@@ -11,7 +11,7 @@ from ..audit import Subject
 from ..clock import Clock
 from ..models import Ami, RestoreResult, Target
 from ..quarantine import DISABLED
-from ..restoring import Holdings, Step, Wanted
+from ..restore_steps import Holdings, Step, Wanted
 from .api import Api
 from .changes import Changed, Changer
 from .fetcher import fetch_ami, fetch_amis, fetch_bin, fetch_bin_snapshots, fetch_snapshots_by_id

@@ -24,7 +24,7 @@ from .fetcher import (
     fetch_visible_amis,
 )
 from .targets import Location
-from .usage import OnDemandReading, UsageOptions, UsageReading
+from .usage import UsageOptions, UsageReading
 
 T = TypeVar("T")
 
@@ -85,12 +85,12 @@ class Scanner:
 
     def read_on_demand(
         self, scans: Sequence[Scan], asked: Mapping[str, Sequence[str]], *, again: bool = False
-    ) -> list[tuple[Scan, OnDemandReading]]:
+    ) -> list[tuple[Scan, UsageReading]]:
         """The references that are read only once something would be deleted: `asked` are AMI ids by Region, whichever
         account they are in.  `again`: only the references to these AMIs, for all else has been read."""
         concerned = [scan for scan in scans if asked.get(scan.target.region)]
 
-        def read(scan: Scan) -> OnDemandReading:
+        def read(scan: Scan) -> UsageReading:
             api, ids = scan.location.api, asked[scan.target.region]
             if again:
                 found = usage.read_references(api, ids, self._options, self._calls)

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..config import Config
+from ..decisions import Decision
 from ..models import AmiResult, Failure, Reference, Use
-from ..plan import Decision
 from ..result import Orphan, Result
 from .advice import cautions
 from .result_sentences import kept_because, restore_line

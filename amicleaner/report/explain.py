@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from ..decisions import Decision
 from ..models import UNREADABLE, Reference, Target
-from ..plan import Decision, Plan
+from ..plan import Plan
 from ..reducer import newest_first
 from .layout import Column, table
 from .sentences import where

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from ..decisions import Decision
 from ..models import Target
-from ..plan import Decision, Plan
+from ..plan import Plan
 from ..result import Result
 from .advice import cautions
 from .result_sentences import (

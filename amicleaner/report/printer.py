@@ -12,11 +12,7 @@ from ..clock import Clock
 from .layout import wrap
 from .progress import Progress
 from .sanitize import escape_control_lines
-from .terminal import styles_for, width_of
-
-
-def _plain(text: str) -> str:
-    return text
+from .terminal import plain, styles_for, width_of
 
 
 class Printer:
@@ -50,12 +46,12 @@ class Printer:
         """The columns of the terminal that shows the messages; None in a pipe."""
         return width_of(self._messages)
 
-    def text(self, text: str, style: Callable[[str], str] = _plain) -> None:
+    def text(self, text: str, style: Callable[[str], str] = plain) -> None:
         """A message for people, wrapped between words on a terminal.  An empty one is no line."""
         if text:
             self._write(self._messages, style("\n".join(_wrapped(text, self.width))) + "\n")
 
-    def block(self, block: str, style: Callable[[str], str] = _plain) -> None:
+    def block(self, block: str, style: Callable[[str], str] = plain) -> None:
         """A table, or an empty line."""
         self._write(self._messages, style(block) + "\n")
 

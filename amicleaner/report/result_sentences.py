@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from ..actions import DELETE, DELETE_SNAPSHOT, DEREGISTER, DISABLE, ENABLE, ORDER, QUARANTINE, RELEASE
 from ..models import AmiResult, BlockSnapshot, Failure, RestoreResult, SnapshotResult, Use
 from ..result import Result
-from ..text import uncapitalized
-from .sentences import day, listing, number, restorable, series
+from .sentences import day, listing, number, restorable, series, uncapitalized
 from .sizes import upper_bound
 
 _CALLS = {DELETE.name: DEREGISTER, QUARANTINE.name: DISABLE, RELEASE.name: ENABLE}

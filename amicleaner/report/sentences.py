@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ..actions import DELETE, ORDER, QUARANTINE, RELEASE
 from ..models import Reason, Target
-from ..plan import Plan
+from ..plan import Allowed, Plan
 from ..result import Orphan
 from .sizes import orphan_block, upper_bound
 
@@ -136,6 +136,26 @@ def unknown_ids(plan: Plan) -> list[str]:
     known = {decision.ami.id for decision in plan.decisions}
     place = where(plan.targets[0]) if len(plan.targets) == 1 else f"any of the {number(len(plan.targets), 'target')}"
     return [f"--explain: {id} was not found in {place}." for id in plan.config.explain or () if id not in known]
+
+
+def refusals(plan: Plan, allowed: Allowed | None) -> list[str]:
+    """A sentence for each AMI that was requested, by id or by a saved plan, and is kept or does not exist: each makes the
+    exit status 1."""
+    if allowed is None:
+        places = ", ".join(map(where, plan.targets))
+        missing = [f"{id} does not exist in {places}." for id in plan.missing]
+        refused = [decision for decision in plan.decisions if plan.config.from_ids and not decision.candidate]
+    else:
+        missing = []
+        requested = [(decision, allowed.get((decision.target, decision.ami.id))) for decision in plan.decisions]
+        refused = [decision for decision, name in requested if name not in (None, decision.action.name)]
+    return missing + [f"{decision.ami.id} kept: {uncapitalized(decision.explanation)}" for decision in refused]
+
+
+def uncapitalized(sentence: str) -> str:
+    """A sentence as it follows a colon: `in use by …`.  A word all in capitals, or an option, stays as it is."""
+    first = sentence.split(" ")[0]
+    return sentence if len(first) > 1 and not first[1:].islower() else sentence[:1].lower() + sentence[1:]
 
 
 def idle_groups(plan: Plan) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
+from ..decisions import Decision
 from ..models import BlockSnapshot, Target
 from ..orphans import made_for
-from ..plan import Decision, Plan, measured
+from ..plan import Plan, measured
 from ..result import Orphan
 
 ARCHIVED_PRICE = 0.0125

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from ..actions import QUARANTINE, Action
+from ..decisions import Decision
 from ..models import AmiResult, Failure, SnapshotResult, Target
-from ..plan import Decision, GroupSummary, Plan
+from ..plan import GroupSummary, Plan
 from ..reducer import newest_first
 from ..result import Orphan
 from .layout import Column, table

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """The text as it is."""
     return text
 
 
@@ -17,9 +18,9 @@ def _plain(text: str) -> str:
 class Styles:
     """Each puts a text in its style; without styles it comes back as it is.  Red is what is deleted and what failed."""
 
-    bold: Callable[[str], str] = _plain
-    red: Callable[[str], str] = _plain
-    yellow: Callable[[str], str] = _plain
+    bold: Callable[[str], str] = plain
+    red: Callable[[str], str] = plain
+    yellow: Callable[[str], str] = plain
 
 
 PLAIN = Styles()

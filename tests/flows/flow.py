@@ -20,9 +20,10 @@ from amicleaner.aws import rate_limits, targets
 from amicleaner.aws.session import new_session
 from amicleaner.cli import command
 from amicleaner.config import OPTIONS, Config
+from amicleaner.decisions import Decision
 from amicleaner.errors import AwsError
 from amicleaner.models import AmiResult, CallRecord, SnapshotResult
-from amicleaner.plan import Decision, Plan
+from amicleaner.plan import Plan
 from amicleaner.result import Orphan, Result
 from amicleaner.run import clean
 from amicleaner.view import SilentView

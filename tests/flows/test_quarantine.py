@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from amicleaner.actions import QUARANTINE_TAG
+from amicleaner.aws_lambda import summarize
 from amicleaner.result import Result
 from tests.fake_aws.resources import Image
 from tests.flows.flow import NOW, OTHER, OWN, Flow, kept, reasons, removed
@@ -221,3 +222,12 @@ class TestRefusals:
         [problem] = result.problems
         assert "Nothing more is changed in" in problem
         assert "Grant the IAM actions ec2:CreateTags, ec2:DeleteTags, ec2:DisableImage." in problem
+
+
+def test_a_summary_counts_no_release_among_what_is_left(flow: Flow) -> None:
+    image = flow.add()
+    run(flow)
+    flow.home.add_instance(image.image_id)
+    flow.fault("EnableImage", "refuse", code="InternalError", status=500)
+    summary = summarize(run(flow, max_attempts=1))
+    assert (summary["planned"], summary["failed"], summary["left"]) == (0, [image.image_id], 0)

@@ -11,8 +11,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from amicleaner.config import Config
+from amicleaner.decisions import Facts
 from amicleaner.models import Ami, Failure, Inventory, Snapshot, Target, Use
-from amicleaner.plan import Facts, Plan, make_plan
+from amicleaner.plan import Plan, make_plan
 from amicleaner.recycle_bin import BinRules
 from amicleaner.report.console import Console
 from tests.virtual_time import Time

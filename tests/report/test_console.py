@@ -263,7 +263,7 @@ def test_no_orphaned_snapshots() -> None:
 
 
 def failed_result(**changes: Any) -> Result:
-    plan = plan_of(article(), uses=USED[:0])
+    plan = replace(plan_of(article(), uses=USED[:0]), bins_read=True)
     ids = [decision.ami.id for decision in plan.removals]
     snapshots = tuple(SnapshotResult(HERE, id, "failed", REFUSED) for id in ("snap-2", "snap-1"))
     results = (AmiResult(HERE, ids[0], "removed", snapshots=snapshots), AmiResult(HERE, ids[1], "failed", REFUSED))

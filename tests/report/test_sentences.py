@@ -10,6 +10,7 @@ import pytest
 
 from amicleaner.actions import DELETE, QUARANTINE, RELEASE, Action
 from amicleaner.config import Config
+from amicleaner.decisions import Decision
 from amicleaner.models import (
     AmiResult,
     BlockSnapshot,
@@ -21,7 +22,7 @@ from amicleaner.models import (
     SnapshotResult,
     Target,
 )
-from amicleaner.plan import Decision, Plan
+from amicleaner.plan import Plan
 from amicleaner.recycle_bin import BinRules, RetentionRule
 from amicleaner.report import result_sentences, sentences
 from amicleaner.report.sizes import monthly_cost, monthly_usd

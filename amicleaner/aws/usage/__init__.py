@@ -14,7 +14,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 
-from ...uses import Uses, merge_uses
+from ...config import Config
+from ...uses import Uses
 from ..api import Api
 from . import (
     auto_scaling,
@@ -26,9 +27,9 @@ from . import (
     listings,
     ssm_parameters,
 )
-from .reading import SourceRead, follow, read_all_versions, read_sources, uses_of
+from .reading import SourceRead, follow, read_all_versions, read_sources, uses_in
 from .source import ListedSource, UsageSource
-from .usage_report import TemplateVersion
+from .usage_report import TemplateVersion, UsageReport
 
 __all__ = [
     "ALL",
@@ -36,11 +37,9 @@ __all__ = [
     "ON_REQUEST",
     "SOURCES",
     "ListedSource",
-    "OnDemandReading",
     "UsageOptions",
     "UsageReading",
     "UsageSource",
-    "merge_uses",
     "read_on_demand",
     "read_references",
     "read_refreshes",
@@ -91,6 +90,11 @@ class UsageOptions:
     also: frozenset[str] = frozenset()
     all_template_versions: bool = False
 
+    @classmethod
+    def of(cls, config: Config) -> UsageOptions:
+        """Those of a run."""
+        return cls(frozenset(config.skip_check), frozenset(config.also_check), config.all_launch_template_versions)
+
     @property
     def templates(self) -> bool:
         """Whether launch templates are read, and versions that others name are followed."""
@@ -98,31 +102,19 @@ class UsageOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class OnDemandReading:
-    """References by AMI id, and by the snapshot that a block device names; both sorted."""
-
-    uses: Uses
-    snapshots: Uses
-    warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class UsageReading:
-    """One reading of one account's Region.
+    """What was read of one account's Region.
 
     `uses` are the references by AMI id, `snapshots` those by the snapshot that a block device of a launch template, launch
     configuration, fleet or Spot request names; both sorted.  `groups` are the names of the Auto Scaling groups, `versions`
-    the launch template versions that were read: `read_on_demand` needs both.  `started` and `finished` are seconds of the
-    monotonic clock.
+    the launch template versions that were read: what is read on demand begins with both.
     """
 
     uses: Uses
     snapshots: Uses
-    groups: tuple[str, ...]
-    versions: tuple[TemplateVersion, ...]
-    warnings: tuple[str, ...]
-    started: float
-    finished: float
+    warnings: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    versions: tuple[TemplateVersion, ...] = ()
 
 
 def sources(options: UsageOptions) -> tuple[UsageSource, ...]:
@@ -141,28 +133,18 @@ def read_usage(api: Api, options: UsageOptions, pool: Executor) -> UsageReading:
 
     Raises `AwsError`: the error of the first source in the registry that has one.
     """
-    started = api.clock.monotonic()
     report = read_sources(
         pool, [(source, partial(source.read, api)) for source in SOURCES if source.check not in options.skip]
     )
     if options.all_template_versions:
         report.add(read_all_versions(api, report.versions, pool))
     follow(api, report, tuple(report.versions), pool, templates=options.templates)
-    uses, snapshots = uses_of(api.target, report)
-    return UsageReading(
-        uses=uses,
-        snapshots=snapshots,
-        groups=tuple(report.groups),
-        versions=tuple(report.versions),
-        warnings=_once(report.warnings),
-        started=started,
-        finished=api.clock.monotonic(),
-    )
+    return _reading(api, report)
 
 
 def read_on_demand(
     api: Api, reading: UsageReading, ami_ids: Iterable[str], options: UsageOptions, pool: Executor
-) -> OnDemandReading:
+) -> UsageReading:
     """Reads, side by side, all that is read only once something would be deleted: the references to `ami_ids` that AWS
     reports, and the services on demand and on request.
 
@@ -174,12 +156,12 @@ def read_on_demand(
     return _read(api, reading.versions, reads, options, pool)
 
 
-def read_refreshes(api: Api, reading: UsageReading, options: UsageOptions, pool: Executor) -> OnDemandReading:
+def read_refreshes(api: Api, reading: UsageReading, options: UsageOptions, pool: Executor) -> UsageReading:
     """What the instance refreshes of all groups in `reading` lead to: one call per group.  Raises `AwsError`."""
     return _read(api, reading.versions, _refreshes(api, reading, options), options, pool)
 
 
-def read_references(api: Api, ami_ids: Iterable[str], options: UsageOptions, pool: Executor) -> OnDemandReading:
+def read_references(api: Api, ami_ids: Iterable[str], options: UsageOptions, pool: Executor) -> UsageReading:
     """What AWS itself reports as references to `ami_ids`: one call per 10.  Raises `AwsError`."""
     return _read(api, (), _references(api, ami_ids, options), options, pool)
 
@@ -209,11 +191,15 @@ def _references(api: Api, ami_ids: Iterable[str], options: UsageOptions) -> list
 
 def _read(
     api: Api, versions: tuple[TemplateVersion, ...], reads: list[SourceRead], options: UsageOptions, pool: Executor
-) -> OnDemandReading:
+) -> UsageReading:
     report = read_sources(pool, reads)
     follow(api, report, versions, pool, templates=options.templates)
-    uses, snapshots = uses_of(api.target, report)
-    return OnDemandReading(uses, snapshots, _once(report.warnings))
+    return _reading(api, report)
+
+
+def _reading(api: Api, report: UsageReport) -> UsageReading:
+    uses, snapshots = uses_in(api.target, report)
+    return UsageReading(uses, snapshots, _once(report.warnings), tuple(report.groups), tuple(report.versions))
 
 
 def _once(warnings: Iterable[str]) -> tuple[str, ...]:

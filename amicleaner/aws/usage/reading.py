@@ -55,7 +55,7 @@ def follow(api: Api, report: UsageReport, versions: Sequence[TemplateVersion], p
     report.add(guarded(ssm_parameters.SOURCE, partial(ssm_parameters.resolve, api, named, pool)))
 
 
-def uses_of(target: Target, report: UsageReport) -> tuple[Uses, Uses]:
+def uses_in(target: Target, report: UsageReport) -> tuple[Uses, Uses]:
     """The references by AMI and by snapshot."""
     images = ({reference.image: [_use(target, reference.referrer)]} for reference in report.references)
     snapshots = ({reference.snapshot: [_use(target, reference.referrer)]} for reference in report.snapshots)

@@ -60,9 +60,11 @@ def guarded(source: UsageSource, read: Callable[[], UsageReport]) -> UsageReport
         if isinstance(error, CredentialsError) or error.action.startswith("sts:"):
             raise
         further = source.check in FURTHER_CHECKS
-        if error.code in NO_SERVICE and (further or not source.required):
+        no_service = error.code in NO_SERVICE and (further or not source.required)
+        if no_service and isinstance(source, ListedSource):
             return UsageReport()
-        unsupported = isinstance(error, UnsupportedCallError)
+        # The resources behind any other source may exist without this call: SSM parameters, Auto Scaling groups.
+        unsupported = no_service or isinstance(error, UnsupportedCallError)
         if unsupported and not source.required:
             return UsageReport(
                 warnings=[f"This endpoint doesn't support {error.action}; references from {source.things} were not checked."]

@@ -14,7 +14,7 @@ import boto3
 from amicleaner.aws import usage
 from amicleaner.aws.api import Api
 from amicleaner.aws.session import Clients
-from amicleaner.aws.usage import OnDemandReading, UsageOptions, UsageReading
+from amicleaner.aws.usage import UsageOptions, UsageReading
 from amicleaner.clock import Clock
 from amicleaner.models import Target, Use
 from amicleaner.uses import merge_uses
@@ -80,7 +80,7 @@ class Account:
         """The labels of the references to an AMI, by a reading."""
         return labels(self.read(options).uses.get(image, ()))
 
-    def on_demand(self, images: Sequence[str] = (), options: UsageOptions | None = None) -> OnDemandReading:
+    def on_demand(self, images: Sequence[str] = (), options: UsageOptions | None = None) -> UsageReading:
         """What is read only once these AMIs would be deleted, after a reading of the Region."""
         options = options or UsageOptions()
         reading = self.read(options)
@@ -88,7 +88,7 @@ class Account:
         found = usage.read_on_demand(self.api, reading, images, options, self.pool)
         self.warnings = tuple(dict.fromkeys(refreshes.warnings + found.warnings))
         uses = merge_uses([refreshes.uses, found.uses])
-        return OnDemandReading(uses, merge_uses([refreshes.snapshots, found.snapshots]), self.warnings)
+        return UsageReading(uses, merge_uses([refreshes.snapshots, found.snapshots]), self.warnings)
 
     def refreshes(self, image: str, options: UsageOptions | None = None) -> list[str]:
         """The labels of the instance refreshes that lead to an AMI."""

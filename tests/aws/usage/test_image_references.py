@@ -8,6 +8,7 @@ from amicleaner.aws import usage
 from amicleaner.aws.usage import UsageOptions
 from amicleaner.aws.usage.image_references import parameter_name
 from amicleaner.errors import AwsError, ThrottledError
+from amicleaner.uses import merge_uses
 from tests.aws.usage.account import Account
 from tests.fake_aws.resources import INSTANCE_STATES
 
@@ -178,9 +179,9 @@ def test_an_instance_that_both_report_counts_once(account: Account) -> None:
     image = account.image()
     instance = account.region.add_instance(image, "stopped")
     uses = usage.read_references(account.api, [image], UsageOptions(), account.pool).uses
-    merged = usage.merge_uses([account.read().uses, uses])
+    merged = merge_uses([account.read().uses, uses])
     assert [use.label for use in merged[image]] == [f"instance {instance.instance_id} (stopped)"]
-    assert merged == usage.merge_uses([uses, account.read().uses])
+    assert merged == merge_uses([uses, account.read().uses])
 
 
 def test_a_reference_to_what_was_not_asked_about_stops_the_run(account: Account) -> None:

@@ -220,7 +220,7 @@ def test_a_call_that_the_endpoint_lacks(account: Account, kind: ReferenceKind) -
 
 @pytest.mark.parametrize("code", ["UnsupportedOperation", "OptInRequired", "SubscriptionRequiredException"])
 @EACH
-def test_a_region_without_the_service_costs_one_call_and_no_warning(
+def test_a_region_without_the_service_costs_one_call(
     account: Account, kind: ReferenceKind, code: str
 ) -> None:
     account.fault(kind.source.call, code=code, times=None)
@@ -231,8 +231,9 @@ def test_a_region_without_the_service_costs_one_call_and_no_warning(
             read(account, kind, ["ami-00000001"])
     else:
         assert read(account, kind, ["ami-00000001"]) == {}
-        assert account.warnings == ()
         assert len(calls(account, kind.source.call)) == 1
+        # The service of the resources may well be there where only the call that tells of them is not.
+        assert len(account.warnings) == (not isinstance(source, usage.ListedSource))
 
 
 def test_the_required_sources() -> None:
@@ -282,11 +283,6 @@ def test_each_use_is_reported_once_and_sorted(account: Account) -> None:
     uses = account.read().uses[image]
     assert list(uses) == sorted(set(uses))
     assert len(uses) == len(PLAINEST) + 1
-
-
-def test_a_reading_starts_before_it_finishes(account: Account) -> None:
-    reading = account.read()
-    assert reading.started < reading.finished
 
 
 def test_an_empty_account_has_no_uses(account: Account) -> None:

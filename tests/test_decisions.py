@@ -9,8 +9,9 @@ import pytest
 
 from amicleaner.actions import DELETE, KEEP, QUARANTINE, QUARANTINE_TAG, RELEASE, Action
 from amicleaner.config import Config, Rule
+from amicleaner.decisions import Facts
 from amicleaner.models import Ami, Inventory
-from amicleaner.plan import Facts, make_plan, rules_without_amis
+from amicleaner.plan import make_plan, rules_without_amis
 from amicleaner.quarantine import format_since
 from tests.strategies import HERE, NOW, THERE, actions, ami_id, image, plan_of, reasons, removed, row, used
 
