@@ -11,6 +11,7 @@ from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
+import boto3
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
@@ -86,7 +87,11 @@ class Api:
             except Exception as exception:
                 error = self._map_error(action, exception)
                 self._record(action, started, error.code)
-                if operation.service not in EVERYWHERE and action not in self._answered and unknown_host(exception):
+                if (
+                    action not in self._answered
+                    and unknown_host(exception)
+                    and not self._has(operation.service, client.meta.partition)
+                ):
                     error.code = NO_SUCH_HOST
                     raise _unsupported(error) from exception
                 # What has answered before, a further page too, exists and is broken now.
@@ -105,6 +110,13 @@ class Api:
                 self._answered.add(action)
                 self._record(action, started, "ok")
                 return answer
+
+    def _has(self, service: str, partition: str) -> bool:
+        """Whether the Region is known to have the service (botocore's `endpoints.json`): then it has a host, and the network
+        hides it."""
+        if service in EVERYWHERE:
+            return True
+        return self.target.region in boto3.Session().get_available_regions(service, partition_name=partition)
 
     def _client_of(self, action: str, service: str) -> Any:
         try:

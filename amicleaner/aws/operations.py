@@ -101,8 +101,8 @@ IAM_PREFIXES = {"emr": "elasticmapreduce"}
 """IAM's name of a service where boto3 has another one."""
 
 EVERYWHERE = frozenset({"autoscaling", "ec2", "organizations", "rbin", "ssm", "sts"})
-"""Services that every Region has: a host that is not found is a failure of the network.  Of other services it says that
-the Region does not have them."""
+"""Services that every Region has: a host that is not found is a failure of the network.  Of a service that the Region is not
+known to have it says that the Region lacks it."""
 
 
 def iam_action(action: str) -> str:

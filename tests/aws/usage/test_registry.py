@@ -220,9 +220,7 @@ def test_a_call_that_the_endpoint_lacks(account: Account, kind: ReferenceKind) -
 
 @pytest.mark.parametrize("code", ["UnsupportedOperation", "OptInRequired", "SubscriptionRequiredException"])
 @EACH
-def test_a_region_without_the_service_costs_one_call(
-    account: Account, kind: ReferenceKind, code: str
-) -> None:
+def test_a_region_without_the_service_costs_one_call(account: Account, kind: ReferenceKind, code: str) -> None:
     account.fault(kind.source.call, code=code, times=None)
     account.region.add_group("front")
     source = source_of(kind)

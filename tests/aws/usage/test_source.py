@@ -31,12 +31,12 @@ def not_found(errno: int = EAI_NONAME) -> EndpointConnectionError:
 class Failing:
     """An account whose every call ends in the given way."""
 
-    def __init__(self, failure: Exception) -> None:
+    def __init__(self, failure: Exception, region: str = "eu-west-9") -> None:
         self.calls = 0
         self.failure = failure
         clock = Clock(now=lambda: None, monotonic=lambda: 0.0, sleep=lambda seconds: None)  # type: ignore[arg-type,return-value]
-        self.api = Api(Target("1", "eu-west-9"), lambda service: self, clock=clock)
-        self.meta = SimpleNamespace(endpoint_url=URL)
+        self.api = Api(Target("1", region), lambda service: self, clock=clock)
+        self.meta = SimpleNamespace(endpoint_url=URL, partition="aws-cn" if region.startswith("cn-") else "aws")
 
     def __getattr__(self, method: str) -> Any:
         def call(**_: Any) -> Any:
@@ -64,6 +64,14 @@ def test_a_host_that_does_not_exist_says_that_the_region_lacks_the_service(name:
     report = failing.read(source_of(name))
     assert (report.references, report.warnings, report.next_reads) == ([], [], [])
     assert failing.calls == 1
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "cn-north-1"])
+def test_a_host_of_a_service_that_the_region_has_is_an_error(region: str) -> None:
+    """A private network may hide the host: the references there must not be missed."""
+    with pytest.raises(TransientError) as caught:
+        Failing(not_found(), region).read(source_of("batch"))
+    assert "--skip-check" not in caught.value.hint
 
 
 @pytest.mark.parametrize("name", [source.name for source in usage.SOURCES] + ["fast-launch"])
