@@ -94,18 +94,20 @@ def run(
     cwd: Path | None = None,
     words: Sequence[str] = (),
     timeout: float = PATIENCE,
+    discard: bool = False,
 ) -> Finished:
-    """The command with its input in a pipe, to its end."""
+    """Runs the command to its end, its input in a pipe.  `discard`: its standard output goes to /dev/null."""
     done = subprocess.run(
         [*(words or command()), *args],
         input=answer if isinstance(answer, bytes) else answer.encode(),
         env=environment(env),
         cwd=cwd,
-        capture_output=True,
+        stdout=subprocess.DEVNULL if discard else subprocess.PIPE,
+        stderr=subprocess.PIPE,
         check=False,
         timeout=timeout,
     )
-    return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return Finished(done.returncode, (done.stdout or b"").decode(), done.stderr.decode())
 
 
 class Running:
