@@ -201,9 +201,11 @@ def _status(args: Sequence[str] | None) -> int:
         if COMPLETE in os.environ:
             register_completion()
         status = command.main(args=args, prog_name="amicleaner", standalone_mode=False)
-        if sys.stdout is not None:  # there is none after `>&-`
+        status = status if isinstance(status, int) else 0
+        # There is no stream after `>&-`.  A run that failed has said why.
+        if sys.stdout is not None and status in (0, 3):
             sys.stdout.flush()
-        return status if isinstance(status, int) else 0
+        return status
     except click.ClickException as error:
         echo_error(f"Error: {error.format_message()}\nHint: Run 'amicleaner --help' for all options.")
         return error.exit_code
@@ -217,6 +219,7 @@ def _status(args: Sequence[str] | None) -> int:
         echo_error("Interrupted.")
         return interrupted.status
     except BrokenPipeError:
+        echo_error("Error: Standard output was closed.")
         return 1
     except Exception as error:
         # A bug, unless the system ran out of something.  Only who asks for it gets a traceback.

@@ -15,7 +15,10 @@ from pathlib import Path
 
 import pytest
 
-PATIENCE = 60.0
+ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\([A-Z0-9])")
+"""What terminfo puts out for styles."""
+
+PATIENCE = 30.0
 """Seconds after which a process that has not ended is a failure."""
 
 
@@ -83,7 +86,7 @@ class Finished:
     @property
     def untroubled(self) -> bool:
         """Nothing in either stream comes from Python rather than from the program."""
-        said = self.out + self.err
+        said = ESCAPE.sub("", self.out + self.err)
         return not re.search(r"Traceback|Exception ignored|\wWarning:|is a bug in amicleaner", said)
 
 

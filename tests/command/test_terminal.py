@@ -10,8 +10,8 @@ import pytest
 from amicleaner.demo import IMAGES
 
 from .accounts import FOUR, QUESTION, Account, article_account, snapshot_of
-from .process import Finished
-from .terminal import ESCAPE, Terminal, plain
+from .process import ESCAPE, Finished
+from .terminal import Terminal, plain
 
 BOLD, GREEN = "\x1b[1m", "\x1b[32m"
 DEFAULT_LINES = [
