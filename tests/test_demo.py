@@ -29,6 +29,7 @@ from amicleaner.demo.article import IMAGES, REGION
 from amicleaner.demo.tour import AWAY, HOME, PROD_RETAINED_DAYS
 from amicleaner.errors import AmicleanerError, UsageError
 from amicleaner.models import Reason
+from amicleaner.report.result_sentences import saved_sentence
 from amicleaner.restore import restore
 from amicleaner.result import Result
 from amicleaner.run import clean
@@ -440,3 +441,8 @@ def test_dates_are_utc_wherever_it_runs(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.undo()
         time.tzset()
     assert snapshot["StartTime"].timestamp() == 1497520542  # 2017-06-15T09:55:42Z
+
+
+def test_plan_of_a_demo_is_applied_in_the_demo() -> None:
+    assert saved_sentence("p.json", "tour").endswith("amicleaner --demo tour --apply-plan p.json")
+    assert saved_sentence("p.json").endswith("amicleaner --apply-plan p.json")

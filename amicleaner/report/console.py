@@ -232,7 +232,7 @@ class Console:
         if result.restored:
             self._print.text(result_sentences.restore_sentence(result))
         if self._config.save_plan is not None and result.plan is not None and result.interrupted is None:
-            self._print.text(result_sentences.saved_sentence(self._config.save_plan))
+            self._print.text(result_sentences.saved_sentence(self._config.save_plan, self._config.demo))
         if result.amis:
             self._print.text(result_sentences.final_sentence(result), self._print.styles.bold)
             for note in result_sentences.undo_notes(result):
