@@ -75,7 +75,7 @@ class Terminal:
 
     def wait(self, timeout: float = PATIENCE) -> int:
         """Waits for the end of the process and returns its exit status."""
-        return self._process.wait(timeout)
+        return int(self._process.wait(timeout))
 
     def finish(self, timeout: float = PATIENCE) -> Finished:
         """Waits for the end.  `out` is what the terminal was sent, or, where standard output was piped, what came there."""
