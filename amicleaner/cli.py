@@ -201,9 +201,11 @@ def _status(args: Sequence[str] | None) -> int:
         if COMPLETE in os.environ:
             register_completion()
         status = command.main(args=args, prog_name="amicleaner", standalone_mode=False)
-        if sys.stdout is not None:  # there is none after `>&-`
+        status = status if isinstance(status, int) else 0
+        # There is no stream after `>&-`.  A run that failed has said why.
+        if sys.stdout is not None and status in (0, 3):
             sys.stdout.flush()
-        return status if isinstance(status, int) else 0
+        return status
     except click.ClickException as error:
         echo_error(f"Error: {error.format_message()}\nHint: Run 'amicleaner --help' for all options.")
         return error.exit_code
@@ -217,6 +219,7 @@ def _status(args: Sequence[str] | None) -> int:
         echo_error("Interrupted.")
         return interrupted.status
     except BrokenPipeError:
+        echo_error("Error: Standard output was closed.")
         return 1
     except Exception as error:
         # A bug, unless the system ran out of something.  Only who asks for it gets a traceback.
@@ -227,11 +230,19 @@ def _status(args: Sequence[str] | None) -> int:
 
 
 def echo_error(text: str) -> None:
-    """Prints to standard error, if it can be written to.  Text from AWS and from files can't move the cursor."""
+    """Prints to standard error, if it can be written to, wrapped between words on a terminal.  Text from AWS and from files
+    can't move the cursor."""
     from .report.sanitize import escape_control_lines
+    from .report.terminal import width_of
 
+    lines = escape_control_lines(text).split("\n")
+    width = width_of(sys.stderr)
+    if width is not None and any(len(line) > width for line in lines):
+        from .report.layout import wrap  # which loads prettytable
+
+        lines = [part for line in lines for part in wrap(line, width)]
     with contextlib.suppress(OSError):
-        click.echo(escape_control_lines(text), err=True)
+        click.echo("\n".join(lines), err=True)
 
 
 def silence_broken_pipe(stream: IO[str] | None) -> None:

@@ -59,29 +59,34 @@ def conclude(run: Run, work: Callable[[ExitStack], None]) -> Result:
     with ExitStack() as stack:
         failure: Exception | None = None
         try:
-            work(stack)
+            try:
+                work(stack)
+            except InputEnded as ended:
+                run.problem(describe(ended))
         except Interrupted as interrupted:
             run.result = replace(run.result, interrupted=interrupted.status)
-        except InputEnded as ended:
-            run.problem(describe(ended))
         except _Stopped:
             pass
         except OSError as error:
             # The view cannot print.  Report what was done wherever that is still possible.
             failure = error
+            if isinstance(error, BrokenPipeError):
+                run.result = replace(run.result, interrupted=1)
         except (AmicleanerError, RuntimeError) as error:
             if isinstance(error, AmicleanerError) and error.exit_status != 1:
                 raise
             failure = error
             run.result = replace(run.result, problems=(*run.result.problems, describe(error)))
         with run.interrupts.finishing():
+            run.lost_to_a_signal(failure)
             try:
                 run.view.finished(run.result)
             except OSError as error:
                 failure = failure or error
-        if isinstance(failure, BrokenPipeError):
-            return replace(run.result, interrupted=run.result.interrupted or 1)
-        if failure is not None:
+                if isinstance(error, BrokenPipeError):
+                    run.result = replace(run.result, interrupted=run.result.interrupted or 1)
+            run.lost_to_a_signal(failure)
+        if failure is not None and run.result.interrupted is None:
             raise failure
     return run.result
 
@@ -177,6 +182,11 @@ class Run:
             self.warning(text)
         else:
             self.warn([(target, text)])
+
+    def lost_to_a_signal(self, failure: Exception | None) -> None:
+        """A terminal that is lost breaks the output and sends SIGHUP, in either order: the signal is what ended the run."""
+        if isinstance(failure, OSError) and self.interrupts.status is not None:
+            self.result = replace(self.result, interrupted=self.interrupts.status)
 
     def ended(self, stopped_by: Exception | None, problems: Sequence[AmicleanerError] = ()) -> None:
         """Reports what stopped a change before its end, and ends the run."""

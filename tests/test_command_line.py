@@ -373,7 +373,7 @@ BUG = "Hint: This is a bug in amicleaner. Run again with --debug for a traceback
         (ZeroDivisionError("x"), 1, f"Error: ZeroDivisionError: x\n{BUG}"),
         (OSError(errno.ENOSPC, "No space left on device"), 1, "Error: Can't write the output: No space left on device.\n"),
         (OSError(errno.EMFILE, "x"), 1, "Error: Too many open files.\nHint: Raise the limit on open files (ulimit -n).\n"),
-        (BrokenPipeError(), 1, ""),
+        (BrokenPipeError(), 1, "Error: Standard output was closed.\n"),
         # Text from the network can't move the cursor.
         (AwsError("ssm:GetParameters", "Denied", "no\x1b[2J\u202e"), 1, "Denied: no\\x1b[2J\\u202e\n"),
     ],

@@ -1,4 +1,4 @@
-"""The simulated account: what stands in it, and that nothing leads out of it."""
+"""The simulated accounts: what is in them, what can be done in them, and that nothing leads out of them."""
 
 from __future__ import annotations
 
@@ -9,23 +9,41 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from itertools import groupby
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 from botocore.handlers import BUILTIN_HANDLERS
 
-from amicleaner.demo import IMAGES, REGION, DemoImage, demo_session
+from amicleaner.actions import QUARANTINE
+from amicleaner.clock import SYSTEM_CLOCK
+from amicleaner.config import Config
+from amicleaner.demo import REGIONS, demo_session
+from amicleaner.demo.account import made_id
+from amicleaner.demo.article import IMAGES, REGION
+from amicleaner.demo.tour import AWAY, HOME, PROD_RETAINED_DAYS
 from amicleaner.errors import AmicleanerError, UsageError
+from amicleaner.models import Reason
+from amicleaner.report.result_sentences import saved_sentence
+from amicleaner.restore import restore
+from amicleaner.result import Result
+from amicleaner.run import clean
+from amicleaner.view import SilentView
+from tests.virtual_time import NOW, Time
+
+DAY = 86400.0
+EVERY = {image.id for image in IMAGES}
+"""The ids of the article's account."""
 
 
 @pytest.fixture
-def account() -> Iterator[boto3.Session]:
-    with demo_session() as session:
+def article() -> Iterator[boto3.Session]:
+    with demo_session("article", SYSTEM_CLOCK) as session:
         yield session
 
 
@@ -37,11 +55,11 @@ def image_ids(session: boto3.Session) -> set[str]:
     return {image["ImageId"] for image in client(session).describe_images(Owners=["self"])["Images"]}
 
 
-# What stands in it
+# The account of the article
 
 
-def test_five_images_of_each_role_in_each_environment(account: boto3.Session) -> None:
-    images = client(account).describe_images(Owners=["self"])["Images"]
+def test_article_has_five_amis_of_each_role_in_each_environment(article: boto3.Session) -> None:
+    images = client(article).describe_images(Owners=["self"])["Images"]
     tags = [{tag["Key"]: tag["Value"] for tag in image["Tags"]} for image in images]
     assert len(images) == 21
     for environment in ("dev", "prod"):
@@ -64,50 +82,14 @@ ami-2bf48158 test-delete 2016-08-16T17:40:15.000Z
 """
 
 
-@pytest.mark.parametrize("line", ARTICLE.split("\n")[1:-1])
-def test_what_the_article_shows(account: boto3.Session, line: str) -> None:
-    id, name, created = line.split()
-    image = client(account).describe_images(ImageIds=[id])["Images"][0]
-    assert (image["Name"], image["CreationDate"]) == (name, created)
+def test_article_has_the_amis_that_it_prints(article: boto3.Session) -> None:
+    images = client(article).describe_images(Owners=["self"])["Images"]
+    lines = {f"{image['ImageId']} {image['Name']} {image['CreationDate']}" for image in images}
+    assert {*ARTICLE.split("\n")[1:-1]} <= lines
 
 
-def beyond(keep: int, group: Callable[[DemoImage], str]) -> dict[str, set[str]]:
-    """The ids that stand behind the newest `keep` of each group."""
-    found = {}
-    for name, members in groupby(sorted(IMAGES, key=lambda image: (group(image), image.day, image.created)), key=group):
-        if name:
-            ids = [image.id for image in members]
-            found[name] = set(ids[: len(ids) - keep])
-    return found
-
-
-def test_the_sessions_of_the_article_by_tags() -> None:
-    def by_tags(image: DemoImage) -> str:
-        return ".".join(sorted(image.tags.values()))
-
-    assert {name: len(ids) for name, ids in beyond(4, by_tags).items()} == {
-        "back.dev": 1, "back.prod": 1, "dev.front": 1, "front.prod": 1,
-    }  # fmt: skip
-    assert {len(ids) for ids in beyond(2, by_tags).values()} == {3}
-    assert beyond(3, by_tags) == {
-        "back.dev": {"ami-a74856c1", "ami-954658f3"},
-        "back.prod": {"ami-55495733", "ami-9d4759fb"},
-        "front.prod": {"ami-fd4c529b", "ami-50514f36"},
-        "dev.front": {"ami-50504e36", "ami-52504e34"},
-    }
-
-
-def test_the_session_of_the_article_by_name() -> None:
-    found = beyond(8, lambda image: "front" if "front" in image.name else "")
-    assert found == {"front": {"ami-50504e36", "ami-52504e34"}}
-
-
-def test_names_and_ids_are_unique() -> None:
-    assert len({image.id for image in IMAGES}) == len({image.name for image in IMAGES}) == len(IMAGES)
-
-
-def test_each_image_holds_a_snapshot_of_8_gib_of_its_day(account: boto3.Session) -> None:
-    ec2 = client(account)
+def test_each_ami_has_a_snapshot_of_8_gib_of_its_day(article: boto3.Session) -> None:
+    ec2 = client(article)
     snapshots = {snapshot["SnapshotId"]: snapshot for snapshot in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]}
     assert len(snapshots) == 21
     for image in ec2.describe_images(Owners=["self"])["Images"]:
@@ -120,28 +102,9 @@ def test_each_image_holds_a_snapshot_of_8_gib_of_its_day(account: boto3.Session)
         assert re.fullmatch(made, snapshot["Description"])
 
 
-def test_nothing_uses_an_image(account: boto3.Session) -> None:
-    ec2, autoscaling = client(account), client(account, "autoscaling")
-    assert ec2.describe_instances(IncludeManagedResources=True)["Reservations"] == []
-    assert ec2.describe_launch_template_versions(Versions=["$Latest"])["LaunchTemplateVersions"] == []
-    assert ec2.describe_spot_fleet_requests()["SpotFleetRequestConfigs"] == []
-    assert ec2.describe_spot_instance_requests()["SpotInstanceRequests"] == []
-    assert ec2.describe_fleets()["Fleets"] == []
-    assert autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"] == []
-    assert autoscaling.describe_launch_configurations()["LaunchConfigurations"] == []
-    permissions = ec2.describe_image_attribute(ImageId="ami-2bf48158", Attribute="launchPermission")
-    assert permissions["LaunchPermissions"] == []
-
-
-def test_what_moto_does_not_have_is_answered_as_empty(account: boto3.Session) -> None:
-    ec2 = client(account)
-    assert ec2.describe_image_references(ImageIds=["ami-2bf48158"], IncludeAllResourceTypes=True)["ImageReferences"] == []
-    assert ec2.list_images_in_recycle_bin()["Images"] == []
-
-
-def test_other_regions_and_accounts_are_simulated_too(account: boto3.Session) -> None:
-    assert client(account, region="us-east-1").describe_images(Owners=["self"])["Images"] == []
-    sts = client(account, "sts")
+def test_other_regions_and_accounts_are_simulated_too(article: boto3.Session) -> None:
+    assert client(article, region="us-east-1").describe_images(Owners=["self"])["Images"] == []
+    sts = client(article, "sts")
     assert sts.get_caller_identity()["Account"] == "123456789012"
     role = sts.assume_role(RoleArn="arn:aws:iam::210987654321:role/cleaner", RoleSessionName="demo")["Credentials"]
     other = boto3.Session(role["AccessKeyId"], role["SecretAccessKey"], role["SessionToken"])
@@ -149,19 +112,167 @@ def test_other_regions_and_accounts_are_simulated_too(account: boto3.Session) ->
     assert image_ids(other) == set()
 
 
-def test_images_hold_their_snapshots_and_every_account_is_new() -> None:
-    with demo_session() as session:
+def test_calls_that_fail_at_aws_fail_too(article: boto3.Session) -> None:
+    ec2 = client(article)
+    with pytest.raises(ClientError, match=r"InvalidAMIID\.NotFound"):
+        ec2.disable_image(ImageId="ami-00000000")
+    with pytest.raises(ClientError, match=r"InvalidSnapshot\.InUse"):
+        ec2.delete_snapshot(SnapshotId=IMAGES[0].made("snap"))
+    with pytest.raises(ClientError, match=r"InvalidSnapshot\.NotFound"):
+        ec2.delete_snapshot(SnapshotId="snap-00000000")
+    assert image_ids(article) == EVERY
+
+
+def test_every_account_is_new() -> None:
+    with demo_session("article", SYSTEM_CLOCK) as session:
         ec2 = client(session)
-        snapshot = IMAGES[0].made("snap")
-        with pytest.raises(ClientError, match=r"InvalidSnapshot\.InUse"):
-            ec2.delete_snapshot(SnapshotId=snapshot)
         ec2.deregister_image(ImageId=IMAGES[0].id, DeleteAssociatedSnapshots=True)
-        ec2.delete_snapshot(SnapshotId=snapshot)
-        assert IMAGES[0].id not in image_ids(session)
+        assert image_ids(session) == EVERY - {IMAGES[0].id}
+        assert len(ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]) == 20
         ec2.create_volume(AvailabilityZone=f"{REGION}a", Size=1)
         assert len(ec2.describe_volumes()["Volumes"]) == 1, "each call is carried out once"
-    with demo_session() as session:
-        assert image_ids(session) == {image.id for image in IMAGES}
+    with demo_session("article", SYSTEM_CLOCK) as session:
+        assert image_ids(session) == EVERY
+
+
+# The tour
+
+WITHOUT_OPTION: set[str] = {
+    "in-use", "state", "quarantined", "released", "protected", "managed", "public", "shared", "keep-until", "no-tags",
+    "kept-previous", "old",
+}  # fmt: skip
+"""The reasons that need no option."""
+
+
+class Tour:
+    """Runs one after another in the same account of the tour."""
+
+    def __init__(self, session: boto3.Session, time: Time) -> None:
+        self.session = session
+        self.time = time
+
+    def clean(self, **options: Any) -> Result:
+        options.setdefault("region", REGIONS["tour"])
+        return self._checked(clean, Config(**options))
+
+    def restore(self, *ids: str, **options: Any) -> Result:
+        return self._checked(restore, Config(restore=ids, **options))
+
+    def _checked(self, run: Any, config: Config) -> Result:
+        view = SilentView(yes=True)
+        result: Result = run(config, view=view, sessions=lambda profile: self.session, clock=self.time.clock)
+        assert result.exit_status == 0, result.problems
+        return result
+
+    def state(self, id: str) -> str:
+        """The state of an AMI of the first Region, or nothing."""
+        images = client(self.session).describe_images(Owners=["self"], IncludeDisabled=True)["Images"]
+        return "".join(image["State"] for image in images if image["ImageId"] == id)
+
+
+@pytest.fixture
+def tour() -> Iterator[Tour]:
+    time = Time()
+    with demo_session("tour", time.clock) as session:
+        yield Tour(session, time)
+
+
+def test_tour_has_an_ami_for_each_reason_that_needs_no_option(tour: Tour) -> None:
+    plan = tour.clean(dry_run=True).plan
+    assert plan
+    reasons = Counter(decision.reason for decision in plan.decisions)
+    assert set(reasons) == WITHOUT_OPTION
+    assert set(get_args(Reason)) > WITHOUT_OPTION
+    assert {target.region for target in plan.targets} == {HOME, AWAY}
+    assert {decision.target.region for decision in plan.removals} == {HOME, AWAY}
+    assert any(decision.restorable_until for decision in plan.removals)
+    assert not all(decision.restorable_until for decision in plan.removals)
+    kinds = {use.kind for decision in plan.decisions for use in decision.used_by}
+    assert kinds == {"instance", "launch-template", "ssm-parameter"}
+
+
+def test_tour_has_orphaned_snapshots_and_a_dangling_reference(tour: Tour) -> None:
+    result = tour.clean(check_orphans=True, explain=(), dry_run=True)
+    assert sorted(orphan.snapshot.size_gib for orphan in result.orphans) == [8, 16, 30]
+    assert {reference.use.kind for reference in result.dangling} == {"launch-template"}
+
+
+def test_orphaned_snapshots_are_deleted(tour: Tour) -> None:
+    result = tour.clean(check_orphans=True, force_delete=True, keep_previous=100)
+    assert {orphan.result.outcome for orphan in result.orphans if orphan.result} == {"removed"}
+    assert tour.clean(check_orphans=True, dry_run=True).orphans == ()
+
+
+def test_tour_has_the_same_ids_and_reasons_on_every_day() -> None:
+    found = []
+    for days in (0, 100):
+        time = Time(NOW + timedelta(days=days))
+        with demo_session("tour", time.clock) as session:
+            plan = Tour(session, time).clean(dry_run=True).plan
+        assert plan
+        found.append([(decision.ami.id, decision.reason) for decision in plan.decisions])
+    assert found[0] == found[1]
+
+
+def test_quarantined_amis_are_deleted_once_their_days_have_passed(tour: Tour) -> None:
+    first = tour.clean(quarantine=14, force_delete=True)
+    assert first.plan
+    quarantined = {decision.ami.id for decision in first.plan.candidates if decision.action is QUARANTINE}
+    assert len(quarantined) == 13
+    assert {result.outcome for result in first.amis.values()} == {"quarantined"}
+    tour.time.sleep(13.9 * DAY)
+    assert not quarantined & {id for _, id in tour.clean(quarantine=14, force_delete=True).amis}
+    tour.time.sleep(0.2 * DAY)
+    last = tour.clean(quarantine=14, force_delete=True)
+    assert quarantined == {id for (_, id), result in last.amis.items() if result.outcome == "removed"}
+
+
+def test_quarantined_ami_is_released_once_the_plan_would_keep_it(tour: Tour) -> None:
+    ami = one(tour, quarantine=14, force_delete=True)
+    assert tour.state(ami) == "disabled"
+    client(tour.session, region=HOME).create_tags(Resources=[ami], Tags=[{"Key": "keep", "Value": ""}])
+    result = tour.clean(quarantine=14, force_delete=True, keep_tag=("keep",))
+    assert [id for (_, id), changed in result.amis.items() if changed.outcome == "released"] == [ami]
+    assert tour.state(ami) == "available"
+
+
+def test_quarantined_ami_is_restored(tour: Tour) -> None:
+    ami = one(tour, quarantine=14, force_delete=True)
+    assert tour.restore(ami).restored
+    assert tour.state(ami) == "available"
+
+
+def test_deleted_ami_is_restored_from_the_recycle_bin(tour: Tour) -> None:
+    ami = one(tour, force_delete=True)
+    assert tour.state(ami) == ""
+    assert [restored.id for restored in tour.restore(ami).restored][-1] == ami
+    assert tour.state(ami) == "available"
+    # And once more: what was restored is an AMI like any other.
+    assert ami in {id for _, id in tour.clean(force_delete=True).amis}
+
+
+def test_ami_that_was_deleted_yesterday_is_in_the_recycle_bin(tour: Tour) -> None:
+    ami = made_id("ami", "web-deleted-yesterday")
+    assert tour.state(ami) == ""
+    assert tour.restore(ami).restored
+    assert tour.state(ami) == "available"
+
+
+def test_recycle_bin_covers_production_for_14_days(tour: Tour) -> None:
+    plan = tour.clean(dry_run=True).plan
+    assert plan
+    until = tour.time.now() + timedelta(days=PROD_RETAINED_DAYS)
+    for decision in plan.removals:
+        covered = dict(decision.ami.tags)["environment"] == "prod"
+        assert decision.restorable_until == (until if covered else None)
+
+
+def one(tour: Tour, **options: Any) -> str:
+    """The id of the oldest AMI of production in the first Region that a run changes, after that run."""
+    plan = tour.clean(**options).plan
+    assert plan
+    home = [d for d in plan.changes if d.target.region == HOME and dict(d.ami.tags)["environment"] == "prod"]
+    return min((d for d in home if d.ami.name.startswith("web-2")), key=lambda d: d.ami.name).ami.id
 
 
 # Nothing leads out of it
@@ -196,7 +307,7 @@ def listener() -> Iterator[Listener]:
     listener.close()
 
 
-LEADING_OUT = {
+SETTINGS = {
     "endpoint": {"AWS_ENDPOINT_URL": "URL"},
     "endpoint of EC2": {"AWS_ENDPOINT_URL_EC2": "URL"},
     "proxy": {"HTTPS_PROXY": "URL", "https_proxy": "URL", "ALL_PROXY": "URL", "HTTP_PROXY": "URL"},
@@ -211,14 +322,10 @@ LEADING_OUT = {
     "another partition": {"AWS_DEFAULT_REGION": "cn-north-1", "AWS_REGION": "cn-north-1"},
     "AWS's other names": {"AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true"},
     "moto's own images": {"MOTO_EC2_LOAD_DEFAULT_AMIS": "true"},
-    "moto's images from a file": {"MOTO_AMIS_PATH": "/nowhere.json"},
-    "moto as a server": {"TEST_SERVER_MODE": "true", "TEST_SERVER_MODE_ENDPOINT": "URL"},
-    "moto as a proxy": {"TEST_PROXY_MODE": "true", "TEST_PROXY_MODE_ENDPOINT": "URL"},
-    "moto's authentication": {"INITIAL_NO_AUTH_ACTION_COUNT": "0"},
 }
 
 
-@pytest.mark.parametrize("names", LEADING_OUT)
+@pytest.mark.parametrize("names", SETTINGS)
 def test_no_setting_breaks_it_or_leads_out(
     names: str, listener: Listener, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -236,61 +343,61 @@ def test_no_setting_breaks_it_or_leads_out(
         monkeypatch.delenv(name, raising=False)
     values = {"HOME": str(tmp_path / "home"), "BROKEN_HOME": str(tmp_path / "broken_home")}
     values |= {"URL": listener.url, "FILE": str(tmp_path / "config"), "BROKEN": str(tmp_path / "broken")}
-    for name, value in LEADING_OUT[names].items():
+    for name, value in SETTINGS[names].items():
         monkeypatch.setenv(name, values.get(value, value))
-    expected = {image.id for image in IMAGES}
-    with demo_session() as session:
+    with demo_session("article", SYSTEM_CLOCK) as session:
         # The session that is handed out, and one that a part of the run makes for itself.
-        assert image_ids(session) == image_ids(boto3.Session()) == expected
-        assert session.region_name == boto3.Session().region_name == REGION
-    if "moto" in names:
-        in_a_new_process()
+        assert image_ids(session) == image_ids(boto3.Session()) == EVERY
+        assert session.region_name == REGION
     assert listener.visits == 0
 
 
-def in_a_new_process() -> None:
-    """Some settings are read when moto is loaded, which it is not yet there."""
-    program = (
-        "from amicleaner.demo import demo_session\n"
-        "with demo_session() as session:\n"
-        "    print(len(session.client('ec2').describe_images(Owners=['self'])['Images']))\n"
-    )
+def test_no_setting_of_moto_breaks_it_or_leads_out(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some are read when moto is loaded, so it takes a new process; it tells each connection that it opens."""
+    program = """
+import sys
+opened = []
+sys.addaudithook(lambda event, arguments: opened.append((event, arguments)) if event.startswith("socket.") else None)
+from amicleaner.clock import SYSTEM_CLOCK
+from amicleaner.demo import demo_session
+with demo_session("tour", SYSTEM_CLOCK) as session:
+    print(len(session.client("ec2").describe_images(Owners=["self"])["Images"]))
+    session.client("autoscaling").describe_auto_scaling_groups()
+    session.client("sts").get_caller_identity()
+    session.client("ssm").get_parameters(Names=["/ami"])
+    session.client("rbin").list_rules(ResourceType="EC2_IMAGE")
+print([event for event, _ in opened if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.sendmsg")])
+"""
+    for name, value in {
+        "MOTO_EC2_LOAD_DEFAULT_AMIS": "true",
+        "MOTO_AMIS_PATH": "/nowhere.json",
+        "TEST_SERVER_MODE": "true",
+        "TEST_SERVER_MODE_ENDPOINT": listener.url,
+        "TEST_PROXY_MODE": "true",
+        "TEST_PROXY_MODE_ENDPOINT": listener.url,
+        "INITIAL_NO_AUTH_ACTION_COUNT": "0",
+    }.items():
+        monkeypatch.setenv(name, value)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
-    assert (done.stdout, done.stderr, done.returncode) == ("21\n", "", 0)
+    assert (done.stdout, done.stderr, done.returncode) == ("41\n[]\n", "", 0)
+    assert listener.visits == 0
 
 
-def test_a_request_that_nothing_simulates_is_refused(listener: Listener) -> None:
-    with demo_session() as session, pytest.raises(AmicleanerError, match="reaches no network"):
+def test_request_that_nothing_simulates_is_refused(listener: Listener) -> None:
+    with demo_session("article", SYSTEM_CLOCK) as session, pytest.raises(AmicleanerError, match="reaches no network"):
         client(session, endpoint_url=listener.url).describe_images()
     assert listener.visits == 0
 
 
 def test_sessions_that_outlive_it_are_refused_everything() -> None:
-    with demo_session() as session:
+    with demo_session("article", SYSTEM_CLOCK) as session:
         kept, own = client(session), boto3.Session("real", "real", region_name=REGION)
     for ec2 in (kept, client(session), client(own)):
         with pytest.raises(AmicleanerError, match=r"nothing simulates POST https://ec2\.eu-west-1"):
             ec2.describe_images()
 
 
-def test_no_connection_is_opened(listener: Listener) -> None:
-    program = """
-import sys
-opened = []
-sys.addaudithook(lambda event, arguments: opened.append((event, arguments)) if event.startswith("socket.") else None)
-from amicleaner.demo import demo_session
-with demo_session() as session:
-    session.client("ec2").describe_images(Owners=["self"])
-    session.client("autoscaling").describe_auto_scaling_groups()
-    session.client("sts").get_caller_identity()
-    session.client("ssm").get_parameters(Names=["/ami"])
-print([event for event, _ in opened if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.sendmsg")])
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
-    assert (done.stdout, done.stderr) == ("[]\n", "")
-
-
-# Nothing of it stays behind
+# Nothing stays behind
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -302,7 +409,7 @@ def test_everything_is_as_before_afterwards(fails: bool, monkeypatch: pytest.Mon
     before = dict(os.environ)
     handlers = list(BUILTIN_HANDLERS)
     try:
-        with demo_session():
+        with demo_session("article", SYSTEM_CLOCK):
             assert "AWS_PROFILE" not in os.environ
             if fails:
                 raise ZeroDivisionError
@@ -316,8 +423,9 @@ def test_everything_is_as_before_afterwards(fails: bool, monkeypatch: pytest.Mon
 def test_without_moto_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     before = dict(os.environ)
     monkeypatch.setitem(sys.modules, "moto", None)
-    with pytest.raises(UsageError, match=r"extra `demo`.*pip install '\.\[demo\]'"), demo_session():
+    with pytest.raises(UsageError, match="extra `demo`") as raised, demo_session("article", SYSTEM_CLOCK):
         pytest.fail("there is no moto")
+    assert "pip install '.[demo]'" in str(raised.value.hint)
     assert dict(os.environ) == before
     assert gc.isenabled()
 
@@ -327,9 +435,14 @@ def test_dates_are_utc_wherever_it_runs(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("TZ", "America/New_York")
     time.tzset()
     try:
-        with demo_session() as session:
+        with demo_session("article", SYSTEM_CLOCK) as session:
             snapshot = client(session).describe_snapshots(SnapshotIds=[IMAGES[0].made("snap")])["Snapshots"][0]
     finally:
         monkeypatch.undo()
         time.tzset()
     assert snapshot["StartTime"].timestamp() == 1497520542  # 2017-06-15T09:55:42Z
+
+
+def test_plan_of_a_demo_is_applied_in_the_demo() -> None:
+    assert saved_sentence("p.json", "tour").endswith("amicleaner --demo tour --apply-plan p.json")
+    assert saved_sentence("p.json").endswith("amicleaner --apply-plan p.json")

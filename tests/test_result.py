@@ -1,4 +1,4 @@
-"""What a run's end says, and its exit status."""
+"""How a run ended, and its exit status."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ami(outcome: Outcome, *snapshots: SnapshotResult) -> dict[Any, AmiResult]:
 
 def orphan(outcome: Outcome | None) -> Orphan:
     result = snapshot(outcome, "snap-9") if outcome else None
-    return Orphan(HERE, Snapshot("snap-9", "", NOW, "completed", 8), result)
+    return Orphan(HERE, Snapshot("snap-9", "", NOW, "completed", 8), result=result)
 
 
 FULL = plan_of(row(2), keep_previous=0)
@@ -59,7 +59,7 @@ def test_exit_status(result: Result, status: int) -> None:
     assert result.exit_status == status
 
 
-def test_what_failed() -> None:
+def test_failures_include_those_of_orphaned_snapshots() -> None:
     result = Result(FULL, ami("failed", snapshot("failed"), snapshot("kept", "snap-2")), (orphan("failed"), orphan(None)))
     assert [failed.id for failed in result.failed_amis] == ["ami-1"]
     assert [failed.id for failed in result.failed_snapshots] == ["snap-1", "snap-9"]

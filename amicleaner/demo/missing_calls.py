@@ -103,9 +103,13 @@ class MissingCalls:
         return {"Return": True, "DeleteSnapshotResults": results}
 
     def _delete_snapshot(self, region: str, sent: Mapping[str, Any]) -> dict[str, Any]:
-        snapshot = self.backends[region].snapshots.pop(str(sent["SnapshotId"]), None)
-        if snapshot is None:
-            raise Refused("InvalidSnapshot.NotFound", f"The snapshot '{sent['SnapshotId']}' does not exist.")
+        id, backend = str(sent["SnapshotId"]), self.backends[region]
+        if id not in backend.snapshots:
+            raise Refused("InvalidSnapshot.NotFound", f"The snapshot '{id}' does not exist.")
+        for ami in backend.amis.values():
+            if ami.ebs_snapshot.id == id:
+                raise Refused("InvalidSnapshot.InUse", f"The snapshot {id} is currently in use by {ami.id}")
+        snapshot = backend.snapshots.pop(id)
         self._retain(self.bin_snapshots, region, snapshot)
         return {}
 

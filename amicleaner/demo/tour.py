@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from ..actions import KEEP_UNTIL_TAG, QUARANTINE_TAG
-from .account import DemoAccount, DemoImage
+from .account import DemoAccount, DemoImage, made_id
 
 HOME = "eu-west-1"
 AWAY = "us-east-1"
@@ -79,7 +79,13 @@ def _family(
         created = now - timedelta(days=2 + place * every, hours=place)
         commit = sha256(f"{name} {place}".encode()).hexdigest()[:7]
         image = DemoImage(
-            f"{name}-{created:%Y%m%d}-{commit}", created, tags=tags, snapshot_tags=_environment(tags), gib=gib, full_gib=full
+            f"{name}-{created:%Y%m%d}-{commit}",
+            created,
+            id=made_id("ami", f"{name} {place}"),
+            tags=tags,
+            snapshot_tags=_environment(tags),
+            gib=gib,
+            full_gib=full,
         )
         images.append(image)
     return images

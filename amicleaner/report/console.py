@@ -28,6 +28,9 @@ _SETTINGS = (
 """Settings that are shown where they are set, below those that 0.2.2 showed."""
 
 
+CLOSED = "Standard output was closed."
+
+
 class Console:
     """A `View` on three streams, each of which may be missing.
 
@@ -215,6 +218,9 @@ class Console:
                 step(result)
             except OSError as error:
                 broken = broken or error
+        if isinstance(broken, BrokenPipeError) and result.interrupted is None:
+            with suppress(OSError):
+                self.problem(CLOSED)
         if broken is not None:
             raise broken
 
@@ -226,7 +232,7 @@ class Console:
         if result.restored:
             self._print.text(result_sentences.restore_sentence(result))
         if self._config.save_plan is not None and result.plan is not None and result.interrupted is None:
-            self._print.text(result_sentences.saved_sentence(self._config.save_plan))
+            self._print.text(result_sentences.saved_sentence(self._config.save_plan, self._config.demo))
         if result.amis:
             self._print.text(result_sentences.final_sentence(result), self._print.styles.bold)
             for note in result_sentences.undo_notes(result):
@@ -240,7 +246,7 @@ class Console:
             self.problem(text)
         if result.interrupted is not None:
             # 1 is not a signal's: standard output was closed.
-            why = "Error: standard output was closed." if result.interrupted == 1 else "Interrupted."
+            why = f"Error: {CLOSED}" if result.interrupted == 1 else "Interrupted."
             self._print.error(f"{why} {result_sentences.interrupted_sentence(result)}", self._print.error_styles.red)
 
     def _write_data(self, result: Result) -> None:

@@ -143,9 +143,10 @@ def failure_errors(result: Result, debug: bool = False) -> list[str]:
     return said
 
 
-def saved_sentence(path: str) -> str:
-    """Where the plan is, and how to apply it."""
-    return f"Plan saved to {path}. To apply it: amicleaner --apply-plan {shlex.quote(path)}"
+def saved_sentence(path: str, demo: str | None = None) -> str:
+    """Where the plan is, and how to apply it: in the demo whose plan it is, if any."""
+    where = f"--demo {demo} " if demo else ""
+    return f"Plan saved to {path}. To apply it: amicleaner {where}--apply-plan {shlex.quote(path)}"
 
 
 def restore_line(restored: RestoreResult) -> str:

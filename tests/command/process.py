@@ -15,7 +15,10 @@ from pathlib import Path
 
 import pytest
 
-PATIENCE = 60.0
+ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\([A-Z0-9])")
+"""What terminfo puts out for styles."""
+
+PATIENCE = 30.0
 """Seconds after which a process that has not ended is a failure."""
 
 
@@ -83,7 +86,7 @@ class Finished:
     @property
     def untroubled(self) -> bool:
         """Nothing in either stream comes from Python rather than from the program."""
-        said = self.out + self.err
+        said = ESCAPE.sub("", self.out + self.err)
         return not re.search(r"Traceback|Exception ignored|\wWarning:|is a bug in amicleaner", said)
 
 
@@ -94,18 +97,20 @@ def run(
     cwd: Path | None = None,
     words: Sequence[str] = (),
     timeout: float = PATIENCE,
+    discard: bool = False,
 ) -> Finished:
-    """The command with its input in a pipe, to its end."""
+    """Runs the command to its end, its input in a pipe.  `discard`: its standard output goes to /dev/null."""
     done = subprocess.run(
         [*(words or command()), *args],
         input=answer if isinstance(answer, bytes) else answer.encode(),
         env=environment(env),
         cwd=cwd,
-        capture_output=True,
+        stdout=subprocess.DEVNULL if discard else subprocess.PIPE,
+        stderr=subprocess.PIPE,
         check=False,
         timeout=timeout,
     )
-    return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return Finished(done.returncode, (done.stdout or b"").decode(), done.stderr.decode())
 
 
 class Running:

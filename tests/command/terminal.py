@@ -1,11 +1,10 @@
-"""A pseudo-terminal with the command in front of it."""
+"""The command at a pseudo-terminal."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import pty
-import re
 import select
 import signal
 import struct
@@ -15,19 +14,16 @@ import time
 from collections.abc import Mapping
 from typing import Literal
 
-from .process import PATIENCE, Finished, command, environment, launched
+from .process import ESCAPE, PATIENCE, Finished, command, environment, launched
 
 CTRL_C = b"\x03"
 CTRL_D = b"\x04"
-
-ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\([A-Z0-9])")
-"""What terminfo puts out for styles."""
 
 Stream = Literal["stdin", "stdout", "stderr"]
 
 
 class Terminal:
-    """The command at a terminal of its own.  `TERM` is as `env` says; streams in `piped` are no terminal."""
+    """The command at a terminal of its own.  `env` has `TERM`; the streams in `piped` are pipes."""
 
     def __init__(
         self,
@@ -39,7 +35,7 @@ class Terminal:
         wanted = {"TERM": "xterm-256color", **(env or {})}
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        # At a Ctrl-C a terminal throws away what nobody has read yet; a test wants to see all of it.
+        # On Ctrl-C a terminal discards its pending output; tests need all of it.
         modes = termios.tcgetattr(slave)
         modes[3] |= termios.NOFLSH
         termios.tcsetattr(slave, termios.TCSANOW, modes)
@@ -72,6 +68,15 @@ class Terminal:
         """Sends the process a signal."""
         self._process.send_signal(number)
 
+    def hang_up(self) -> None:
+        """Goes away, as a terminal does whose window is closed or whose connection breaks."""
+        master, self._master = self._master, -1
+        os.close(master)
+
+    def wait(self, timeout: float = PATIENCE) -> int:
+        """Waits for the end of the process and returns its exit status."""
+        return int(self._process.wait(timeout))
+
     def finish(self, timeout: float = PATIENCE) -> Finished:
         """Waits for the end.  `out` is what the terminal was sent, or, where standard output was piped, what came there."""
         piped = b""
@@ -103,7 +108,8 @@ class Terminal:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
-        os.close(self._master)
+        if self._master >= 0:
+            self.hang_up()
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream:
                 stream.close()

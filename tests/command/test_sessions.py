@@ -1,65 +1,215 @@
-"""The article's sessions, line by line, at the simulated account."""
+"""The article's sessions through a pipe: in the demo, against the fake AWS, and against moto's server."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from importlib.metadata import version
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 
-import amicleaner
+from amicleaner import __version__
+from amicleaner.demo.article import IMAGES, REGION
+from tests.fake_aws import Fault
 
+from .accounts import FOUR, Account, article_account, snapshot_of
 from .process import MODULE, Finished, run
 from .sessions import ARTICLE, contains
 
 DEFAULT, KEEP_2, BY_NAME, BY_TAGS = ARTICLE
+TWELVE = {
+    "front-a3c56c4", "front-ff5eac7", "front-0b9d2e6", "front-31d05d8", "front-a4b33c9", "front-5d8ea07",
+    "back-d358afc", "back-285244c", "back-f07c6d2", "back-c58de50", "back-579c0f6", "back-8e2b7a4",
+}  # fmt: skip
+"""The names of the AMIs that `--keep-previous 2` deletes."""
 
 
-def session(arguments: str, answer: str, words: Sequence[str] = ()) -> tuple[Finished, str]:
-    """Runs one; its text up to the prompt has all of the article's.  Returns what it left behind, and the text that came
-    later."""
-    finished = run("--demo", *arguments.split(), answer=answer, words=words)
-    asked, end, later = finished.out.partition(" [y/N] ? : \n")
-    assert contains(asked + end, arguments), asked
-    return finished, later
+def before_the_answer(finished: Finished) -> str:
+    shown, prompt, _ = finished.out.partition(" [y/N] ? : \n")
+    return shown + prompt
 
 
-def test_the_default_and_a_yes() -> None:
-    finished, later = session(DEFAULT, "y\n")
+def deleted(finished: Finished) -> set[str]:
+    """The ids that the output calls deleted."""
+    return {line.split()[0] for line in finished.lines if line.endswith((" deregistered", " deleted"))}
+
+
+# The demo
+
+
+def test_demo_with_a_yes() -> None:
+    finished = run("--demo", answer="y\n")
     assert (finished.status, finished.errors) == (0, [])
-    assert (
-        "\nPlan: delete 4 AMIs and 4 snapshots, freeing up to 32 GiB (up to $1.60/month). "
-        "Keep 17: 16 newest in group, 1 untagged.\n"
-    ) in finished.out
-    head, *after = later.splitlines()
+    assert finished.err.splitlines()[0] == "Demo: a simulated account in memory. Nothing real is touched."
+    assert contains(before_the_answer(finished), DEFAULT)
+    plan = "Plan: delete 4 AMIs and 4 snapshots, freeing up to 32 GiB (up to $1.60/month). "
+    assert f"\n{plan}Keep 17: 16 newest in group, 1 untagged.\n" in finished.out
+    head, *after = finished.out.partition(" [y/N] ? : \n")[2].splitlines()
     assert head == "Cleaning 4 AMIs ..."
-    deregistered = [line for line in after if line.endswith(" deregistered")]
-    assert sorted(deregistered) == [f"ami-{end} deregistered" for end in ("50504e36", "954658f3", "9d4759fb", "fd4c529b")]
-    assert len({line for line in after if re.fullmatch("snap-[0-9a-f]{17} deleted", line)}) == 4
+    assert {line.split()[0] for line in after if line.endswith(" deregistered")} == {*FOUR}
     assert after[8].startswith("Deleted 4 AMIs and 4 snapshots (up to 32 GiB, up to $1.60/month) in ")
 
 
-def test_another_number_to_keep_and_no_answer_by_the_module() -> None:
-    finished, later = session(KEEP_2, "", MODULE)
-    assert (finished.status, later) == (1, "")
+def test_demo_as_a_module_without_an_answer() -> None:
+    finished = run("--demo", *KEEP_2.split(), words=MODULE)
+    assert finished.status == 1
+    assert contains(before_the_answer(finished), KEEP_2)
     assert finished.errors[0].startswith("Error: No confirmation given")
 
 
-@pytest.mark.parametrize("arguments", [BY_NAME, BY_TAGS])
-def test_a_full_report_and_a_no(arguments: str) -> None:
-    finished, later = session(arguments, "n\n")
-    assert (finished.status, later, finished.errors) == (0, "Nothing was deleted.\n", [])
+@pytest.mark.parametrize("arguments", ["--version", "--keep-previous -1"])
+def test_module_is_the_command(arguments: str, tmp_path: Path) -> None:
+    by_module = run(*arguments.split(), words=MODULE, cwd=tmp_path)
+    assert by_module == run(*arguments.split(), cwd=tmp_path)
+    assert by_module.out == (f"{__version__}\n" if arguments == "--version" else "")
 
 
-@pytest.mark.parametrize("flag", ["--version", "-v"])
-def test_the_version_is_bare(flag: str) -> None:
-    finished = run(flag)
-    assert (finished.status, finished.out, finished.err) == (0, f"{version('amicleaner')}\n", "")
-    assert finished.out.strip() == amicleaner.__version__
+# The fake AWS
 
 
-@pytest.mark.parametrize("arguments", ["--version", "--help", "--keep-previous -1", "--nonsense"])
-def test_the_module_is_the_command(arguments: str, tmp_path: Path) -> None:
-    assert run(*arguments.split(), words=MODULE, cwd=tmp_path) == run(*arguments.split(), cwd=tmp_path)
+@pytest.fixture(scope="module")
+def untouched() -> Iterator[Account]:
+    with article_account() as account:
+        yield account
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    with article_account() as account:
+        yield account
+
+
+@pytest.mark.parametrize("arguments", ARTICLE)
+def test_session_has_what_the_article_prints(untouched: Account, arguments: str) -> None:
+    finished = run(*arguments.split(), answer="n\n", env=untouched.environment)
+    assert (finished.status, finished.errors) == (0, [])
+    assert contains(before_the_answer(finished), arguments)
+    assert finished.out.endswith("[y/N] ? : \nNothing was deleted.\n")
+
+
+def test_yes_deletes_the_amis_of_the_plan_and_a_second_run_nothing(account: Account) -> None:
+    finished = run("--keep-previous", "2", answer="yes\n", env=account.environment)
+    assert (finished.status, finished.errors) == (0, [])
+    gone = {image.id for image in IMAGES if image.name in TWELVE}
+    left = {image.id for image in IMAGES} - gone
+    assert account.images == left
+    assert account.snapshots == set(map(snapshot_of, left))
+    assert deleted(finished) == gone | set(map(snapshot_of, gone))
+    again = run("--keep-previous", "2", env=account.environment)
+    assert (again.status, again.errors) == (0, [])
+    assert "[y/N]" not in again.out
+
+
+def test_ami_that_came_into_use_at_the_prompt_is_kept_and_named(account: Account) -> None:
+    def configure(*_: object) -> None:
+        if account.fake_aws.calls.count("DescribeImageAttribute") == 4:
+            account.region.add_launch_configuration(FOUR[1], "new-one")
+
+    account.fake_aws.after("DescribeImageAttribute", configure)
+    finished = run(answer="y\n", env=account.environment)
+    assert (finished.status, finished.errors) == (0, [])
+    assert [line for line in finished.lines if line.startswith(f"{FOUR[1]} kept: ") and "new-one" in line]
+    assert deleted(finished) == {id for ami in (FOUR[0], *FOUR[2:]) for id in (ami, snapshot_of(ami))}
+    assert FOUR[1] in account.images
+    assert snapshot_of(FOUR[1]) in account.snapshots
+
+
+def test_after_a_response_that_a_proxy_lost_the_ami_is_looked_up(account: Account, tmp_path: Path) -> None:
+    """urllib3 reports it like a proxy that cannot be reached, but AWS has acted."""
+    account.fake_aws.faults.append(Fault("DeregisterImage", "lost"))
+    proxy = {"AWS_ENDPOINT_URL": "http://ec2.example", "http_proxy": account.environment["AWS_ENDPOINT_URL"]}
+    log = tmp_path / "audit.jsonl"
+    finished = run("-f", "--max-attempts", "1", "--audit-log", str(log), env={**account.environment, **proxy})
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    (lost,) = [line for line in lines if line.get("code") == "ProxyConnectionError"]
+    assert lost["outcome"] == "unknown"
+    assert [action for action, id in account.deletions() if id == lost["id"]] == ["DeregisterImage"]
+    assert f"{lost['id']} deregistered" in finished.lines
+    assert (finished.status, finished.errors) == (0, [])
+    assert not account.images.intersection(FOUR)
+
+
+# moto's server
+
+
+@dataclass
+class Moto:
+    """moto as a server, whose ids are its own."""
+
+    url: str
+    ids: dict[str, str]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        credentials = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+        return {**credentials, "AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL": self.url}
+
+    def images(self) -> dict[str, tuple[str, str]]:
+        """Name to id and snapshot, as the server tells it."""
+        with client(self.url) as ec2:
+            found = ec2.describe_images(Owners=["self"])["Images"]
+        return {image["Name"]: (image["ImageId"], image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]) for image in found}
+
+    def snapshots(self) -> set[str]:
+        with client(self.url) as ec2:
+            return {snapshot["SnapshotId"] for snapshot in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]}
+
+
+@contextmanager
+def client(url: str) -> Iterator[Any]:
+    made = boto3.client("ec2", region_name=REGION, endpoint_url=url)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def moto() -> Iterator[Moto]:
+    from moto.ec2.models import ec2_backends
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    yield Moto(url, fill(url, ec2_backends["123456789012"][REGION]))
+    ec2_backends.reset()
+    server.stop()
+
+
+def fill(url: str, backend: Any) -> dict[str, str]:
+    """Makes the article's AMIs as a person does, from an instance that is terminated afterwards.  Name to id.
+
+    Only the dates cannot be set through the API.
+    """
+    ids = {}
+    with client(url) as ec2:
+        (instance,) = ec2.run_instances(ImageId="ami-0123456789abcdef0", MinCount=1, MaxCount=1)["Instances"]
+        for image in IMAGES:
+            tags = [{"Key": key, "Value": value} for key, value in image.tags.items()]
+            made = ec2.create_image(InstanceId=instance["InstanceId"], Name=image.name)["ImageId"]
+            if tags:
+                ec2.create_tags(Resources=[made], Tags=tags)
+            ids[image.name] = made
+            backend.amis[made].creation_date = image.created
+        ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
+    return ids
+
+
+def test_yes_at_an_independent_server_deletes_what_is_not_in_use(moto: Moto) -> None:
+    before = moto.images()
+    with client(moto.url) as ec2:
+        ec2.run_instances(ImageId=moto.ids["front-a3c56c4"], MinCount=1, MaxCount=1)
+    finished = run("--keep-previous", "2", "--max-attempts", "1", answer="y\n", env=moto.environment)
+    assert (finished.status, finished.errors) == (0, [])
+    # Each call that this endpoint lacks is a warning.
+    assert "Warning: This endpoint doesn't support ec2:DescribeImageReferences" in finished.err
+    gone = {id for name in TWELVE - {"front-a3c56c4"} for id in before[name]}
+    assert deleted(finished) == gone
+    assert {id for ids in moto.images().values() for id in ids} == {id for ids in before.values() for id in ids} - gone
+    assert moto.snapshots() == {snapshot for _, snapshot in before.values()} - gone

@@ -1,30 +1,27 @@
-"""The command at a pseudo-terminal: styles where they can be, plain text elsewhere, and always the question."""
+"""The screen at a pseudo-terminal: it fits every width, is in colour only where that matters, and always has the prompt."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
 import pytest
 
-from amicleaner.demo import IMAGES
+from amicleaner.demo.article import IMAGES
 
 from .accounts import FOUR, QUESTION, Account, article_account, snapshot_of
-from .process import Finished
-from .terminal import ESCAPE, Terminal, plain
+from .process import ESCAPE, Finished
+from .sessions import ARTICLE, contains
+from .terminal import Terminal, plain
 
-BOLD, GREEN = "\x1b[1m", "\x1b[32m"
-DEFAULT_LINES = [
-    "Default values : ==>",
-    "mapping_key : tags",
-    "mapping_values : ['environment', 'role']",
-    "keep_previous : 4",
-]
+BOLD, RED, YELLOW = "\x1b[1m", "\x1b[31m", "\x1b[33m"
+RESET = "\x1b(B\x1b[m"
 
 
 @pytest.fixture(scope="module")
 def account() -> Iterator[Account]:
-    """The article's account; the tests here say no, or end what they began with a copy of their own."""
+    """The article's account, for tests that delete nothing."""
     with article_account() as account:
         yield account
 
@@ -45,62 +42,117 @@ def answered(
 
 
 def shown_lines(finished: Finished) -> list[str]:
-    """What is to be seen once it is over: progress is gone by then."""
+    """What can be seen when it is over: progress is gone by then."""
     return [re.sub(r".*\r", "", line.rstrip("\r")).rstrip() for line in plain(finished.out).split("\n")]
 
 
-def test_styles_and_a_yes(own_account: Account) -> None:
-    finished = answered(own_account, "y")
+def styled(text: str, style: str) -> list[str]:
+    """The pieces of a screen that are in a style."""
+    return re.findall(re.escape(style) + r"(.*?)" + re.escape(RESET), text.replace("\r\n", "\n"), re.DOTALL)
+
+
+# Widths
+
+
+def unbroken(lines: list[str], columns: int) -> None:
+    """No line is wider than the terminal, except a prompt, and the lines of a table are of one length."""
+    for line in lines:
+        assert len(line) <= columns or "[y/N]" in line, line
+    for above, below in pairwise(lines):
+        if above.startswith(("+", "|")) and below.startswith(("+", "|")):
+            assert len(above) == len(below)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120, 200])
+def test_screen_of_one_target_fits(account: Account, columns: int) -> None:
+    finished = answered(account, "n", "--full-report", "--explain", "--keep-previous", "3", columns=columns)
     assert finished.status == 0
-    assert f"{BOLD}Default values : ==>\x1b" in finished.out
-    assert f"{GREEN}keep_previous : 4\x1b" in finished.out
-    assert f"{BOLD}AMIs to be removed:\x1b" in finished.out
     lines = shown_lines(finished)
-    assert lines[:4] == DEFAULT_LINES
-    after = lines.index(QUESTION.format(4) + "y") + 1
-    expected = [line for ami in FOUR for line in (f"{ami} deregistered", f"{snapshot_of(ami)} deleted")]
-    assert lines[after:] == ["Cleaning 4 AMIs ...", *expected, ""]
-    assert len(own_account.images) == len(own_account.snapshots) == 17
+    assert lines[-3:] == [QUESTION.format(8) + "n", "Nothing was deleted.", ""]
+    unbroken(lines, columns)
+    # What can't be narrower is whole: an id is never cut.
+    text = "\n".join(lines)
+    assert all(image.id in text for image in IMAGES)
+    # A sentence that is joined again is the sentence.
+    assert "freeing up to 64 GiB (up to $3.20/month). Keep 13:" in " ".join(text.split())
+
+
+@pytest.mark.parametrize("columns, env", [(60, {"NO_COLOR": "1"}), (80, {}), (120, {"TERM": "dumb"}), (200, {})])
+def test_screen_of_many_targets_fits(columns: int, env: dict[str, str]) -> None:
+    with Terminal("--demo", "tour", "--quarantine", "3", env=env, columns=columns) as terminal:
+        terminal.read_until("[y/N] ? : ")
+        terminal.type("n\n")
+        finished = terminal.finish()
+    assert finished.status == 0
+    assert bool(ESCAPE.search(finished.out)) == (not env)
+    lines = shown_lines(finished)
+    assert lines[0].startswith("Demo: a simulated account in memory. Nothing real is")
+    unbroken(lines, columns)
+    text = "".join(lines)
+    assert all(re.search(id, text) for id in ("eu-west-1", "us-east-1", "123456789012"))
+    prompt = "Do you want to continue, remove 1 AMI and quarantine 13 AMIs [y/N] ? : "
+    assert prompt in "\n".join(lines)
+
+
+@pytest.mark.parametrize("arguments", ARTICLE)
+def test_sessions_of_the_article_are_on_a_terminal_too(account: Account, arguments: str) -> None:
+    shown = "\n".join(shown_lines(answered(account, "n", *arguments.split(), columns=120)))
+    prompt = shown.index(" [y/N] ? : ")
+    assert contains(shown[:prompt] + " [y/N] ? :", arguments)
+
+
+# Styles
+
+
+def test_only_deletions_warnings_errors_and_headings_are_styled(own_account: Account) -> None:
+    own_account.region.snapshots[snapshot_of(FOUR[0])].return_code = "client-error"
+    finished = answered(own_account, "y", columns=120)
+    assert finished.status == 1
+    lines = shown_lines(finished)
+    assert lines[lines.index(QUESTION.format(4) + "y") + 1] == "Cleaning 4 AMIs ..."
+    red = styled(finished.out, RED)
+    assert red[0] == "To be deleted, oldest first:"
+    assert red[1].startswith("Plan: delete 4 AMIs and 4 snapshots")
+    assert red[2] == "1 failed snapshots"
+    assert all(text.startswith("Error: ") for text in red[3:])
+    assert red[3:]
+    assert all(text.startswith("Warning: ") for text in styled(finished.out, YELLOW))
+    bold = styled(finished.out, BOLD)
+    assert bold[:3] == ["Default values : ==>", "Retrieving AMIs to clean ...", "AMIs to be removed:"]
+    assert bold[3:5] == [QUESTION.format(4), "Cleaning 4 AMIs ..."]
+    assert {*re.findall(r"\x1b\[[0-9;]*m", finished.out)} == {BOLD, RED, YELLOW, "\x1b[m"}
+    assert len(own_account.images) == 17
 
 
 PLAIN: dict[str, dict[str, str | None]] = {
     "TERM empty": {"TERM": ""},
     "TERM unset": {"TERM": None},
     "TERM unknown": {"TERM": "unknown"},
-    "TERM nobody knows": {"TERM": "no-such-terminal"},
+    "TERM that nobody knows": {"TERM": "no-such-terminal"},
     "TERM dumb": {"TERM": "dumb"},
     "NO_COLOR": {"NO_COLOR": "1"},
 }
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_plain_text(account: Account, name: str) -> None:
+def test_terminal_without_styles_shows_plain_text(account: Account, name: str) -> None:
     finished = answered(account, "n", env=PLAIN[name])
     assert finished.status == 0
     assert "\x1b" not in finished.out
     assert finished.untroubled
-    lines = shown_lines(finished)
-    assert lines[:4] == DEFAULT_LINES
-    assert lines[-2:] == [QUESTION.format(4) + "n", ""]
-
-
-def test_an_empty_no_color_is_none(account: Account) -> None:
-    assert BOLD in answered(account, "n", env={"NO_COLOR": ""}).out
+    assert QUESTION.format(4) + "n" in shown_lines(finished)
 
 
 @pytest.mark.parametrize("kind, drawn", [("xterm-256color", True), ("dumb", False)])
-def test_progress_is_drawn_and_gone_where_a_line_can_be_drawn_over(own_account: Account, kind: str, drawn: bool) -> None:
+def test_progress_is_drawn_and_goes_away(own_account: Account, kind: str, drawn: bool) -> None:
     own_account.fake_aws.latency = 0.6
     finished = answered(own_account, "n", env={"TERM": kind})
-    assert ("Reading: " in finished.out) is drawn
-    assert bool(re.search(r"\r(?!\r?\n)", finished.out)) is drawn
-    lines = shown_lines(finished)
-    assert not any("Reading: " in line for line in lines)
-    assert lines[lines.index("Retrieving AMIs to clean ...") + 1 :][:2] == ["", "AMIs to be removed:"]
+    assert ("Scanning… 0/1 Region" in finished.out) is drawn
+    assert not any("Scanning…" in line for line in shown_lines(finished))
 
 
-@pytest.mark.parametrize("kind", [None, "", "no-such-terminal", "xterm-256color"])
-def test_help_at_a_terminal(kind: str | None) -> None:
+@pytest.mark.parametrize("kind", [None, "no-such-terminal", "xterm-256color"])
+def test_help_fits_a_terminal(kind: str | None) -> None:
     with Terminal("--help", env={"TERM": kind}) as terminal:
         finished = terminal.finish()
     assert finished.status == 0
@@ -109,42 +161,21 @@ def test_help_at_a_terminal(kind: str | None) -> None:
     assert max(map(len, finished.out.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("columns", [60, 80, 200])
-def test_tables_fit_and_the_question_is_to_be_seen(account: Account, columns: int) -> None:
-    finished = answered(account, "n", "--full-report", "--explain", "--keep-previous", "3", columns=columns)
-    assert finished.status == 0
-    lines = shown_lines(finished)
-    assert lines[-2] == QUESTION.format(8) + "n"
-    table: list[str] = []
-    tables = []
-    for line in lines:
-        if line.startswith(("+", "|")):
-            table.append(line)
-        elif table:
-            tables.append(table)
-            table = []
-    assert len(tables) == 7
-    for table in tables:
-        assert len(set(map(len, table))) == 1
-        assert len(table[0]) <= columns
-        assert table[0][0] == table[0][-1] == table[-1][-1] == "+"
-    # What was to fit is all there: an id is never cut.
-    text = "\n".join(lines)
-    assert all(image.id in text for image in IMAGES)
+# Streams that are pipes
 
 
-def test_a_pipe_for_the_output_is_plain_and_the_answer_comes_from_the_terminal(own_account: Account) -> None:
+def test_output_in_a_pipe_is_plain_and_the_answer_comes_from_the_terminal(own_account: Account) -> None:
     with Terminal(env=own_account.environment, piped=("stdout",)) as terminal:
         terminal.type("y\n")
         finished = terminal.finish()
     assert finished.status == 0
     assert not ESCAPE.search(finished.out)
-    assert finished.out.startswith("\n".join(DEFAULT_LINES))
+    assert finished.out.startswith("Default values : ==>\n")
     assert f"\n{QUESTION.format(4)}\nCleaning 4 AMIs ...\n" in finished.out
     assert len(own_account.images) == 17
 
 
-def test_a_machine_format_in_a_pipe_talks_to_the_terminal(account: Account) -> None:
+def test_messages_of_a_document_in_a_pipe_are_on_the_terminal(account: Account) -> None:
     with Terminal("--output", "json", env=account.environment, piped=("stdout",)) as terminal:
         terminal.read_until("[y/N] ? : ")
         terminal.type("n\n")
@@ -155,16 +186,8 @@ def test_a_machine_format_in_a_pipe_talks_to_the_terminal(account: Account) -> N
     assert '"version"' not in finished.err
 
 
-def test_only_the_errors_at_a_terminal(account: Account) -> None:
-    with Terminal("--dry-run", env=account.environment, piped=("stdout", "stdin")) as terminal:
-        finished = terminal.finish()
-    assert finished.status == 0
-    assert not ESCAPE.search(finished.out)
-    assert plain(re.sub(r"[^\n]*\r", "", finished.err)) == ""
-
-
 @pytest.mark.parametrize("locale", [{"LANG": "C"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
-def test_letters_that_the_terminal_s_encoding_lacks(own_account: Account, locale: dict[str, str]) -> None:
+def test_letters_that_the_terminal_lacks_stop_nothing(own_account: Account, locale: dict[str, str]) -> None:
     own_account.region.images["ami-50504e36"].name = "frönt-日本"
     own_account.region.images["ami-50504e36"].tags["role"] = "frönt"
     finished = answered(own_account, "y", "--full-report", "--keep-previous", "0", env=locale)

@@ -324,7 +324,7 @@ def test_warnings_and_problems_are_written_to_standard_error() -> None:
         (129, "Interrupted. Deleted 0 of 4 AMIs; nothing is in progress."),
         (130, "Interrupted. Deleted 0 of 4 AMIs; nothing is in progress."),
         (143, "Interrupted. Deleted 0 of 4 AMIs; nothing is in progress."),
-        (1, "Error: standard output was closed. Deleted 0 of 4 AMIs; nothing is in progress."),
+        (1, "Error: Standard output was closed. Deleted 0 of 4 AMIs; nothing is in progress."),
     ],
 )
 def test_an_interrupted_run_says_how_far_it_got(status: int, said: str) -> None:
@@ -483,6 +483,13 @@ def test_errors_are_written_though_nobody_reads_standard_output() -> None:
     with pytest.raises(BrokenPipeError):
         screen.console.finished(failed_result(interrupted=1))
     assert screen.err.getvalue().count("Error: ") == 3
+
+
+def test_output_that_is_closed_at_the_end_is_an_error() -> None:
+    screen = Screen(out=Closed())
+    with pytest.raises(BrokenPipeError):
+        screen.console.finished(Result(plan_of(article()), {(HERE, "ami-1"): AmiResult(HERE, "ami-1", "removed")}))
+    assert screen.err.getvalue() == "Error: Standard output was closed.\n"
 
 
 def test_letters_that_the_output_lacks_become_escapes() -> None:

@@ -1,0 +1,346 @@
+"""Whatever fails, with any option: an `Error:` on standard error, for jobs that discard standard output."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from amicleaner.config import BY_FLAG, OPTIONS
+from tests.fake_aws import Fault
+
+from .accounts import FOUR, Account, article_account, snapshot_of
+from .process import Finished, command, only_with_a_full_device, run
+
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+REGION = {"AWS_DEFAULT_REGION": "eu-west-1"}
+NOWHERE = {**CREDENTIALS, **REGION, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+"""Nobody listens there: any call to AWS fails."""
+AMI = "ami-12345678"
+MISSING = "nowhere/file"
+ROLE = "arn:aws:iam::123456789012:role/cleaner"
+OTHERS_ROLE = "arn:aws:iam::210987654321:role/cleaner"
+
+
+def check(finished: Finished, status: int, *words: str) -> None:
+    """An error with these words, in one or two lines."""
+    assert finished.status == status, finished.err
+    assert finished.untroubled
+    error, *hints = finished.errors
+    assert error.startswith("Error: ")
+    assert len(hints) <= 1
+    assert all(line.startswith("Hint: ") for line in hints)
+    for word in words:
+        assert word in finished.err
+
+
+# The command line: found before AWS is called
+
+TOO_SMALL = {
+    option.flag: f"{option.flag} {(option.minimum or 0) - 1:g}" for option in OPTIONS if option.kind in ("integer", "number")
+}
+WRONG = TOO_SMALL | {
+    "--mapping-key": "--mapping-key owner --mapping-values x",
+    "--mapping-values": "--mapping-values --dry-run",
+    "--excluded-mapping-values": "--excluded-mapping-values",
+    "--include-untagged": f"--include-untagged --from-ids {AMI}",
+    "--only-tag": "--only-tag role",
+    "--only-name": "--only-name=",
+    "--rule": "--rule prod",
+    "--keep-tag": "--keep-tag --dry-run",
+    "--all-launch-template-versions": "--all-launch-template-versions --apply-plan plan.json",
+    "--also-check": "--also-check everything",
+    "--used-by-files": f"--used-by-files {MISSING}",
+    "--include-shared": "--include-shared --quarantine 14",
+    "--skip-check": "--skip-check everything",
+    "--dry-run": "--dry-run=1",
+    "--exit-code": "--exit-code",
+    "--explain": "--explain i-12345678",
+    "--save-plan": f"--save-plan {MISSING}",
+    "--apply-plan": f"--apply-plan {MISSING}",
+    "--demo": "--demo moon",
+    "--force-delete": f"--restore {AMI}",
+    "--from-ids": "--from-ids ami-12345",
+    "--ignore-in-use": "--ignore-in-use",
+    "--check-orphans": "--check-orphans --save-plan plan.json",
+    "--expect-account": "--expect-account prod",
+    "--audit-log": f"--audit-log {MISSING}",
+    "--restore": f"--restore {MISSING}",
+    "--region": "--region eu-west-1,us-east-1",
+    "--exclude-region": "--exclude-region --dry-run",
+    "--profile": "--profile nobody",
+    "--role-arn": "--role-arn me",
+    "--organization-role": f"--organization-role cleaner --role-arn {ROLE}",
+    "--exclude-account": "--exclude-account 123456789012",
+    "--external-id": "--external-id x",
+    "--used-by-profile": "--used-by-profile nobody",
+    "--used-by-role-arn": "--used-by-role-arn me",
+    "--full-report": "--full-report everything",
+    "--output": "--output xml",
+    "--quiet": "-q ami-12345678",
+    "--debug": "--debug=yes",
+    "--config": f"--config {MISSING}",
+    "--suggest-config": "--suggest-config --apply-plan plan.json",
+    "--iam-policy": "--iam-policy x",
+}
+"""Every option with a mistake."""
+
+
+def test_every_option_has_a_mistake() -> None:
+    assert WRONG.keys() == {option.flag for option in OPTIONS}
+
+
+@pytest.mark.parametrize("flag", WRONG)
+def test_wrong_option_is_an_error(flag: str) -> None:
+    words = WRONG[flag].split()
+    force = [] if BY_FLAG[flag].name == "restore" else ["-f"]
+    finished = run(*force, *words, env=NOWHERE, discard=True)
+    check(finished, 2)
+    assert "Could not connect" not in finished.err
+
+
+def test_wrong_variables_and_files_are_errors(tmp_path: Path) -> None:
+    check(
+        run("-f", env={**NOWHERE, "AMICLEANER_KEEP_PREVIOUS": "four"}, discard=True), 2, "AMICLEANER_KEEP_PREVIOUS", "four"
+    )
+    check(run(env={**NOWHERE, "AMICLEANER_FORCE_DELETE": "1"}, discard=True), 2, "AMICLEANER_FORCE_DELETE", "command line")
+    file = tmp_path / "amicleaner.toml"
+    file.write_text("[[rule]]\nname = 'prod'\nkeep = 2\n")
+    check(run("-f", "--config", str(file), env=NOWHERE, discard=True), 2, "rule 'prod'", "Did you mean keep_previous?")
+    file.write_text("keep_previous = \n")
+    check(run("-f", "--config", str(file), env=NOWHERE, discard=True), 2, str(file), "line 1")
+
+
+# Credentials, Regions, endpoints
+
+SURROUNDINGS: dict[str, tuple[dict[str, str], int, tuple[str, ...]]] = {
+    "no credentials": (REGION, 1, ("credentials", "a profile, environment variables or a role")),
+    "no Region": (CREDENTIALS, 2, ("No Region is set.", "--region", "AWS_REGION")),
+    "unknown profile": (
+        {**REGION, "AWS_PROFILE": "wrok", "AWS_CONFIG_FILE": "config"},
+        2,
+        ("(wrok) could not be found", "profiles: work."),
+    ),
+    "broken configuration": ({**REGION, "AWS_CONFIG_FILE": "broken"}, 2, ("cannot be read", "broken")),
+    "broken credentials": ({**REGION, "AWS_SHARED_CREDENTIALS_FILE": "broken"}, 2, ("cannot be read", "broken")),
+    "credential process": ({**REGION, "AWS_CONFIG_FILE": "process"}, 1, ("credentials", "JSONDecodeError")),
+    "token file": (
+        {**REGION, "AWS_WEB_IDENTITY_TOKEN_FILE": "token", "AWS_ROLE_ARN": ROLE},
+        1,
+        ("credentials", "a token file"),
+    ),
+    "line break in the token": ({**NOWHERE, "AWS_SESSION_TOKEN": "very-secret\r\n"}, 1, ("line break", "session token")),
+    "nobody listens": (NOWHERE, 1, ("Could not connect", "127.0.0.1:9", "Check the network")),
+    "no URL": ({**NOWHERE, "AWS_ENDPOINT_URL": "nonsense"}, 1, ("endpoint",)),
+    "no host": ({**NOWHERE, "AWS_ENDPOINT_URL": "http://"}, 1, ("endpoint",)),
+}
+
+
+@pytest.mark.parametrize("name", SURROUNDINGS)
+def test_failure_before_the_first_answer_is_an_error(name: str, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("[profile work]\nregion = eu-west-1\n")
+    (tmp_path / "broken").write_text("[[[ no configuration\n")
+    (tmp_path / "process").write_text("[default]\ncredential_process = echo nonsense\n")
+    env, status, words = SURROUNDINGS[name]
+    finished = run("-f", "--max-attempts", "1", env=env, cwd=tmp_path, discard=True)
+    check(finished, status, *words)
+    assert "very-secret" not in finished.err
+
+
+def test_silent_endpoint_is_an_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        env = {**NOWHERE, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        finished = run("-f", "--read-timeout", "0.2", "--max-attempts", "1", env=env, discard=True)
+    check(finished, 1, "ec2:DescribeImages", "Read timeout")
+
+
+# Reading and deleting
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    with article_account() as account:
+        yield account
+
+
+def deny(*actions: str) -> Callable[[Account], None]:
+    """Every call of these actions is refused for lack of permission."""
+    return lambda account: account.fake_aws.faults.extend(Fault(action, "refuse", times=None) for action in actions)
+
+
+def refuse(action: str, code: str) -> Callable[[Account], None]:
+    return lambda account: account.fake_aws.faults.append(Fault(action, "refuse", code=code, message="No.", times=None))
+
+
+def break_off(action: str) -> Callable[[Account], None]:
+    return lambda account: account.fake_aws.faults.append(Fault(action, "html", times=None))
+
+
+def expire(account: Account) -> None:
+    account.fake_aws.world.keys[account.fake_aws.world.access_key()].expires = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def use(account: Account) -> None:
+    account.region.add_instance(FOUR[0])
+
+
+def refuse_snapshots(account: Account) -> None:
+    for ami in FOUR:
+        account.region.snapshots[snapshot_of(ami)].return_code = "client-error"
+
+
+def orphan(account: Account) -> None:
+    started = datetime(2017, 6, 15, tzinfo=UTC)
+    account.region.add_snapshot("Created by CreateImage(i-0) for ami-654b5503", snapshot_id="snap-0badcafe", started=started)
+
+
+def nothing(account: Account) -> None:
+    """The run fails by itself."""
+
+
+def orphan_that_may_not_be_deleted(account: Account) -> None:
+    orphan(account)
+    deny("DeleteSnapshot")(account)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that fails at AWS: `deleted` AMIs are gone after it."""
+
+    words: str
+    setup: Callable[[Account], None]
+    said: tuple[str, ...]
+    deleted: int = 0
+    answer: str = ""
+    lines: int = 3
+
+
+FAILURES = {
+    "denied read": Failure("-f", deny("DescribeInstances"), ("ec2:DescribeInstances", "UnauthorizedOperation", "eu-west-1")),
+    "passing error": Failure("-f", refuse("DescribeInstances", "Unavailable"), ("ec2:DescribeInstances", "Unavailable")),
+    "expired credentials": Failure("-f", expire, ("RequestExpired", "Renew your AWS credentials")),
+    "response of a proxy": Failure("-f", break_off("*"), ("ec2:DescribeImages failed in Region eu-west-1",)),
+    "unknown Region": Failure("-f --region eu-wst-1", nothing, ("Region 'eu-wst-1' is not enabled for this account",)),
+    "another account": Failure("-f --expect-account 210987654321", nothing, ("--expect-account says 210987654321",)),
+    "denied role": Failure(f"-f --role-arn {ROLE}", deny("AssumeRole"), ("sts:AssumeRole",)),
+    "denied organization": Failure("-f --organization-role r", deny("ListAccounts"), ("organizations:ListAccounts",)),
+    "denied Regions": Failure("-f --region *", deny("DescribeRegions"), ("ec2:DescribeRegions",)),
+    "denied read of another account": Failure(
+        f"-f --used-by-role-arn {OTHERS_ROLE}", deny("AssumeRole"), ("sts:AssumeRole",)
+    ),
+    "denied rules": Failure("-f --require-recycle-bin 7", deny("ListRules"), ("rbin:ListRules",)),
+    "maximum": Failure("-f --max-deletions 3", nothing, ("4 AMIs", "--max-deletions 3")),
+    "percentage": Failure("-f --max-percent 19", nothing, ("4 of 21 AMIs", "--max-percent 19")),
+    "orphaned snapshots beyond the maximum": Failure(
+        "-f --check-orphans --max-deletions 0", orphan, ("1 orphaned snapshot", "4 AMIs"), lines=4
+    ),
+    "end of input": Failure("", nothing, ("No confirmation given", "--force-delete")),
+    "end of input with data": Failure("--output json", nothing, ("No confirmation given",), lines=100),
+    "unknown id to explain": Failure("--dry-run --explain ami-0badcafe", nothing, ("ami-0badcafe",)),
+    "unknown id to delete": Failure(f"--from-ids ami-0badcafe {FOUR[1]}", nothing, ("ami-0badcafe",), deleted=1),
+    "named AMI in use": Failure(f"--from-ids {FOUR[0]} {FOUR[1]}", use, (FOUR[0], "in use"), deleted=1),
+    "unknown id to restore": Failure("--restore ami-0badcafe", nothing, ("ami-0badcafe",)),
+    "denied deletion": Failure("-f", deny("DeregisterImage"), ("UnauthorizedOperation", "ec2:DeregisterImage")),
+    "denied deletion, quietly": Failure("-f -q", deny("DeregisterImage"), ("ec2:DeregisterImage",)),
+    "denied deletion in JSON": Failure("-f --output json", deny("DeregisterImage"), ("ec2:DeregisterImage",), lines=100),
+    "denied deletion after a prompt": Failure("", deny("DeregisterImage"), ("ec2:DeregisterImage",), answer="y\n"),
+    "refused deletions": Failure("-f", refuse("DeregisterImage", "Whatever"), ("Whatever",)),
+    "refused snapshots": Failure("-f", refuse_snapshots, ("client-error", "ec2:DeleteSnapshot"), deleted=4),
+    "denied quarantine": Failure("-f --quarantine 14", deny("DisableImage"), ("ec2:DisableImage",)),
+    "denied orphaned snapshots": Failure(
+        "-f --check-orphans --keep-previous 9", orphan_that_may_not_be_deleted, ("ec2:DeleteSnapshot",)
+    ),
+    "expired while deleting": Failure("-f", refuse("DeregisterImage", "ExpiredToken"), ("ExpiredToken",)),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_failure_at_aws_is_an_error(account: Account, name: str) -> None:
+    failure = FAILURES[name]
+    failure.setup(account)
+    words = ["--max-attempts", "1", *failure.words.split()] if "restore" not in failure.words else failure.words.split()
+    finished = run(*words, answer=failure.answer, env=account.environment, discard=True)
+    assert finished.status == 1
+    assert finished.untroubled
+    assert [line for line in finished.err.splitlines() if line.startswith("Error: ")]
+    assert len(finished.errors) <= failure.lines
+    for word in failure.said:
+        assert word in finished.err
+    assert len(account.images) == 21 - failure.deleted
+
+
+# Files
+
+
+def test_plans_that_cannot_be_applied_are_errors(account: Account, tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+
+    def apply() -> Finished:
+        return run("-f", "--apply-plan", str(path), env=account.environment, discard=True)
+
+    assert run("--save-plan", str(path), env=account.environment).status == 0
+    calls = account.fake_aws.calls.count()
+    whole = path.read_text()
+    for text, words in (
+        (whole.replace('"old"', '"named"', 1), "checksum mismatch. The plan was modified or truncated."),
+        (whole[:-100], str(path)),
+        (whole.replace('"version": 1', '"version": 2'), "version"),
+    ):
+        path.write_text(text)
+        check(apply(), 2, words)
+    assert account.fake_aws.calls.count() == calls
+    path.write_text(whole)
+    use(account)
+    check(apply(), 1, FOUR[0], "in use")
+    assert account.images.intersection(FOUR) == {FOUR[0]}
+
+
+@pytest.mark.parametrize("option", ["--audit-log", "--save-plan", "--apply-plan", "--config", "--restore"])
+def test_folder_is_no_file(option: str, tmp_path: Path) -> None:
+    check(run(option, str(tmp_path), env=NOWHERE, discard=True), 2, str(tmp_path))
+
+
+@only_with_a_full_device
+@pytest.mark.parametrize("option", ["--audit-log", "--save-plan"])
+def test_full_device_is_an_error_before_aws_is_called(option: str) -> None:
+    check(run("-f", option, "/dev/full", env=NOWHERE, discard=True), 2, "/dev/full")
+
+
+def test_audit_log_that_breaks_in_the_middle_is_an_error(account: Account, tmp_path: Path) -> None:
+    """Its file may have no more than one block."""
+    limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *command()]
+    log = tmp_path / "audit"
+    finished = run("-f", "--audit-log", str(log), words=limited, env=account.environment, discard=True)
+    assert finished.status == 1
+    assert finished.untroubled
+    assert f"Error: The audit log {log} cannot be written: File too large." in finished.err
+    assert len(account.images) >= 20
+
+
+def test_plan_that_cannot_be_written_is_an_error_after_the_reading(account: Account, tmp_path: Path) -> None:
+    """The folder was there when the run began."""
+    folder = tmp_path / "plans"
+    folder.mkdir()
+    account.fake_aws.after("DescribeInstances", lambda *_: folder.rmdir() if folder.exists() else None)
+    check(run("--save-plan", str(folder / "plan.json"), env=account.environment, discard=True), 2, "plan.json")
+
+
+# Nothing fails
+
+
+def test_status_3_is_no_error(account: Account) -> None:
+    finished = run("--dry-run", "--exit-code", "--output", "json", env=account.environment)
+    assert (finished.status, json.loads(finished.out)["exit_status"]) == (3, 3)
+    assert "Error" not in finished.err
+
+
+def test_unknown_variable_only_warns() -> None:
+    finished = run("--version", env={"AMICLEANER_VERSION": "1"})
+    assert (finished.status, finished.err) == (0, "")
+    finished = run("--iam-policy", env={"AMICLEANER_VERSION": "1"}, discard=True)
+    assert (finished.status, finished.err) == (0, "Warning: Unknown environment variable AMICLEANER_VERSION.\n")
