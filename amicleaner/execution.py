@@ -24,7 +24,7 @@ from .clock import Clock
 from .config import Config
 from .errors import AmicleanerError, AwsError
 from .interrupts import Interrupts
-from .models import AmiResult, SnapshotResult, Target
+from .models import AmiResult, Inventory, SnapshotResult, Target
 from .plan import Decision, Plan
 from .planning import Planner, PlanningResult, find_all_orphans
 from .reducer import newest_first
@@ -173,7 +173,7 @@ class Execution:
         """Reads a Region again in every account, and decides again about these AMIs as if for the first time."""
         scans = self._scan_again(region)
         allowed = {job.key: job.action.name for job in jobs}
-        known = self._planner.decide(scans, allowed, deleting=True)
+        known = self._planner.decide(scans, allowed, deleting=True, elsewhere=self._pending_elsewhere(region, jobs))
         decisions = {(decision.target, decision.ami.id): decision for decision in known.plan.decisions}
         verdicts = {job.key: _verdict(decisions.get(job.key), job) for job in jobs}
         return self._round(scans, verdicts, [text for _, text in known.warnings])
@@ -191,6 +191,12 @@ class Execution:
 
     def _scan_again(self, region: str) -> list[Scan]:
         return self._planner.scanner.scan([scan.location for scan in self._scans if scan.target.region == region])
+
+    def _pending_elsewhere(self, region: str, jobs: Sequence[Job]) -> list[Inventory]:
+        """What the accounts of these AMIs are copying into other Regions of the run."""
+        accounts = {"", *(job.target.account for job in jobs)}
+        others = [scan for scan in self._scans if scan.target.region != region and scan.target.account in accounts]
+        return self._planner.scanner.pending([scan.location for scan in others if not scan.location.read_only])
 
     def _round(self, scans: Sequence[Scan], verdicts: Mapping[tuple[Target, str], Verdict], warnings: list[str]) -> Round:
         started = min(scan.started for scan in scans)

@@ -120,7 +120,8 @@ class Run:
 
     @property
     def execution(self) -> Execution:
-        planner: Any = SimpleNamespace(decide=self._decide, scanner=SimpleNamespace(scan=self._scan))
+        scanner = SimpleNamespace(scan=self._scan, pending=lambda locations: [])
+        planner: Any = SimpleNamespace(decide=self._decide, scanner=scanner)
         return Execution(
             self.config,
             planner,
