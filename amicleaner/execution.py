@@ -25,7 +25,7 @@ from .config import Config
 from .decisions import Decision
 from .errors import AmicleanerError, AwsError
 from .interrupts import Interrupts
-from .models import AmiResult, SnapshotResult, Target
+from .models import AmiResult, Inventory, SnapshotResult, Target
 from .plan import Plan
 from .planning import Planner, PlanningResult, find_all_orphans
 from .reducer import newest_first
@@ -86,16 +86,24 @@ class Execution:
         order = [(decision.target, decision.ami.id) for decision in plan.changes]
         return {key: deleter.results[key] for key in order if key in deleter.results}
 
-    def orphans(self, orphans: Sequence[Orphan], *, confirmed: bool) -> dict[tuple[Target, str], SnapshotResult]:
-        """Deletes orphaned snapshots; the results of what was tried.  `confirmed`: a person was asked, so that everything is
-        read again first."""
+    def orphans(self, orphans: Sequence[Orphan], finished: float | None) -> dict[tuple[Target, str], SnapshotResult]:
+        """Deletes orphaned snapshots; the results of what was tried.
+
+        `finished`: when the reading that found them ended (monotonic clock), where nobody was asked since; None: everything
+        is read again first.
+        """
 
         async def work(deleter: Deleter, changer: Changer) -> None:
             jobs = [
                 Job(Subject(orphan.target, orphan.snapshot.id, ami=orphan.ami), DELETE, DELETE_SNAPSHOT, changer.attempts())
                 for orphan in orphans
             ]
-            first = {} if confirmed else self._first_rounds(jobs, None)
+            first = {}
+            if finished is not None:
+                # An AMI of any Region may need one, so a round is as old as the oldest reading.
+                began = min(scan.started for scan in self._scans)
+                found = Round(began, finished, {job.key: Verdict(True) for job in jobs})
+                first = {orphan.target.region: found for orphan in orphans}
             await deleter.run(jobs, self._recheck_orphans, first)
 
         deleter = self._run(work, SnapshotReferences((), ()))
@@ -154,21 +162,19 @@ class Execution:
         )
         return Job(subject, decision.action, decision.action.slowest, changer.attempts(), ami)
 
-    def _first_rounds(self, jobs: Sequence[Job], known: PlanningResult | None) -> dict[str, Round]:
+    def _first_rounds(self, jobs: Sequence[Job], known: PlanningResult) -> dict[str, Round]:
         """The planning's own reading, as the first round of each Region."""
-        shared = known.shared_known if known else frozenset()
         started: dict[str, float] = {}
         for scan in self._scans:
             started[scan.target.region] = min(scan.started, started.get(scan.target.region, scan.started))
-        finished = known.finished if known else self._clock.monotonic()
-        verdicts = {job.key: Verdict(True, shared_known=job.key in shared) for job in jobs}
-        return {region: Round(began, finished, verdicts) for region, began in started.items()}
+        verdicts = {job.key: Verdict(True, shared_known=job.key in known.shared_known) for job in jobs}
+        return {region: Round(began, known.finished, verdicts) for region, began in started.items()}
 
     def _recheck(self, region: str, jobs: Sequence[Job]) -> Round:
         """Reads a Region again in every account, and decides again about these AMIs as if for the first time."""
         scans = self._planner.scanner.scan([scan.location for scan in self._scans if scan.target.region == region])
         allowed = {job.key: job.action.name for job in jobs}
-        known = self._planner.decide(scans, allowed, deleting=True)
+        known = self._planner.decide(scans, allowed, deleting=True, elsewhere=self._pending_elsewhere(region, jobs))
         decisions = {(decision.target, decision.ami.id): decision for decision in known.plan.decisions}
         verdicts = {job.key: _verdict(decisions.get(job.key), job) for job in jobs}
         return self._round(scans, verdicts, [text for _, text in known.warnings])
@@ -183,6 +189,12 @@ class Execution:
         verdicts = {job.key: Verdict(True) if job.key in today else kept for job in jobs}
         verdicts |= {job.key: Verdict(False, gone=True) for job in jobs if job.key not in exist}
         return self._round(scans, verdicts, [text for _, text in warnings])
+
+    def _pending_elsewhere(self, region: str, jobs: Sequence[Job]) -> list[Inventory]:
+        """What the accounts of these AMIs are copying into other Regions of the run."""
+        accounts = {"", *(job.target.account for job in jobs)}
+        others = [scan for scan in self._scans if scan.target.region != region and scan.target.account in accounts]
+        return self._planner.scanner.pending([scan.location for scan in others if not scan.location.read_only])
 
     def _round(self, scans: Sequence[Scan], verdicts: Mapping[tuple[Target, str], Verdict], warnings: list[str]) -> Round:
         started = min(scan.started for scan in scans)

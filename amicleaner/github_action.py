@@ -82,7 +82,9 @@ def configure(environ: Mapping[str, str]) -> Config:
     environment, warnings = from_environment({**environ, **settings})
     for warning in warnings:
         print(f"Warning: {warning}")
-    line: dict[str, Any] = {"dry_run": True} if flag(inputs, "DRY_RUN") else {"force_delete": True}
+    # An expression may come out empty, as that of an input in a job that a schedule started: only `false` deletes.
+    dry_run = flag({"DRY_RUN": "true", **inputs}, "DRY_RUN")
+    line: dict[str, Any] = {"dry_run": True} if dry_run else {"force_delete": True}
     if "APPLY_PLAN" in inputs:
         line["apply_plan"] = inputs["APPLY_PLAN"]
     if flag(inputs, "INCLUDE_SHARED"):

@@ -13,7 +13,7 @@ from .aws.usage import UsageReading
 from .clock import Clock
 from .config import Config
 from .decisions import Facts, Usage
-from .models import Ami, Reference, Snapshot, Target
+from .models import Ami, Inventory, Reference, Snapshot, Target
 from .orphans import find_orphans, made_for
 from .plan import Allowed, Plan, make_plan, to_resolve
 from .recycle_bin import BinRules
@@ -43,10 +43,12 @@ class PlanningResult:
 
 @dataclass(slots=True)
 class References:
-    """The references that were read, by Region; one in any account of the run protects the AMIs of all of them there."""
+    """The references that were read, by Region; one in any account of the run protects the AMIs of all of them there.
+    `elsewhere` are AMIs of Regions that were not scanned, which may be copies."""
 
     scans: Sequence[Scan]
     files: Uses
+    elsewhere: Sequence[Inventory] = ()
     parts: dict[str, list[Uses]] = field(default_factory=dict)
     by_snapshot: dict[str, list[Uses]] = field(default_factory=dict)
 
@@ -54,8 +56,8 @@ class References:
         for scan in self.scans:
             self.add(scan, scan.reading.uses, scan.reading.snapshots)
             self.parts[scan.target.region].append(self.files)
-        for scan in self.scans:
-            for (region, id), uses in uses_by_copies(scan.target, scan.inventory.amis).items():
+        for inventory in (*(scan.inventory for scan in self.scans), *self.elsewhere):
+            for (region, id), uses in uses_by_copies(inventory.target, inventory.amis).items():
                 self.parts.setdefault(region, []).append({id: uses})
 
     def add(self, scan: Scan, uses: Uses, snapshots: Uses) -> None:
@@ -83,9 +85,17 @@ class Planner:
     clock: Clock
     files: Uses
 
-    def decide(self, scans: Sequence[Scan], allowed: Allowed | None = None, *, deleting: bool = False) -> PlanningResult:
+    def decide(
+        self,
+        scans: Sequence[Scan],
+        allowed: Allowed | None = None,
+        *,
+        deleting: bool = False,
+        elsewhere: Sequence[Inventory] = (),
+    ) -> PlanningResult:
         """The plan for these scans.  `allowed`: nothing else may be changed, as by a saved or a confirmed plan.
-        `deleting`: the plan was confirmed, so that each AMI's sharing is read right before it is deleted.
+        `deleting`: the plan was confirmed, so that each AMI's sharing is read right before it is deleted.  `elsewhere` are
+        AMIs of other Regions that may be copies.
 
         Decides over and over: once it is known that something would be deleted, what refers to it and to the others of its
         group is read; what is known then may leave room for another.  Raises `AwsError` where something cannot be read.
@@ -95,7 +105,7 @@ class Planner:
         locations = {scan.target: scan.location for scan in scans}
         amis = {(inventory.target, ami.id): ami for inventory in inventories for ami in inventory.amis}
         inside = frozenset(scan.target.account for scan in scans)
-        references = References(scans, self.files)
+        references = References(scans, self.files, elsewhere)
         facts = Facts(usage=references.usage())
         warnings: list[tuple[Target, str]] = []
         resolved: set[tuple[Target, str]] = set()

@@ -14,6 +14,12 @@ from .models import Ami, RestoreResult, Target
 from .orphans import made_for
 from .quarantine import DISABLED
 
+LINE = '{"version": '
+"""How each line of an audit log begins."""
+
+STRINGS = ("account", "region", "id", "event", "attempt", "action")
+"""Members of each line."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -68,31 +74,32 @@ class Step:
 
 
 def read_log(text: str, path: str) -> tuple[Wanted, ...]:
-    """Everything that an audit log says was, or may have been, deleted or disabled.  A last line without its end is ignored;
-    raises UsageError for anything else that is not a line of such a log."""
+    """Everything that an audit log says was, or may have been, deleted or disabled.
+
+    A line without its end, as a killed run leaves it, is ignored: a call is made only once its line is whole.  Raises
+    UsageError for anything else that is not a line of such a log.
+    """
     amis: dict[tuple[Target, str], set[str]] = {}
     singly: dict[tuple[Target, str], set[str]] = defaultdict(set)
     began: dict[str, Mapping[str, Any]] = {}
-    lines = text.split("\n")
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        try:
-            entry = json.loads(line)
-            target, id = Target(entry["account"], entry["region"]), str(entry["id"])
-            event, attempt, action = entry["event"], entry["attempt"], entry["action"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            if number == len(lines):
-                continue
-            raise UsageError(f"--restore: {path} is not an audit log: line {number} is malformed.") from error
+        entry = _entry(line)
+        if entry is None:
+            raise UsageError(f"--restore: {path} is not an audit log: line {number} is malformed.")
+        if not entry:
+            continue
+        target, id = Target(entry["account"], entry["region"]), entry["id"]
+        event, attempt, action = entry["event"], entry["attempt"], entry["action"]
         if event == "before":
             began[attempt] = entry
             continue
         began.pop(attempt, None)
         if entry.get("outcome") in ("done", "unknown"):
             _note(entry, action, target, id, amis, singly)
-    for entry in began.values():  # killed before the outcome was written: it may have been done
-        _note(entry, entry["action"], Target(entry["account"], entry["region"]), str(entry["id"]), amis, singly)
+    for cut in began.values():  # killed before the outcome was written: it may have been done
+        _note(cut, cut["action"], Target(cut["account"], cut["region"]), cut["id"], amis, singly)
     alone: set[tuple[Target, str]] = set()
     for (target, ami), snapshots in singly.items():
         if (target, ami) in amis:
@@ -101,6 +108,17 @@ def read_log(text: str, path: str) -> tuple[Wanted, ...]:
             alone |= {(target, id) for id in snapshots}
     wanted = [Wanted(ami, target, frozenset(snapshots)) for (target, ami), snapshots in sorted(amis.items())]
     return (*wanted, *(Wanted("", target, frozenset({id})) for target, id in sorted(alone)))
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    """A line of an audit log; nothing for one without its end, None for what is no line of such a log."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return {} if line.startswith(LINE) or LINE.startswith(line) else None
+    if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) for name in STRINGS):
+        return None
+    return entry if isinstance(entry.get("snapshots", []), list) else None
 
 
 def _note(

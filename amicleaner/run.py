@@ -231,8 +231,9 @@ def _clean(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
     execution = Execution(config, planner, scans, audit, run.clock, run.interrupts, run.view, run.warn_of)
     if config.check_orphans:
         orphans, warnings = find_all_orphans(scanner, scans, run.clock.now())
+        finished = run.clock.monotonic()
         run.warn(warnings)
-        _delete_orphans(run, orphans, known.plan, execution)
+        _delete_orphans(run, orphans, known.plan, execution, finished)
         run.view.retrieving(config)
     run.warn(known.warnings)
     for rule in rules_without_amis(known.plan):
@@ -244,8 +245,8 @@ def _clean(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
     _delete_amis(run, known, execution, saved)
 
 
-def _delete_orphans(run: Run, found: tuple[Orphan, ...], plan: Plan, execution: Execution) -> None:
-    """Orphaned snapshots: shown, confirmed, deleted."""
+def _delete_orphans(run: Run, found: tuple[Orphan, ...], plan: Plan, execution: Execution, finished: float) -> None:
+    """Orphaned snapshots: shown, confirmed, deleted.  `finished` is when the reading that found them ended."""
     run.result = replace(run.result, orphans=found)
     run.view.orphans(found)
     if not found or _over_limits(run, plan) or not run.config.deletes:
@@ -257,7 +258,7 @@ def _delete_orphans(run: Run, found: tuple[Orphan, ...], plan: Plan, execution: 
         run.view.checking()
     run.view.removing_orphans(len(found))
     with run.interrupts.finishing():  # whatever was done is in the result before the run ends
-        results = execution.orphans(found, confirmed=confirmed)
+        results = execution.orphans(found, None if confirmed else finished)
         run.result = replace(run.result, orphans=with_results(found, results))
     run.view.removed_orphans(sum(result.outcome == "removed" for result in results.values()))
     run.ended(execution.stopped_by, execution.problems)

@@ -67,6 +67,12 @@ def test_the_default_is_a_dry_run(aws: Account, run: Any) -> None:
     assert all(ami in runner.summary for ami in FOUR)
 
 
+def test_an_empty_dry_run_deletes_nothing(aws: Account, run: Any) -> None:
+    _, outputs = run(dry_run="")
+    assert aws.deletions() == []
+    assert (outputs["status"], outputs["planned"], outputs["deleted"]) == ("planned", "4", "0")
+
+
 def test_dry_run_false_deletes(aws: Account, run: Any) -> None:
     runner, outputs = run(dry_run=False)
     assert runner.status == 0

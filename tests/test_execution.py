@@ -120,7 +120,8 @@ class Run:
 
     @property
     def execution(self) -> Execution:
-        planner: Any = SimpleNamespace(decide=self._decide, scanner=SimpleNamespace(scan=self._scan))
+        scanner = SimpleNamespace(scan=self._scan, pending=lambda locations: [])
+        planner: Any = SimpleNamespace(decide=self._decide, scanner=scanner)
         return Execution(
             self.config,
             planner,
@@ -288,7 +289,7 @@ def orphans(run: Run, *ids: str) -> list[Orphan]:
 def test_orphaned_snapshots_without_a_prompt_are_not_read_again() -> None:
     run = Run()
     found = orphans(run, "snap-1", "snap-2")
-    results = run.execution.orphans(found, confirmed=False)
+    results = run.execution.orphans(found, run.execution._clock.monotonic())
     assert [orphan.result and orphan.result.outcome for orphan in with_results(found, results)] == ["removed", "removed"]
     assert run.scanned == []
     assert run.log.subjects[0].ami == "ami-gone"
@@ -299,7 +300,7 @@ def test_orphaned_snapshots_are_checked_again_after_their_prompt(monkeypatch: py
     found = orphans(run, "snap-1", "snap-2", "snap-3")
     run.snapshots = run.snapshots[:2]
     monkeypatch.setattr(execution, "find_all_orphans", lambda *_: (tuple(found[:1]), ((HOME, "Old versions are missing."),)))
-    results = run.execution.orphans(found, confirmed=True)
+    results = run.execution.orphans(found, None)
     assert [result.outcome for result in results.values()] == ["removed", "kept", "removed"]
     assert results[HOME, "snap-2"].explanation == "no longer orphaned"
     assert run.aws.calls("DeleteSnapshot") == ["snap-1"]

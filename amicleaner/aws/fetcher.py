@@ -22,7 +22,7 @@ FILTER_VALUES = 200
 """Values that one filter takes (EC2 guide, "List and filter your resources")."""
 
 
-def fetch_amis(api: Api) -> tuple[Ami, ...]:
+def fetch_amis(api: Api, **filters: Any) -> tuple[Ami, ...]:
     """All AMIs that the account owns in this Region, sorted by id.
 
     Disabled ones are hidden unless asked for, and still hold their snapshots; deprecated ones are always shown to their
@@ -30,7 +30,7 @@ def fetch_amis(api: Api) -> tuple[Ami, ...]:
     """
     amis: dict[str, Ami] = {}
     owner = api.target.account
-    for image in api.pages("DescribeImages", Owners=["self"], IncludeDisabled=True):
+    for image in api.pages("DescribeImages", Owners=["self"], IncludeDisabled=True, **filters):
         ami = _made(api, "DescribeImages", "ImageId", Ami.from_aws, image, amis)
         owner = owner or ami.owner
         # An emulator may not say whose they are; own ones were asked for.
@@ -38,6 +38,11 @@ def fetch_amis(api: Api) -> tuple[Ami, ...]:
             message = f"it lists {ami.id}, which belongs to account {ami.owner}"
             raise api.error("DescribeImages", "MalformedResponse", message)
     return tuple(amis[id] for id in sorted(amis))
+
+
+def fetch_pending_amis(api: Api) -> tuple[Ami, ...]:
+    """Those of the account's AMIs in this Region that are being created or copied."""
+    return fetch_amis(api, Filters=[{"Name": "state", "Values": ["pending"]}])
 
 
 GONE = "gone"

@@ -18,6 +18,7 @@ from .fetcher import (
     fetch_amis,
     fetch_bin,
     fetch_bin_rules,
+    fetch_pending_amis,
     fetch_shared_with,
     fetch_snapshots,
     fetch_snapshots_by_id,
@@ -100,6 +101,11 @@ class Scanner:
             return replace(found, uses=with_account(found.uses, account), snapshots=with_account(found.snapshots, account))
 
         return list(zip(concerned, self._each([scan.location for scan in concerned], read, concerned), strict=True))
+
+    def pending(self, locations: Sequence[Location]) -> list[Inventory]:
+        """The AMIs of each location that are being created or copied, perhaps from an AMI of another Region."""
+        found = self._each(locations, lambda location: fetch_pending_amis(location.api))
+        return [Inventory(location.api.target, amis) for location, amis in zip(locations, found, strict=True)]
 
     def visible(self, asked: Mapping[Location, Collection[str]]) -> dict[Target, frozenset[str]]:
         """Those of these AMIs that each location can see, whoever owns them."""

@@ -2,7 +2,7 @@
 
 A *round* reads one Region in every account of the run, and decides anew about the AMIs whose turn comes next.  No change is
 made on a round that was begun more than 60 seconds ago.  Where one reading of the Region takes longer than that, its answers
-may be used for ten seconds after it has ended.
+may be used for ten seconds after it has ended, unless it took five minutes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ LOOKAHEAD = 2 * POLL
 """Seconds of work that are still confirmed when the next round is done."""
 
 STALLED = 300.0
-"""Seconds in which rounds are read and nothing can be confirmed, after which the run ends."""
+"""Seconds in which rounds are read and nothing can be confirmed, after which the run ends; a reading of that length confirms
+nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,9 @@ class Round:
 
     @property
     def expires(self) -> float:
-        """The last moment at which a change may rest on it."""
-        late = self.finished - self.started >= MAX_AGE
+        """The last moment at which a change may rest on it.  In a reading that took longer than `STALLED` the machine may
+        have slept, so its first answers may be of another day."""
+        late = MAX_AGE <= self.finished - self.started < STALLED
         return self.finished + LATE_WINDOW if late else self.started + MAX_AGE
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
+from amicleaner.result import Orphan
 from tests.fake_aws import Call, World
 from tests.flows.flow import FAR, OTHER, OWN, Flow, removed
 
@@ -218,7 +219,10 @@ CHANGES: dict[str, Callable[[Flow, str], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-@pytest.mark.parametrize("when", ["at the prompt", "while deleting", "while deleting with --force-delete"])
+@pytest.mark.parametrize(
+    "when",
+    ["at the prompt", "while deleting", "while they are shown with --force-delete", "while deleting with --force-delete"],
+)
 def test_a_snapshot_that_is_no_longer_orphaned_is_kept_and_named(
     flow: Flow, change: Callable[[Flow, str], object], when: str
 ) -> None:
@@ -232,6 +236,14 @@ def test_a_snapshot_that_is_no_longer_orphaned_is_kept_and_named(
         result = flow.asks(do, check_orphans=True, keep_previous=9)
     elif when == "while deleting":
         result = flow.asks(lambda: flow.midway(do), check_orphans=True, keep_previous=9)
+    elif when == "while they are shown with --force-delete":
+
+        def shown(orphans: Sequence[Orphan]) -> None:
+            do()
+            flow.time.seconds += 61
+
+        flow.patch.setattr(flow.view, "orphans", shown)
+        result = flow.clean(check_orphans=True, keep_previous=9)
     else:
         flow.midway(do)
         result = flow.clean(check_orphans=True, keep_previous=9)

@@ -9,7 +9,7 @@ import pytest
 from amicleaner import planning
 from amicleaner.aws import rate_limits, usage_monitor
 from tests.fake_aws import Call, World
-from tests.flows.flow import FAR, OTHER, OWN, THIRD, Flow, kept, planned, reasons, removed
+from tests.flows.flow import FAR, HOME, OTHER, OWN, THIRD, Flow, kept, planned, reasons, removed
 
 ONE_OF_EACH = ("DescribeImages", "DescribeInstances", "DescribeAutoScalingGroups", "DescribeImageReferences")
 
@@ -26,6 +26,20 @@ class TestAtThePrompt:
         [image] = flow.several(1)
         roles = (flow.role(OWN), flow.role(OTHER))
         assert removed(flow.asks(lambda: flow.region(OTHER, FAR).add_instance(image), role_arn=roles)) == {image}
+
+    @pytest.mark.parametrize("midway", [False, True])
+    @pytest.mark.parametrize("empty", [False, True], ids=["", "empty"])
+    def test_a_copy_into_another_region_keeps_the_ami(self, flow: Flow, midway: bool, empty: bool) -> None:
+        held, *free = [flow.add(days=days).image_id for days in (10, 20, 30, 40)]
+        if not empty:
+            flow.add(region=flow.region(name=FAR), tags={})
+
+        def copy() -> None:
+            flow.add(region=flow.region(name=FAR), state="pending", source_image=(held, HOME))
+
+        result = flow.asks(lambda: flow.midway(copy) if midway else copy(), region=(HOME, FAR))
+        assert (removed(result), kept(result)) == ({*free}, {held})
+        assert flow.view.of("kept")[0].used_by[0].kind == "image-copy"
 
     def test_nothing_is_read_after_a_no(self, flow: Flow) -> None:
         flow.several(2)

@@ -141,7 +141,45 @@ def test_without_all_its_snapshots_an_ami_of_a_log_is_not_restored(retaining: Fl
     assert flow.home.images == {}
 
 
-@pytest.mark.parametrize("content", ["{}\n{}\n", "not a log\n\n", '{"event": "before"}\n{}\n'])
+def test_snapshots_of_a_run_that_did_not_know_its_account_come_back(retaining: Flow) -> None:
+    flow = retaining
+    orphan, log = flow.orphan(), flow.path("audit.jsonl")
+    flow.clean(check_orphans=True, audit_log=log, skip_check=SKIP)
+    assert json.loads(Path(log).read_text().splitlines()[0])["account"] == ""
+    assert outcomes(bring_back(flow, log)) == {orphan: "restored"}
+    assert outcomes(bring_back(flow, log)) == {orphan: "already"}
+
+
+@pytest.mark.parametrize("left", [1, 12, 200, -1])
+def test_a_log_goes_on_after_a_line_that_a_killed_run_left_without_its_end(retaining: Flow, left: int) -> None:
+    flow = retaining
+    log = Path(flow.path("audit.jsonl"))
+    flow.clean(audit_log=str(log), skip_check=SKIP)
+    ids = flow.several(2)
+    flow.clean(audit_log=str(log), skip_check=SKIP)
+    *whole, last = log.read_text().splitlines()
+    log.write_text("\n".join([*whole, last[:left]]))
+    ids += flow.several(1)
+    flow.clean(audit_log=str(log), skip_check=SKIP)
+    assert set(outcomes(bring_back(flow, str(log)))) > {*ids}
+    assert set(states(flow)) == {*ids}
+
+
+LINE = {"account": "1", "region": "r", "id": "ami-1", "event": "before", "attempt": "1", "action": "ec2:DeregisterImage"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{}\n{}\n",
+        "not a log",
+        "not a log\n\n",
+        '{"event": "before"}\n{}\n',
+        *(json.dumps({**LINE, name: value}) for name in LINE for value in (None, 1, ["x"])),
+        json.dumps(LINE | {"snapshots": 5}),
+        json.dumps([LINE]),
+    ],
+)
 def test_a_file_that_is_no_audit_log_is_refused(flow: Flow, content: str) -> None:
     Path(flow.path("audit.jsonl")).write_text(content)
     with pytest.raises(UsageError, match="not an audit log"):
