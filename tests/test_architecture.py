@@ -30,14 +30,16 @@ KNOWN_TO = {
 """Library to the only modules that may import it; `aws/` is everything below."""
 
 PURE = {
-    "actions.py", "arguments.py", "checks.py", "config.py", "deciding.py", "decision.py", "family.py", "filters.py", "limits.py",
+    "actions.py", "arguments.py", "checks.py", "config.py", "deciding.py", "decision.py", "family.py", "filters.py",
+    "limits.py",
     "mapper.py", "models.py", "options.py", "orphans.py", "plan.py", "quarantine.py", "recycle_bin.py", "reducer.py",
     "restoring.py", "result.py", "suggest.py", "text.py", "uses.py",
 }  # fmt: skip
 """Modules without a clock, a file, an environment, or anything that is not pure."""
 
 HARMLESS = {
-    "__future__", "collections", "dataclasses", "datetime", "decimal", "difflib", "enum", "fnmatch", "functools", "itertools",
+    "__future__", "collections", "dataclasses", "datetime", "decimal", "difflib", "enum", "fnmatch", "functools",
+    "itertools",
     "json", "math", "re", "sys", "typing", "unicodedata", "warnings",
 }  # fmt: skip
 """What pure modules may take from Python; `sys` for interned strings."""

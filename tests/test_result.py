@@ -24,7 +24,7 @@ def ami(outcome: Outcome, *snapshots: SnapshotResult) -> dict[Any, AmiResult]:
 
 def orphan(outcome: Outcome | None) -> Orphan:
     result = snapshot(outcome, "snap-9") if outcome else None
-    return Orphan(HERE, Snapshot("snap-9", "", NOW, "completed", 8), result)
+    return Orphan(HERE, Snapshot("snap-9", "", NOW, "completed", 8), result=result)
 
 
 FULL = plan_of(row(2), keep_previous=0)

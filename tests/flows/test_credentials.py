@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import stat
 import sys
 from pathlib import Path
@@ -51,10 +52,9 @@ class TestCredentialProcess:
 
     def test_it_is_run_once(self, flow: Flow) -> None:
         keys = flow.world.credentials(OWN)
-        json = '{"Version": 1, "AccessKeyId": "%s", "SecretAccessKey": "%s"}' % (
-            keys["aws_access_key_id"], keys["aws_secret_access_key"],
-        )  # fmt: skip
-        runs = self.process(flow, f"echo '{json}'")
+        id, secret = keys["aws_access_key_id"], keys["aws_secret_access_key"]
+        answer = json.dumps({"Version": 1, "AccessKeyId": id, "SecretAccessKey": secret})
+        runs = self.process(flow, f"echo '{answer}'")
         free = flow.add().image_id
         assert removed(flow.clean(profile=("process",), check_orphans=True)) == {free}
         assert runs.read_text() == "run\n"
@@ -70,7 +70,7 @@ class TestCredentialProcess:
     @pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
     def test_one_that_hangs_ends_with_the_connect_timeout(self, flow: Flow) -> None:
         self.process(flow, "sleep 30")
-        with pytest.raises(CredentialsError, match="within 0.2 seconds"):
+        with pytest.raises(CredentialsError, match=r"within 0\.2 seconds"):
             flow.clean(profile=("process",), connect_timeout=0.2)
 
     def test_read_only_accounts_too(self, flow: Flow) -> None:
@@ -94,6 +94,7 @@ def test_an_mfa_code_is_asked_for_once(flow: Flow, monkeypatch: pytest.MonkeyPat
         return "123456"
 
     defaults = AssumeRoleProvider.__init__.__defaults__
+    assert defaults
     replaced = tuple(prompt if value is getpass.getpass else value for value in defaults)
     assert replaced != defaults
     monkeypatch.setattr(AssumeRoleProvider.__init__, "__defaults__", replaced)

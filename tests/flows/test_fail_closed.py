@@ -41,7 +41,7 @@ class Read:
         return f"{self.service}:{self.action}"
 
 
-BUILDER = {"check": "image-builder", "service": "imagebuilder"}
+BUILDER: dict[str, Any] = {"check": "image-builder", "service": "imagebuilder"}
 READS = (
     Read("DescribeImages", required=True),
     Read("DescribeInstances", "instances", required=True),

@@ -1,22 +1,23 @@
-"""Quarantine over several runs: release, quarantine, delete, in this order in each run; the state is in the account
-alone."""
+"""Quarantine over several runs: each releases, quarantines and deletes, in this order."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from amicleaner.actions import QUARANTINE_TAG
 from amicleaner.result import Result
 from tests.fake_aws.resources import Image
-from tests.flows.flow import NOW, OTHER, OWN, Flow, kept, reasons, removed
+from tests.flows.flow import OTHER, OWN, Flow, kept, reasons, removed
+from tests.virtual_time import NOW
 
 DAYS = 14
 
 
-def run(flow: Flow, **options: object) -> Result:
+def run(flow: Flow, **options: Any) -> Result:
     return flow.clean(quarantine=DAYS, **options)
 
 
@@ -96,7 +97,11 @@ def test_quarantined_amis_take_no_place_among_the_newest(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"only_name": ("other",)}, {"mapping_values": ("team",)}, {"limit": 0}, {"mapping_key": "name", "mapping_values": ("x",)}]
+    "options",
+    [
+        {"only_name": ("other",)}, {"mapping_values": ("team",)}, {"limit": 0},
+        {"mapping_key": "name", "mapping_values": ("x",)},
+    ],
 )  # fmt: skip
 def test_an_ami_that_the_run_does_not_choose_stays_quarantined(flow: Flow, options: dict[str, object]) -> None:
     image = flow.add()

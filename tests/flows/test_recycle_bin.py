@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from amicleaner.errors import DeniedError
-from tests.flows.flow import HOME, NOW, Flow, decisions, planned, reasons, removed
+from tests.flows.flow import HOME, Flow, decisions, planned, reasons, removed
+from tests.virtual_time import NOW
 
 
 def rules(flow: Flow, amis: int = 30, snapshots: int = 30, **more: Any) -> None:
