@@ -31,13 +31,15 @@ def waits(image: Image) -> bool:
 
 @dataclass
 class LifeInQuarantine(Life):
-    """`since` is when the run began that quarantined an AMI last; `copies` are the AMIs as they were before this run."""
+    """`since` is when the run began that quarantined an AMI last; `copies` are the AMIs as they were before this run,
+    `just_released` those that it released."""
 
     options: ClassVar[dict[str, Any]] = {**OPTIONS, "quarantine": DAYS}
     changes: ClassVar[tuple[str, ...]] = (*CHANGES, "CreateTags", "DisableImage", "EnableImage", "DeleteTags")
 
     since: dict[str, datetime] = field(default_factory=dict)
     copies: dict[str, Image] = field(default_factory=dict)
+    just_released: set[str] = field(default_factory=set)
     began: datetime = datetime.min
     quarantined: int = 0
     released: int = 0
@@ -50,13 +52,15 @@ class LifeInQuarantine(Life):
     # What happens in an account
 
     def change(self, image: Image) -> None:
-        """A person also enables AMIs, and writes nonsense into the tag."""
+        """A person also enables AMIs, and writes nonsense into the tag.  AWS shares no disabled AMI."""
         if image.state == "available" and QUARANTINE_TAG in image.tags:
             return
         if waits(image) and self.dice.random() < 0.2:
             image.tags[QUARANTINE_TAG] = self.dice.choice(["", "tomorrow", "2099-01-01T00:00:00Z"])
             return
         super().change(image)
+        if image.state == "disabled":
+            image.shared_with, image.public = (), False
 
     def forgive(self) -> None:
         """A person removes the tag of an AMI that was enabled by hand."""
@@ -68,7 +72,9 @@ class LifeInQuarantine(Life):
     # What must hold
 
     def free(self, image: Image) -> bool:
-        return image.state == "available" and QUARANTINE_TAG not in image.tags and self.unmarked(image)
+        """A released AMI may be newer than those that took the places of the newest until then: the next run sees to it."""
+        here = image.state == "available" and QUARANTINE_TAG not in image.tags
+        return here and image.image_id not in self.just_released and self.unmarked(image)
 
     def deletable(self, image: Image) -> bool:
         waited = self.now - self.since[image.image_id]
@@ -77,6 +83,7 @@ class LifeInQuarantine(Life):
     def run(self) -> None:
         self.copies = copy.deepcopy(self.flow.home.images)
         self.began = self.now
+        self.just_released = set()
         super().run()
 
     def check(self, before: Before, result: Result | None) -> None:
@@ -92,7 +99,9 @@ class LifeInQuarantine(Life):
             self.quarantined += 1
             assert id not in before.used | self.used, f"{id} was in use"
             assert (old.shared_with, old.public) == ((), False), f"{id} was shared"
-        self.released += sum(end.outcome == "released" for end in (result.amis if result else {}).values())
+        ends = result.amis if result else {}
+        self.just_released = {id for (_, id), end in ends.items() if end.outcome == "released"}
+        self.released += len(self.just_released)
 
     def check_that_all_is_done(self) -> None:
         """Without a failure no old AMI is left outside quarantine, and none waits too long, or in use."""

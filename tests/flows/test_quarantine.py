@@ -176,6 +176,17 @@ def test_what_is_released_meanwhile_counts(flow: Flow) -> None:
     assert ends(run(flow)) == {image.image_id: "released"}
 
 
+@pytest.mark.parametrize("held", [0, 1], ids=["the AMI", "a newer one"])
+def test_what_is_released_for_a_reference_that_is_read_on_demand_is_released_after_the_prompt(flow: Flow, held: int) -> None:
+    """Its wait is over.  The recheck reads the reference, too, though the AMI would be deleted without it."""
+    newest, oldest = flow.several(2)
+    run(flow, keep_previous=1)
+    flow.home.add_parameter("/golden", (oldest, newest)[held])
+    wait(flow, DAYS + 1)
+    result = flow.asks(lambda: None, quarantine=DAYS, keep_previous=1)
+    assert ends(result) == {oldest: "released"}
+
+
 def test_an_ami_that_is_no_longer_kept_at_the_prompt_is_not_released(flow: Flow) -> None:
     image = flow.add()
     run(flow)
