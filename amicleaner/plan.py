@@ -138,14 +138,23 @@ def make_plan(
     )
 
 
-def to_resolve(plan: Plan) -> dict[Target, tuple[str, ...]]:
+def to_resolve(plan: Plan, allowed: Allowed | None = None) -> dict[Target, tuple[str, ...]]:
     """The AMIs about which it pays to read what costs calls: those that would be changed, or that would be but for the
     limit, the Recycle Bin or their quarantine, and all of their groups, kept ones too (one of them in use makes room for
-    another)."""
+    another).
+
+    Also those for which `allowed` has another action: what is read may lead to that one, as a reference does to a release.
+    """
     waiting: set[Reason] = {"over-limit", "no-recycle-bin"}
     if plan.config.quarantine is not None:
         waiting.add("quarantined")
-    asked = [decision for decision in plan.decisions if decision.action is not KEEP or decision.reason in waiting]
+    asked = [
+        decision
+        for decision in plan.decisions
+        if decision.action is not KEEP
+        or decision.reason in waiting
+        or (decision.reason == "not-selected" and (decision.target, decision.ami.id) in (allowed or ()))
+    ]
     ids = {decision.key for decision in asked}
     groups = {(decision.target, decision.rule, label) for decision in asked for label in decision.groups}
     found: dict[Target, list[str]] = {}

@@ -112,7 +112,7 @@ class Planner:
         asked: set[tuple[Target, str]] = set()
         while True:
             plan = make_plan(inventories, facts, config, self.clock.now(), allowed)
-            unresolved = {(target, id) for target, ids in to_resolve(plan).items() for id in ids} - resolved
+            unresolved = {(target, id) for target, ids in to_resolve(plan, allowed).items() for id in ids} - resolved
             required = config.require_recycle_bin is not None
             unread = {d.target for d in (plan.candidates if required else plan.removals)} - facts.bins.keys()
             if deleting and not required:
@@ -122,7 +122,8 @@ class Planner:
                 warnings += denied
                 facts = replace(facts, bins={**facts.bins, **bins})
             if unresolved:
-                found, snapshots = self._read(scans, unresolved, amis, again=bool(resolved))
+                found, snapshots, told = self._read(scans, unresolved, amis, again=bool(resolved))
+                warnings += told
                 for scan, reading in found:
                     references.add(scan, reading.uses, reading.snapshots)
                     warnings += [(scan.target, text) for text in reading.warnings]
@@ -172,13 +173,14 @@ class Planner:
         amis: Mapping[tuple[Target, str], Ami],
         *,
         again: bool,
-    ) -> tuple[list[tuple[Scan, UsageReading]], dict[tuple[Target, str], Snapshot]]:
-        """What refers to these AMIs, and their snapshots, at the same time."""
+    ) -> tuple[list[tuple[Scan, UsageReading]], dict[tuple[Target, str], Snapshot], list[tuple[Target, str]]]:
+        """What refers to these AMIs, and their snapshots, at the same time; and warnings about the snapshots."""
         locations = {scan.target: scan.location for scan in scans}
         ids = sorted({(key[0], snapshot.id) for key in keys for snapshot in amis[key].snapshots})
         with thread_pool(1, "snapshots") as pool:
-            snapshots = pool.submit(self.scanner.snapshots, [(locations[target], id) for target, id in ids])
-            return self.scanner.read_on_demand(scans, _by_region(keys), again=again), snapshots.result()
+            reading = pool.submit(self.scanner.snapshots, [(locations[target], id) for target, id in ids])
+            references = self.scanner.read_on_demand(scans, _by_region(keys), again=again)
+            return references, *reading.result()
 
     def _bins(self, locations: Sequence[Location]) -> tuple[dict[Target, BinRules | None], Warnings]:
         """The Recycle Bin's rules of each location; without the permission, a warning unless the run requires them."""

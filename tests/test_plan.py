@@ -463,3 +463,14 @@ def test_references_are_resolved_of_what_waits_in_quarantine() -> None:
     assert actions(plan) == ["keep", "keep", "keep"]
     assert to_resolve(plan) == {HERE: (ami_id(1), ami_id(2))}
     assert to_resolve(plan_of(amis)) == {}
+
+
+def test_references_are_resolved_of_what_the_confirmed_plan_changes_in_another_way() -> None:
+    """A reference may come to light for which it is released."""
+    tags = {"role": "front", QUARANTINE_TAG: format_since(NOW - timedelta(days=9))}
+    inventories = [Inventory(HERE, (*row(2), image(3, days=200, state="disabled", tags=tags)))]
+    config = Config(quarantine=7, keep_previous=2)
+    plan = make_plan(inventories, Facts(), config, NOW, {(HERE, ami_id(3)): "release"})
+    assert actions(plan) == ["keep", "keep", "keep"]
+    assert to_resolve(plan) == {}
+    assert to_resolve(plan, {(HERE, ami_id(3)): "release"}) == {HERE: tuple(sorted(ids(1, 2, 3)))}

@@ -98,17 +98,18 @@ def fetch_snapshots(api: Api) -> tuple[tuple[Snapshot, ...], tuple[str, ...]]:
     return tuple(snapshots.values()), ()
 
 
-def fetch_snapshots_by_id(api: Api, ids: Sequence[str]) -> tuple[Snapshot, ...]:
-    """Those of these snapshots that exist; nothing where the endpoint does not support the call."""
+def fetch_snapshots_by_id(api: Api, ids: Sequence[str]) -> tuple[tuple[Snapshot, ...], tuple[str, ...]]:
+    """(those of these snapshots that exist, warnings): one call per 200."""
     snapshots: dict[str, Snapshot] = {}
     try:
         for start in range(0, len(ids), FILTER_VALUES):
             filters = [{"Name": "snapshot-id", "Values": list(ids[start : start + FILTER_VALUES])}]
             for snapshot in api.pages("DescribeSnapshots", Filters=filters):
                 _made(api, "DescribeSnapshots", "SnapshotId", Snapshot.from_aws, snapshot, snapshots)
-    except UnsupportedCallError:
-        return ()
-    return tuple(snapshots[id] for id in sorted(snapshots.keys() & set(ids)))
+    except UnsupportedCallError as error:
+        text = "tags of snapshots (keep tags, AWS Backup, Data Lifecycle Manager) were not checked"
+        return (), (f"This endpoint doesn't support {error.action}; {text}.",)
+    return tuple(snapshots[id] for id in sorted(snapshots.keys() & set(ids))), ()
 
 
 def _made(

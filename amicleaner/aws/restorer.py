@@ -33,11 +33,12 @@ def fetch_holdings(api: Api, wanted: Sequence[Wanted]) -> Holdings:
     """What a target holds of what is wanted.  Raises AwsError."""
     snapshots = sorted(set().union(*(entry.snapshots for entry in wanted)))
     bin_amis, _ = fetch_bin(api)
+    existing, _ = fetch_snapshots_by_id(api, snapshots)
     return Holdings(
         {ami.id: ami for ami in fetch_amis(api)},
         frozenset(bin_amis),
         fetch_bin_snapshots(api),
-        frozenset(snapshot.id for snapshot in fetch_snapshots_by_id(api, snapshots)),
+        frozenset(snapshot.id for snapshot in existing),
     )
 
 
@@ -148,7 +149,8 @@ class Restorer:
     async def _states(self, target: Target, ids: Sequence[str]) -> dict[str, str]:
         """The states of snapshots; what cannot be read is left out."""
         found = await self._changer.look(fetch_snapshots_by_id, self._apis[target], ids)
-        return {snapshot.id: snapshot.state for snapshot in found or ()}
+        snapshots, _ = found or ((), ())
+        return {snapshot.id: snapshot.state for snapshot in snapshots}
 
     async def _ami(self, step: Step) -> Ami | None:
         """The AMI as it is now; None where there is none, or where it cannot be read."""

@@ -123,13 +123,18 @@ class Scanner:
 
         return self._by_target(asked, read)
 
-    def snapshots(self, asked: Iterable[tuple[Location, str]]) -> dict[tuple[Target, str], Snapshot]:
-        """These snapshots as they are now, as far as they exist and the endpoint returns them."""
+    def snapshots(
+        self, asked: Iterable[tuple[Location, str]]
+    ) -> tuple[dict[tuple[Target, str], Snapshot], list[tuple[Target, str]]]:
+        """Those of these snapshots that exist, as they are now, and warnings."""
+        warnings: list[tuple[Target, str]] = []
 
         def read(location: Location, ids: Sequence[str]) -> dict[str, Snapshot]:
-            return {snapshot.id: snapshot for snapshot in fetch_snapshots_by_id(location.api, ids)}
+            found, told = fetch_snapshots_by_id(location.api, ids)
+            warnings.extend((location.api.target, text) for text in told)
+            return {snapshot.id: snapshot for snapshot in found}
 
-        return self._by_target(asked, read)
+        return self._by_target(asked, read), sorted(warnings)
 
     def bin_rules(self, locations: Sequence[Location]) -> dict[Target, BinRules | AwsError]:
         """The rules of the Recycle Bin of each location; where they may not be read, or the endpoint lacks the call, that

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from amicleaner.aws.fetcher import fetch_amis, fetch_bin, fetch_shared_with, fetch_snapshots
+from amicleaner.aws.fetcher import fetch_amis, fetch_bin, fetch_shared_with, fetch_snapshots, fetch_snapshots_by_id
 from amicleaner.errors import AwsError, UnsupportedCallError
 from amicleaner.models import Target
 
@@ -59,6 +59,24 @@ def test_own_completed_snapshots() -> None:
     assert [snapshot.id for snapshot in fetch_snapshots(fake)[0]] == ["snap-1"]
     filters = [{"Name": "status", "Values": ["completed"]}]
     assert fake.asked == [("DescribeSnapshots", {"OwnerIds": ["self"], "Filters": filters})]
+
+
+def test_snapshots_by_id_those_asked_for_200_a_call() -> None:
+    fake = api([{"SnapshotId": "snap-1"}, {"SnapshotId": "snap-other"}])
+    ids = [f"snap-{number}" for number in range(201)]
+    found, warnings = fetch_snapshots_by_id(fake, ids)
+    assert ([snapshot.id for snapshot in found], warnings) == (["snap-1"], ())
+    asked = [parameters["Filters"] for _, parameters in fake.asked]
+    assert asked == [[{"Name": "snapshot-id", "Values": part}] for part in (ids[:200], ids[200:])]
+
+
+def test_snapshots_by_id_give_a_warning_where_the_endpoint_lacks_the_call() -> None:
+    fake = api(UnsupportedCallError("ec2:DescribeSnapshots", "InvalidAction", "no"))
+    found, [warning] = fetch_snapshots_by_id(fake, ["snap-1"])
+    assert found == ()
+    assert "doesn't support ec2:DescribeSnapshots; tags of snapshots" in warning
+    with pytest.raises(AwsError):
+        fetch_snapshots_by_id(api(refused("UnauthorizedOperation")), ["snap-1"])
 
 
 @pytest.mark.parametrize(

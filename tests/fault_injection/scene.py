@@ -19,7 +19,8 @@ from amicleaner.errors import AwsError
 from amicleaner.report.document import document
 from amicleaner.result import Result
 from tests.fake_aws import Call, RegionState, denial
-from tests.flows.flow import NOW, OTHER, Flow, Listening
+from tests.flows.flow import OTHER, Flow, Listening
+from tests.virtual_time import NOW
 
 When = Literal["reading", "page", "again", "deleting", "last", "orphans", "singly"]
 

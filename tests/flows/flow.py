@@ -156,8 +156,8 @@ class Flow:
         for days in (20, 30):
             self.add(region=region, days=days)
         add_all(region, held, times=2)
-        region.add_retention_rule("EC2_IMAGE")
-        region.add_retention_rule("EBS_SNAPSHOT")
+        for kind in ("EC2_IMAGE", "EBS_SNAPSHOT") * 2:
+            region.add_retention_rule(kind)
         for number in range(2):
             self.orphan(f"ami-0000000{number}", region=region)
             region.recycle(f"ami-1000000{number}")

@@ -27,7 +27,8 @@ from amicleaner.result import Result
 from amicleaner.run import clean
 from tests.fake_aws import identity, serve
 from tests.fake_aws.wire import query
-from tests.flows.flow import FAR, HOME, NOW, OTHER, OWN, THIRD, Flow, decisions, reasons, removed
+from tests.flows.flow import FAR, HOME, OTHER, OWN, THIRD, Flow, decisions, reasons, removed
+from tests.virtual_time import NOW
 
 CHANGES = {"DeregisterImage", "DeleteSnapshot"}
 

@@ -144,7 +144,9 @@ class Column:
         self.at = at
         # A saved plan does not say out of which group it deletes an AMI.
         self.changes = [change for change in CHANGES if at != SAVED or change.do is not move_to_full_group]
-        _, *self.free = [flow.add(tags={"role": "first", "team": "blue"}, days=day).image_id for day in (10, 20, 30, 40)]
+        # The oldest go first; they are more than the workers have in hand when the account changes.
+        days = (10, *range(60, 68))
+        _, *self.free = [flow.add(tags={"role": "first", "team": "blue"}, days=day).image_id for day in days]
         self.images = {change.name: self._group(str(number)) for number, change in enumerate(self.changes)}
         flow.add(tags={"role": "full", "team": "blue"}, days=1)
         flow.home.add_group("known")

@@ -52,8 +52,9 @@ class TestCredentialProcess:
 
     def test_it_is_run_once(self, flow: Flow) -> None:
         keys = flow.world.credentials(OWN)
-        answer = {"Version": 1, "AccessKeyId": keys["aws_access_key_id"], "SecretAccessKey": keys["aws_secret_access_key"]}
-        runs = self.process(flow, f"echo '{json.dumps(answer)}'")
+        id, secret = keys["aws_access_key_id"], keys["aws_secret_access_key"]
+        answer = json.dumps({"Version": 1, "AccessKeyId": id, "SecretAccessKey": secret})
+        runs = self.process(flow, f"echo '{answer}'")
         free = flow.add().image_id
         assert removed(flow.clean(profile=("process",), check_orphans=True)) == {free}
         assert runs.read_text() == "run\n"
@@ -93,6 +94,7 @@ def test_an_mfa_code_is_asked_for_once(flow: Flow, monkeypatch: pytest.MonkeyPat
         return "123456"
 
     defaults = AssumeRoleProvider.__init__.__defaults__
+    assert defaults
     replaced = tuple(prompt if value is getpass.getpass else value for value in defaults)
     assert replaced != defaults
     monkeypatch.setattr(AssumeRoleProvider.__init__, "__defaults__", replaced)

@@ -41,7 +41,7 @@ class Read:
         return f"{self.service}:{self.action}"
 
 
-BUILDER = {"check": "image-builder", "service": "imagebuilder"}
+BUILDER: dict[str, Any] = {"check": "image-builder", "service": "imagebuilder"}
 READS = (
     Read("DescribeImages", required=True),
     Read("DescribeInstances", "instances", required=True),
@@ -212,6 +212,15 @@ def test_with_several_targets_a_warning_says_where(full: Flow) -> None:
     full.fake_aws.missing_actions.add("DescribeFleets")
     [warning] = full.clean(organization_role="cleaner").warnings
     assert f"({OWN} {HOME}, {OTHER} {HOME})" in warning
+
+
+def test_an_endpoint_without_snapshots_gives_a_warning_that_their_tags_were_not_checked(full: Flow) -> None:
+    full.fake_aws.missing_actions.add("DescribeSnapshots")
+    result = full.clean()
+    assert len(removed(result)) == 2
+    [warning] = result.warnings
+    assert warning.startswith("This endpoint doesn't support ec2:DescribeSnapshots; tags of snapshots (keep tags, ")
+    assert full.view.of("warning") == [warning]
 
 
 def test_endpoints_without_the_recycle_bin_cannot_be_required_to_have_it(full: Flow) -> None:

@@ -77,15 +77,19 @@ def actions(**options: Any) -> list[str]:
     return sorted(set().union(*iam_policy(**options).values()))
 
 
+def ends(flow: Flow, options: dict[str, Any], without: str) -> tuple[Result | None, str]:
+    """The result of a run, or None and the error that ended it."""
+    try:
+        return clean(flow, options, without=without), ""
+    except AwsError as error:
+        return None, describe(error)
+
+
 def needs(flow: Flow, action: str, options: dict[str, Any]) -> None:
     """Without the action the run names it, in the error that ends it, in a problem or (Recycle Bin) in a warning."""
-    ended = None
-    try:
-        result = clean(flow, options, without=action)
-    except AwsError as error:
-        ended = describe(error)
-    if ended is not None:
-        assert action in ended
+    result, text = ends(flow, options, without=action)
+    if result is None:
+        assert action in text
         assert flow.changes() == []
         return
     told = "\n".join(result.warnings if action in BIN else result.problems)
@@ -114,7 +118,7 @@ QUARANTINE: dict[str, Any] = {"quarantine": 7}
 @pytest.fixture
 def waiting(flow: Flow) -> Flow:
     """An account with an AMI to quarantine, one to release and one whose quarantine is over."""
-    _over, back = flow.several(2)
+    _, back = flow.several(2)
     assert flow.clean(quarantine=7).exit_status == 0
     flow.time.sleep(8 * 86400)
     flow.home.add_instance(back)

@@ -34,10 +34,10 @@ def test_a_plan_beyond_a_maximum_deletes_nothing(
         assert f"The plan would delete {number} " in result.problems[0]
 
 
-@pytest.mark.parametrize(("option", "value"), [("max_deletions", 1), ("max_percent", 10)])
-def test_in_a_dry_run_a_maximum_is_a_warning(flow: Flow, option: str, value: int) -> None:
+@pytest.mark.parametrize("options", [{"max_deletions": 1}, {"max_percent": 10}], ids=str)
+def test_in_a_dry_run_a_maximum_is_a_warning(flow: Flow, options: dict[str, Any]) -> None:
     flow.several(2)
-    result = flow.clean(dry_run=True, **{option: value})
+    result = flow.clean(dry_run=True, **options)
     assert (result.exit_status, result.problems) == (0, ())
     assert any("The plan would delete 2 " in warning for warning in result.warnings)
 

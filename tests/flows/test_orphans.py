@@ -262,7 +262,7 @@ def test_more_than_max_deletions_of_either_deletes_nothing(flow: Flow, orphans: 
     result = flow.clean(check_orphans=True, max_deletions=2)
     assert result.exit_status == status
     assert len(flow.changes()) == (0 if status else orphans + amis)
-    expected = [f"The plan would delete {count} {things}, more than --max-deletions 2 allows."
+    expected = [f"The plan would delete {count} {things}, more than --max-deletions 2 allows. Nothing was deleted."
                 for count, things in ((amis, "AMIs"), (orphans, "orphaned snapshots")) if count > 2]  # fmt: skip
     assert list(result.problems) == expected
 

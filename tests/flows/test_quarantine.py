@@ -1,23 +1,23 @@
-"""Quarantine over several runs: release, quarantine, delete, in this order in each run; the state is in the account
-alone."""
+"""Quarantine over several runs: each releases, quarantines and deletes, in this order."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from amicleaner.actions import QUARANTINE_TAG
-from amicleaner.aws_lambda import summarize
 from amicleaner.result import Result
 from tests.fake_aws.resources import Image
-from tests.flows.flow import NOW, OTHER, OWN, Flow, kept, reasons, removed
+from tests.flows.flow import OTHER, OWN, Flow, kept, reasons, removed
+from tests.virtual_time import NOW
 
 DAYS = 14
 
 
-def run(flow: Flow, **options: object) -> Result:
+def run(flow: Flow, **options: Any) -> Result:
     return flow.clean(quarantine=DAYS, **options)
 
 
@@ -99,12 +99,10 @@ def test_quarantined_amis_take_no_place_among_the_newest(flow: Flow) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"only_name": ("other",)},
-        {"mapping_values": ("team",)},
-        {"limit": 0},
+        {"only_name": ("other",)}, {"mapping_values": ("team",)}, {"limit": 0},
         {"mapping_key": "name", "mapping_values": ("x",)},
     ],
-)
+)  # fmt: skip
 def test_an_ami_that_the_run_does_not_choose_stays_quarantined(flow: Flow, options: dict[str, object]) -> None:
     image = flow.add()
     run(flow)
@@ -178,6 +176,17 @@ def test_what_is_released_meanwhile_counts(flow: Flow) -> None:
     assert ends(run(flow)) == {image.image_id: "released"}
 
 
+@pytest.mark.parametrize("held", [0, 1], ids=["the AMI", "a newer one"])
+def test_what_is_released_for_a_reference_that_is_read_on_demand_is_released_after_the_prompt(flow: Flow, held: int) -> None:
+    """Its wait is over.  The recheck reads the reference, too, though the AMI would be deleted without it."""
+    newest, oldest = flow.several(2)
+    run(flow, keep_previous=1)
+    flow.home.add_parameter("/golden", (oldest, newest)[held])
+    wait(flow, DAYS + 1)
+    result = flow.asks(lambda: None, quarantine=DAYS, keep_previous=1)
+    assert ends(result) == {oldest: "released"}
+
+
 def test_an_ami_that_is_no_longer_kept_at_the_prompt_is_not_released(flow: Flow) -> None:
     image = flow.add()
     run(flow)
@@ -222,12 +231,3 @@ class TestRefusals:
         [problem] = result.problems
         assert "Nothing more is changed in" in problem
         assert "Grant the IAM actions ec2:CreateTags, ec2:DeleteTags, ec2:DisableImage." in problem
-
-
-def test_a_summary_counts_no_release_among_what_is_left(flow: Flow) -> None:
-    image = flow.add()
-    run(flow)
-    flow.home.add_instance(image.image_id)
-    flow.fault("EnableImage", "refuse", code="InternalError", status=500)
-    summary = summarize(run(flow, max_attempts=1))
-    assert (summary["planned"], summary["failed"], summary["left"]) == (0, [image.image_id], 0)

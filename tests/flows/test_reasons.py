@@ -12,7 +12,8 @@ import pytest
 from amicleaner.config import Rule
 from amicleaner.models import Reason
 from amicleaner.result import Result
-from tests.flows.flow import NOW, OTHER, TAGS, Flow, decisions, reasons, removed
+from tests.flows.flow import OTHER, TAGS, Flow, decisions, reasons, removed
+from tests.virtual_time import NOW
 
 ORGANIZATION = "arn:aws:organizations::111111111111:organization/o-exampleorgid"
 UNIT = "arn:aws:organizations::111111111111:ou/o-exampleorgid/ou-root-unit"
@@ -78,8 +79,9 @@ class Account:
 
     def __init__(self, flow: Flow) -> None:
         flow.fake_aws.pager.cap = 10
-        self.free = {flow.add(name="web-free", **more).image_id for more in ({}, {"tags": {"role": "web"}})}
-        self.free |= {
+        self.free = {
+            flow.add(name="web-free").image_id,
+            flow.add(name="web-free", tags={"role": "web"}).image_id,
             flow.add(name="web-free", tags=TAGS | {"amicleaner:keep-until": "2026-02-28"}).image_id,
             flow.add(name="web-free", tags=TAGS | {"tier": "silver"}, deregistration_protection="disabled").image_id,
             flow.add(name="web-free", last_launched=NOW - timedelta(days=31)).image_id,

@@ -106,9 +106,8 @@ def test_references_are_read_ten_at_a_time_and_only_of_groups_that_change(flow: 
 
 def test_reads_on_demand_are_not_made_where_nothing_would_be_deleted(flow: Flow) -> None:
     flow.add()
-    flow.home.add_group("group")
     flow.clean(keep_previous=1)
-    on_demand = ("DescribeInstanceRefreshes", "DescribeImageReferences", "DescribeComputeEnvironments", "ListRules")
+    on_demand = ("DescribeImageReferences", "DescribeComputeEnvironments", "ListRules")
     assert [call for action in on_demand for call in flow.calls(action)] == []
 
 

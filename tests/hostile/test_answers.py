@@ -34,7 +34,7 @@ from amicleaner import run
 from amicleaner.aws.session import new_session
 from amicleaner.clock import Clock
 from amicleaner.config import Config
-from amicleaner.errors import AmicleanerError
+from amicleaner.errors import AmicleanerError, describe
 from amicleaner.report.console import Console
 from amicleaner.result import Result
 from tests.fake_aws import World, attach
@@ -207,7 +207,7 @@ class Runs:
         self.session._session._credentials = Credentials(keys["aws_access_key_id"], keys["aws_secret_access_key"])  # type: ignore[attr-defined]
         monkeypatch.setattr(DeferredRefreshableCredentials.__init__, "__defaults__", (self.time.now,))
         self.stops: list[Exception] = []
-        told = run.describe
+        told = describe
 
         def listening(error: Exception) -> str:
             self.stops.append(error)

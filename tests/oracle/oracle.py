@@ -296,11 +296,9 @@ class Looker:
             self.lost.add(f"{template.template_id} version {number}")
 
     def resolved(self, text: str | None) -> str | None:
-        """`resolve:ssm:` with a name or an ARN, with a version or a label or none."""
+        """`resolve:ssm:` with a name or an ARN, with a version or a label or none.  No check leaves parameters out."""
         if text is None or not text.startswith("resolve:ssm:"):
             return text
-        if not self.looks_at("launch-templates"):
-            return None  # pins and aliases are left out with them
         name = text.removeprefix("resolve:ssm:")
         owner = self.region
         if name.startswith("arn:"):
