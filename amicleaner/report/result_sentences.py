@@ -101,10 +101,10 @@ def undo_notes(result: Result) -> list[str]:
         notes.append("No Recycle Bin rule covered this deletion: it cannot be undone.")
     elif deleted:
         notes.append("The Recycle Bin was not read, so it is not known whether the deletion can be undone.")
-    if undoable:
+    if undoable and not plan.config.demo:  # a demo's account ends with the run
         log = plan.config.audit_log
         ids = [id for _, id in undoable]
-        what = shlex.quote(log) if log and log != "-" else " ".join(ids) if len(ids) <= 3 else f"{ids[0]} ..."
+        what = shlex.quote(log) if log and log != "-" else " ".join(ids) if len(ids) <= 10 else f"{ids[0]} ..."
         notes.append(f"To undo: amicleaner --restore {what}")
     return notes
 
