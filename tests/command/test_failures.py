@@ -226,7 +226,7 @@ FAILURES = {
     "expired credentials": Failure("-f", expire, ("RequestExpired", "Renew your AWS credentials")),
     "response of a proxy": Failure("-f", break_off("*"), ("ec2:DescribeImages failed in Region eu-west-1",)),
     "unknown Region": Failure("-f --region eu-wst-1", nothing, ("Region 'eu-wst-1' is not enabled for this account",)),
-    "another account": Failure("-f --expect-account 210987654321", nothing, ("--expect-account says 210987654321",)),
+    "another account": Failure("-f --expect-account 210987654321", nothing, ("--expect-account allows 210987654321",)),
     "denied role": Failure(f"-f --role-arn {ROLE}", deny("AssumeRole"), ("sts:AssumeRole",)),
     "denied organization": Failure("-f --organization-role r", deny("ListAccounts"), ("organizations:ListAccounts",)),
     "denied Regions": Failure("-f --region *", deny("DescribeRegions"), ("ec2:DescribeRegions",)),
