@@ -291,7 +291,7 @@ def test_failures_are_tables_and_the_message_is_below() -> None:
         "+------------------+-----------------------+",
         "UnauthorizedOperation: You are not authorized.",
         "Deleted 1 AMI in 2.0 s. Failed: 1 AMI and 2 snapshots. Not tried: 2 AMIs.",
-        "The Recycle Bin was not read, so it is not known whether the deletion can be undone.",
+        "None of the deleted AMIs are in the Recycle Bin: the deletion cannot be undone.",
     ]
 
 
@@ -371,7 +371,7 @@ def test_quiet_tells_warnings_errors_and_the_final_sentence() -> None:
     console.finished(result)
     assert screen.lines == [
         "Deleted 1 AMI in 2.0 s. Failed: 1 AMI and 2 snapshots. Not tried: 2 AMIs.",
-        "The Recycle Bin was not read, so it is not known whether the deletion can be undone.",
+        "None of the deleted AMIs are in the Recycle Bin: the deletion cannot be undone.",
     ]
     assert [line.split()[0] for line in screen.err.getvalue().splitlines()] == [
         "Warning:", "Error:", "Hint:", "Error:", "Hint:",
