@@ -98,6 +98,7 @@ class Api:
                 lacks = action not in self._answered and _lacks(action, operation, error, client.meta.endpoint_url)
                 if isinstance(error, UnsupportedCallError) and action in self._answered:
                     error = self.error(action, error.code, error.message)
+                error.exists = not self._answered.isdisjoint((action, operation.service))
                 if isinstance(error, ThrottledError) and not operation.changes:
                     self._limiters.setdefault(action, ReadLimiter(self.clock)).throttled()
                 pause = retries.pause(error, attempts=4 if lacks and error.code == "ResponseParserError" else None)
@@ -108,6 +109,8 @@ class Api:
                 self.clock.sleep(pause)
             else:
                 self._answered.add(action)
+                if operation.service not in EVERYWHERE:  # those have calls that not every Region has
+                    self._answered.add(operation.service)
                 self._record(action, started, "ok")
                 return answer
 
