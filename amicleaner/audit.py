@@ -27,6 +27,9 @@ FORMAT = 1
 
 STANDARD_OUTPUT = "-"
 
+CLOSING = 1.0
+"""Seconds to wait for the last line when the log is closed."""
+
 
 class AuditError(AmicleanerError):
     """A line could not be written: nothing may be changed any more."""
@@ -120,11 +123,16 @@ class AuditLog(Audit):
         self._write("after", attempt, action, subject, facts)
 
     def close(self) -> None:
-        """Closes the file; twice is no error."""
-        with self._lock:
+        """Closes the file; twice is no error.  Where a line is still being written to a pipe that nobody reads, the end of
+        the process closes it: whoever ends a run must not wait for that."""
+        if not self._lock.acquire(timeout=CLOSING):
+            return
+        try:
             if self._file >= 0:
                 os.close(self._file)
                 self._file = -1
+        finally:
+            self._lock.release()
 
     def __enter__(self) -> AuditLog:
         return self

@@ -54,6 +54,8 @@ class AwsError(AmicleanerError):
         """Whether AWS may have acted although no response arrived (a broken connection, a timeout)."""
         self.status = status
         """The HTTP status, 0 without a response."""
+        self.exists = False
+        """Whether the service is known to be there: it answered earlier in the run."""
 
     def __str__(self) -> str:
         where = " ".join(

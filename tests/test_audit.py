@@ -7,6 +7,7 @@ import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -191,6 +192,29 @@ def test_a_pipe_takes_the_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with AuditLog(pipe) as audit, pipe.open() as reader:
         attempt = audit.before(ACTION, AMI)
         assert json.loads(reader.readline())["attempt"] == attempt
+
+
+def test_closing_does_not_wait_for_a_pipe_that_nobody_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, began, read = os.write, Event(), Event()
+
+    def hanging(file: int, data: bytes) -> int:
+        began.set()
+        read.wait()
+        return write(file, data)
+
+    monkeypatch.setattr("amicleaner.audit.CLOSING", 0.01)
+    monkeypatch.setattr(os, "write", hanging)
+    log = AuditLog(tmp_path / "log")
+    with ThreadPoolExecutor(1) as pool:
+        line = pool.submit(log.before, ACTION, AMI)
+        began.wait()
+        log.close()
+        read.set()
+        line.result()
+    log.close()
+    assert [entry["event"] for entry in lines(tmp_path / "log")] == ["before"]
+    with pytest.raises(AuditError):
+        log.before(ACTION, AMI)
 
 
 def test_a_dash_is_standard_output(capfd: pytest.CaptureFixture[str]) -> None:

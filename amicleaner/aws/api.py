@@ -87,17 +87,15 @@ class Api:
             except Exception as exception:
                 error = self._map_error(action, exception)
                 self._record(action, started, error.code)
-                if (
-                    action not in self._answered
-                    and unknown_host(exception)
-                    and not self._has(operation.service, client.meta.partition)
-                ):
+                exists = not self._answered.isdisjoint((action, operation.service))
+                if not exists and unknown_host(exception) and not self._has(operation.service, client.meta.partition):
                     error.code = NO_SUCH_HOST
                     raise _unsupported(error) from exception
                 # What has answered before, a further page too, exists and is broken now.
                 lacks = action not in self._answered and _lacks(action, operation, error, client.meta.endpoint_url)
                 if isinstance(error, UnsupportedCallError) and action in self._answered:
                     error = self.error(action, error.code, error.message)
+                error.exists = exists
                 if isinstance(error, ThrottledError) and not operation.changes:
                     self._limiters.setdefault(action, ReadLimiter(self.clock)).throttled()
                 pause = retries.pause(error, attempts=4 if lacks and error.code == "ResponseParserError" else None)
@@ -108,6 +106,8 @@ class Api:
                 self.clock.sleep(pause)
             else:
                 self._answered.add(action)
+                if operation.service not in EVERYWHERE:  # those have calls that not every Region has
+                    self._answered.add(operation.service)
                 self._record(action, started, "ok")
                 return answer
 

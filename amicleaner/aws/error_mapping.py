@@ -61,10 +61,12 @@ NO_SUCH_HOST = "NoSuchHost"
 """The code of a call to a service that this Region does not have."""
 
 SECRET = re.compile(
-    r"(://)[^/\s]*(?=@)|(x-amz-security-token:\s*)[^\s']+|(Value ').*?(?=' at 'externalId')", re.IGNORECASE | re.DOTALL
+    r"(?<!\w)(\w*://)[^/\s]*(?=@)|(x-amz-security-token:\s*)[^\s']+|(Value ').*?(?=' at 'externalId')"
+    r"""|(?<![^\s"'])(?![^\s"']*\barn:)[^\s"':]*:[^\s"']*(?=@)""",
+    re.IGNORECASE | re.DOTALL,
 )
-"""What messages repeat: the whole address of a proxy or an endpoint (botocore), the headers where a signature is wrong
-(AWS), a value that is not taken (STS)."""
+"""What messages repeat: the whole address of a proxy or an endpoint (botocore), mistyped or not, the headers where a
+signature is wrong (AWS), a value that is not taken (STS)."""
 
 
 def map_error(name: str, exception: Exception, target: Target) -> AwsError:
@@ -74,7 +76,7 @@ def map_error(name: str, exception: Exception, target: Target) -> AwsError:
         # A role's credentials are made, and renewed, inside whichever call needs them; this is what was refused.
         name = f"sts:{exception.operation_name}"
     kind, code, message, hint, acted = _classify(name, exception)
-    message = SECRET.sub(lambda found: f"{found[1] or found[2] or found[3]}***", message)
+    message = _masked(message)
     return kind(
         name,
         code,
@@ -92,9 +94,13 @@ def map_credentials_error(exception: Exception, target: Target) -> AwsError:
     if isinstance(exception, boto.ClientError | boto.BotoCoreError):
         return map_error("credentials", exception, target)
     if isinstance(exception, (*PLAIN, RuntimeError)):
-        text = SECRET.sub(lambda found: f"{found[1] or found[2] or found[3]}***", str(exception))
+        text = _masked(str(exception))
         return CredentialsError("credentials", type(exception).__name__, text, region=target.region, hint=CREDENTIALS_HINT)
     raise exception
+
+
+def _masked(text: str) -> str:
+    return SECRET.sub(lambda found: f"{''.join(filter(None, found.groups()))}***", text)
 
 
 def unknown_host(exception: BaseException) -> bool:

@@ -358,6 +358,21 @@ def test_the_password_of_a_proxy_or_an_endpoint_is_not_shown(fault: Exception) -
     assert "http://***@" in told
 
 
+@pytest.mark.parametrize(
+    "url", ["http:/me:word@proxy", "http:me:word@proxy", "http//me:word@proxy", "http://me:12/word@proxy", "me:word@proxy"]
+)
+def test_the_password_in_a_mistyped_address_is_not_shown(url: str) -> None:
+    for fault in (boto.ProxyConnectionError(proxy_url=url), ValueError(f"Invalid endpoint: {url}")):
+        told = str(Fake(fault).fails(TransientError))
+        assert "word" not in told
+        assert "***@proxy" in told
+
+
+def test_the_name_of_a_session_is_no_password() -> None:
+    message = "User: arn:aws:sts::123456789012:assumed-role/admin/jane@example.com is not authorized"
+    assert message in str(Fake(refused("AccessDenied", 403, message)).fails(DeniedError))
+
+
 def test_a_page_in_the_place_of_an_answer_is_told_as_one() -> None:
     """A proxy that wants a password, as botocore hands it on."""
     answer: Any = {"Error": {}, "ResponseMetadata": {"HTTPStatusCode": 407}}

@@ -67,6 +67,13 @@ class TestAtThePrompt:
         assert (flow.changes(), result.exit_status) == ([], 1)
         assert f"account {OTHER}" in result.problems[0]
 
+    @pytest.mark.parametrize("code", ["UnsupportedOperation", "OptInRequired", "SubscriptionRequiredException"])
+    @pytest.mark.parametrize("action", ["DescribeFleets", "DescribeImageReferences", "DescribeComputeEnvironments"])
+    def test_a_service_that_answered_before_the_prompt_is_never_missing(self, flow: Flow, action: str, code: str) -> None:
+        flow.several(2)
+        result = flow.asks(lambda: flow.fault(action, "refuse", code=code, status=400))
+        assert (flow.changes(), result.exit_status) == ([], 1)
+
     def test_a_call_that_was_answered_before_the_prompt_is_never_unsupported(self, flow: Flow) -> None:
         flow.outside_aws()
         flow.several(2)

@@ -60,7 +60,7 @@ def guarded(source: UsageSource, read: Callable[[], UsageReport]) -> UsageReport
         if isinstance(error, CredentialsError) or error.action.startswith("sts:"):
             raise
         further = source.check in FURTHER_CHECKS
-        no_service = error.code in NO_SERVICE and (further or not source.required)
+        no_service = error.code in NO_SERVICE and not error.exists and (further or not source.required)
         if no_service and isinstance(source, ListedSource):
             return UsageReport()
         # The resources behind any other source may exist without this call: SSM parameters, Auto Scaling groups.

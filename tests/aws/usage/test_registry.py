@@ -234,6 +234,17 @@ def test_a_region_without_the_service_costs_one_call(account: Account, kind: Ref
         assert len(account.warnings) == (not isinstance(source, usage.ListedSource))
 
 
+@pytest.mark.parametrize("action", ["GetImage", "ListImagePipelineImages"])
+def test_a_service_that_answered_another_call_is_there(account: Account, action: str) -> None:
+    image = account.image()
+    for known in KINDS:
+        if known.source.check == "image-builder":
+            known.add(account.region, image)
+    account.fault(action, code="UnsupportedOperation", times=None)
+    with pytest.raises(AwsError, match="UnsupportedOperation"):
+        account.on_demand([image])
+
+
 def test_the_required_sources() -> None:
     named = {"instances", "launch-configurations", "launch-templates", "auto-scaling-groups", "ssm-parameters"}
     assert {source.name for source in usage.ALL if source.required} == named | {source.name for source in usage.ON_REQUEST}
