@@ -277,7 +277,9 @@ def test_no_change_begins_on_a_round_that_is_too_old(
     amis = [scene.home.add(f"ami-{number}", f"snap-{number}") for number in range(count)]
     outcomes = scene.delete(amis, fresh=fresh)
     for made in scene.home.made:
-        rounds = [read for _, read in scene.rounds if (HOME, made.id) in read.verdicts and read.finished <= made.time + 0.001]
+        rounds = [
+            read for _, read in scene.rounds if (HOME, made.id) in read.verdicts and read.finished <= made.time + 0.001
+        ]
         last = max(rounds, key=lambda read: read.finished)
         assert last.verdicts[HOME, made.id].go
         assert (
