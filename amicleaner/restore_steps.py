@@ -181,9 +181,11 @@ def _step(target: Target, wanted: Wanted, held: Holdings) -> Step:
 
 
 def _registered(target: Target, ami: Ami) -> Step:
+    tagged = any(key == QUARANTINE_TAG for key, _ in ami.tags)
     if ami.state == "available":
-        return Step(target, ami.id, "nothing", reason="available already")
-    if ami.state == DISABLED and any(key == QUARANTINE_TAG for key, _ in ami.tags):
+        # It was enabled by hand, or by a run that was killed then: no run changes it before the tag is removed.
+        return Step(target, ami.id, "nothing", reason=f"the tag {QUARANTINE_TAG} is still there" if tagged else "")
+    if ami.state == DISABLED and tagged:
         return Step(target, ami.id, "enable")
     if ami.state == DISABLED:
         return Step(target, ami.id, "impossible", reason="it is disabled, but not by amicleaner")

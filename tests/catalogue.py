@@ -530,9 +530,8 @@ def plainest(kinds: Iterable[ReferenceKind] = KINDS) -> dict[str, ReferenceKind]
     return found
 
 
-def add_all(region: RegionState, image: str, *, times: int = 1) -> None:
+def add_all(region: RegionState, image: str) -> None:
     """Name the AMI in every way that needs no option, so that every call about references finds something."""
     for kind in KINDS:
         if not kind.config:
-            for _ in range(times):
-                kind.add(region, image)
+            kind.add(region, image)

@@ -132,6 +132,9 @@ def _saved(path: str, plan: Mapping[str, Any]) -> SavedPlan:
         _check(plan, name, members, name)
     if not isinstance(plan.get("amis"), list):
         raise _no_plan("amis")
+    for index, target in enumerate(plan["targets"]):
+        for name in ("account", "region"):
+            _check(target, name, AMI["properties"], f"targets[{index}].{name}")
     targets = tuple(Target(target["account"], target["region"]) for target in plan["targets"])
     keys = []
     removals = {}

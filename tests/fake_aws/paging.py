@@ -42,6 +42,7 @@ class Pager:
     def __init__(self) -> None:
         # AWS may return fewer items than requested, even none, together with a token.
         self.cap: int | None = None
+        self.first_cap: int | None = None
         self.blank_pages = False
         self._positions: dict[str, Position] = {}
         self._numbers = itertools.count(1)
@@ -81,7 +82,8 @@ class Pager:
             rest = rest[bisect_right(rest, position.after, key=key) :]
         if self.blank_pages and rest and not position.blank_given:
             return [], self._issue(Position(question, position.after, position.page + 1, True))
-        limits = [limit for limit in (size, self.cap) if limit is not None]
+        first_cap = None if token else self.first_cap
+        limits = [limit for limit in (size, self.cap, first_cap) if limit is not None]
         if not limits or len(rest) <= min(limits):
             return rest, None
         page = rest[: min(limits)]

@@ -71,7 +71,7 @@ class Scene:
         self.asked = False
         self.go = self._build()
         self.before = self.there()
-        flow.fake_aws.pager.cap = 1
+        flow.fake_aws.pager.first_cap = 1
 
     def _build(self) -> Ids:
         flow = self.flow
@@ -188,6 +188,7 @@ class Scene:
     def second(self) -> None:
         """Without faults, and once the Recycle Bin is empty, a second run finishes the work."""
         self.flow.fake_aws.faults.clear()
+        self.flow.fake_aws.pager.first_cap = None
         self.flow.time.seconds += 8 * 86400
         self.asked = False
         seen = self.run()

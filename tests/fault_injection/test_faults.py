@@ -72,7 +72,7 @@ SILENT = ("DescribeImages", "DescribeInstances", "DescribeImageReferences", "Der
 @pytest.mark.parametrize("kind", ["hang", "hang-after"])
 def test_no_call_waits_longer_than_its_time_limit(made: Scene, action: str, kind: str) -> None:
     """Over a socket, with real seconds."""
-    made.flow.fake_aws.pager.cap = None
+    made.flow.fake_aws.pager.first_cap = None
     with serve(made.flow.fake_aws) as served:
         made.flow.direct(served.url)
         made.fault(action, "deleting" if action == "DeregisterImage" else "reading", kind, times=2)

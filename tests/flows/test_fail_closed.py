@@ -81,7 +81,7 @@ def full(flow: Flow) -> Flow:
     flow.fill()
     flow.fill(OTHER)
     flow.organization()
-    flow.fake_aws.pager.cap = 1
+    flow.fake_aws.pager.first_cap = 1
     return flow
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.catalogue import add_pipeline, add_recipe_on_image, batch, batch_template
 from tests.fake_aws import DEFAULT_ACCOUNT, RegionState, World
 from tests.fake_aws.clock import Clock
 
@@ -16,6 +17,7 @@ TAGS = {"environment": "prod", "role": "web"}
 
 IMAGES, INSTANCES, VERSIONS = "DescribeImages", "DescribeInstances", "DescribeLaunchTemplateVersions"
 GROUPS, REFRESHES, REFERENCES = "DescribeAutoScalingGroups", "DescribeInstanceRefreshes", "DescribeImageReferences"
+BATCH, FAST_LAUNCH = "DescribeComputeEnvironments", "DescribeFastLaunchImages"
 SPOT_FLEETS, PERMISSIONS, SNAPSHOTS = "DescribeSpotFleetRequests", "DescribeImageAttribute", "DescribeSnapshots"
 
 Chains = tuple[frozenset[str], ...]
@@ -115,7 +117,16 @@ def gallery(clock: Clock, *, organization: bool, keeps: bool, named: bool) -> Ga
     home.add_fleet(launch_template_configs=[{"LaunchTemplateSpecification": specification, "Overrides": [override]}])
     home.add_parameter("/golden", made.ami("alias", chain(VERSIONS, "GetParameters"), chain(REFERENCES)))
     made.template("resolve:ssm:/golden")
-    home.add_recipe(made.ami("recipe", chain(REFERENCES)))
+    home.add_recipe(made.ami("recipe", chain("ListImageRecipes"), chain(REFERENCES)))
+    container = made.ami("container recipe", chain("ListContainerRecipes"), chain(REFERENCES))
+    home.add_recipe(container, container=True)
+    add_recipe_on_image(home, made.ami("recipe on a recipe", chain("ListImageRecipes", "GetImage")))
+    add_pipeline(home, made.ami("pipeline", chain("ListImagePipelines", "ListImagePipelineImages")))
+    home.add_entry("compute-environment", batch("one", imageId=made.ami("batch", chain(BATCH))))
+    specification = batch_template(made.pinned(made.ami("batch's template", chain(BATCH, VERSIONS))))
+    home.add_entry("compute-environment", batch("two", launchTemplate=specification))
+    fast = made.ami("fast launch", chain(FAST_LAUNCH))
+    home.add_entry("fast-launch", {"ImageId": fast, "State": "enabled"})
     if organization:
         made.world.add_organization(OWN, [OTHER])
         made.world.add_role(OTHER)

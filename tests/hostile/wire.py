@@ -22,10 +22,10 @@ from tests.fake_aws.world import AccessKey
 CALLS = (
     "DescribeImages", "DescribeInstances", "DescribeLaunchConfigurations", "DescribeLaunchTemplateVersions",
     "DescribeAutoScalingGroups", "DescribeSpotFleetRequests", "DescribeSpotInstanceRequests", "DescribeFleets",
-    "GetParameters", "DescribeInstanceRefreshes", "DescribeImageReferences", "DescribeImageAttribute", "DescribeSnapshots",
-    "ListImagesInRecycleBin", "ListRules", "DescribeComputeEnvironments", "ListImageRecipes", "ListContainerRecipes",
-    "ListImagePipelines", "DescribeFastLaunchImages", "DescribeRegions", "ListAccounts", "GetCallerIdentity", "AssumeRole",
-    "DeregisterImage", "DeleteSnapshot",
+    "GetParameters", "DescribeInstanceRefreshes", "DescribeImageReferences", "DescribeImageAttribute",
+    "DescribeSnapshots", "ListImagesInRecycleBin", "ListRules", "DescribeComputeEnvironments", "ListImageRecipes",
+    "ListContainerRecipes", "ListImagePipelines", "ListImagePipelineImages", "GetImage", "DescribeFastLaunchImages",
+    "DescribeRegions", "ListAccounts", "GetCallerIdentity", "AssumeRole", "DeregisterImage", "DeleteSnapshot",
 )  # fmt: skip
 
 WORDS = ("brand-new", "None", "null", "?", "\u202eevil\u200b", "x" * 5000, "\t\n", "ünï", "true", "arn:aws:", "resolve:ssm:")

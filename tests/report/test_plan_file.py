@@ -126,6 +126,7 @@ OPTIONS = WHOLE["options"]
         (sealed(targets=None), "targets is missing or unknown"),
         (sealed(targets={}), "targets is missing or unknown"),
         (sealed(targets=[{"account": 1, "region": "x"}]), "targets[0].account is missing or unknown"),
+        (sealed(targets=[{"region": "x"}]), "targets[0].account is missing or unknown"),
         (sealed(amis=None), "amis is missing or unknown"),
         (sealed(amis=[1]), "amis[0].account is missing or unknown"),
         (sealed(amis=[{**FIRST, "decision": "maybe"}]), "amis[0].decision is missing or unknown"),
