@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from amicleaner.restore_steps import Step
 
 from amicleaner.actions import QUARANTINE_TAG
 from amicleaner.aws.restorer import Restorer
 from amicleaner.models import RestoreResult
+from amicleaner.restore_steps import Step
 
 from .simulation import HANG, HOME, NEVER, Fault, Scene, cut
 
