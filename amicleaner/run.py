@@ -241,7 +241,7 @@ def _clean(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
     if config.explain is not None or config.output == "json":
         run.result = replace(run.result, dangling=planner.dangling(known.references))
     if saved:
-        _warn_of_gone(run, saved, scans)
+        _warn_of_plan(run, saved, scans)
     _delete_amis(run, known, execution, saved)
 
 
@@ -295,7 +295,12 @@ def _delete_amis(run: Run, known: PlanningResult, execution: Execution, saved: S
     run.ended(execution.stopped_by, execution.problems)
 
 
-def _warn_of_gone(run: Run, saved: SavedPlan, scans: Sequence[Scan]) -> None:
+def _warn_of_plan(run: Run, saved: SavedPlan, scans: Sequence[Scan]) -> None:
+    """What a reader of the command line alone would not expect of a saved plan."""
+    unprotected = [f"--skip-check {' '.join(run.config.skip_check)}"] if run.config.skip_check else []
+    unprotected += ["--ignore-in-use"] if run.config.ignore_in_use else []
+    if unprotected:
+        run.warning(f"The plan was created with {' and '.join(unprotected)}: those references do not protect AMIs.")
     existing = {(scan.target, ami.id) for scan in scans for ami in scan.inventory.amis}
     gone = len(saved.changes.keys() - existing)
     if gone:

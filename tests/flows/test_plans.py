@@ -44,6 +44,23 @@ def test_the_plan_brings_its_own_options(flow: Flow, path: str) -> None:
     assert removed(apply(flow, path)) == set(old)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"skip_check": ("fleets", "instances")}, "--skip-check fleets instances"),
+        ({"from_ids": ("ami-1",), "ignore_in_use": True}, "--ignore-in-use"),
+        ({}, None),
+    ],
+)
+def test_a_plan_that_protects_less_says_so(flow: Flow, path: str, options: dict[str, Any], said: str | None) -> None:
+    [image] = flow.several(1)
+    if "from_ids" in options:
+        options = options | {"from_ids": (image,)}
+    save(flow, path, **options)
+    warnings = [text for text in apply(flow, path).warnings if "was created with" in text]
+    assert [text.split("created with ")[1].split(":")[0] for text in warnings] == ([said] if said else [])
+
+
 def test_applying_a_plan_shows_a_prompt(flow: Flow, path: str) -> None:
     flow.several(2)
     save(flow, path)
