@@ -29,6 +29,10 @@ def waits(image: Image) -> bool:
     return image.state == "disabled" and QUARANTINE_TAG in image.tags
 
 
+def group_of(image: Image) -> tuple[str | None, str | None]:
+    return image.tags.get("environment"), image.tags.get("role")
+
+
 @dataclass
 class LifeInQuarantine(Life):
     """`since` is when the run began that quarantined an AMI last; `copies` are the AMIs as they were before this run,
@@ -106,9 +110,12 @@ class LifeInQuarantine(Life):
     def check_that_all_is_done(self) -> None:
         """Without a failure no old AMI is left outside quarantine, and none waits too long, or in use."""
         super().check_that_all_is_done()
+        groups = {group_of(self.flow.home.images[id]) for id in self.meanwhile}
         for id, image in self.waiting.items():
-            assert id not in self.used - self.meanwhile, f"{id} is in use and was not released"
-            if self.unmarked(image) and id not in self.meanwhile:
+            if group_of(image) in groups:
+                continue  # what came into use at the prompt made room for it, or is it: the next run sees to it
+            assert id not in self.used, f"{id} is in use and was not released"
+            if self.unmarked(image):
                 assert self.now - self.since[id] < timedelta(days=DAYS, minutes=30), f"{id} still waits"
         if self.dice.random() < 0.2:
             self.restore_some()
@@ -146,7 +153,7 @@ def check_that_everything_happened(life: LifeInQuarantine) -> None:
 
 
 def test_months_in_quarantine(flow: Flow) -> None:
-    life = live(LifeInQuarantine(flow, random.Random(1)), steps=40)
+    life = live(LifeInQuarantine(flow, random.Random(21)), steps=60)
     check_that_everything_happened(life)
 
 
