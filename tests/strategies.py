@@ -120,7 +120,7 @@ PARTS = (1, 2)
 
 
 def every_account(test: Callable[..., None]) -> Callable[..., None]:
-    """A property of whole random accounts: as many as the profile says (10,000 take minutes), half of them in each part."""
+    """A property of whole random accounts: as many as the profile says (`long`: 100,000), half of them in each part."""
     half = settings(max_examples=settings().max_examples // len(PARTS))(test)
 
     @pytest.mark.accounts

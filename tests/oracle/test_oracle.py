@@ -1,6 +1,6 @@
 """Whole runs in random accounts: the plan is the one that the oracle, an independent reading of the documentation, expects.
 
-With the hypothesis profile `ci` 500 accounts; 10,000 with `HYPOTHESIS_PROFILE=long python -m pytest tests/oracle`.
+With the hypothesis profile `ci` 200 accounts; 10,000 with `HYPOTHESIS_PROFILE=long python -m pytest tests/oracle`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from tests.oracle.oracle import Expected, Verdict, expect
 from tests.virtual_time import Time
 
 ONCE = ("instance", "launch-configuration", "spot-request", "ssm-parameter", "image-recipe", "container-recipe")
-MANY = {"dev": 100, "ci": 500, "long": 10_000}.get(os.environ.get("HYPOTHESIS_PROFILE", "dev"), 50)
+MANY = {"dev": 100, "ci": 200, "long": 10_000}.get(os.environ.get("HYPOTHESIS_PROFILE", "dev"), 50)
 large = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example])
 pytestmark = [pytest.mark.accounts, pytest.mark.timeout(7200)]
 
