@@ -1,14 +1,17 @@
-"""For each kind of reference: an account in which only that reference keeps an AMI, and a free AMI beside it is deleted."""
+"""For each source of references: an account in which only one reference keeps an AMI, and a free AMI beside it is deleted.
+
+`tests/aws/usage/test_registry.py` tests every kind of reference.
+"""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.catalogue import DANGLING, ENDED, KINDS, SNAPSHOT_KINDS, UNOWNED, Add, Dangling, ReferenceKind
+from tests.catalogue import DANGLING, ENDED, SNAPSHOT_KINDS, UNOWNED, Add, Dangling, ReferenceKind, plainest
 from tests.flows.flow import FAR, HOME, OTHER, OWN, Flow, decisions, reasons, removed
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", plainest().values(), ids=plainest())
 def test_a_reference_on_the_last_page_keeps_the_ami(flow: Flow, kind: ReferenceKind) -> None:
     free = set(flow.several(11 if kind.source.name == "image-references" else 2))
     flow.fake_aws.pager.cap = 1

@@ -342,7 +342,7 @@ class Runs:
 def test_whatever_aws_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     runs = Runs(monkeypatch)
 
-    @settings(max_examples=max(1, settings().max_examples // 2), suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=max(1, settings().max_examples // 3), suppress_health_check=[HealthCheck.too_slow])
     @given(CASE)
     def check(case: Case) -> None:
         runs(case)

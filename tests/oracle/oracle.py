@@ -366,11 +366,10 @@ def _by_rules(
         for id, verdict in _grouped(mine, under, now, namings, tags).items():
             verdicts[id] = replace(verdict, groups=frozenset((rule.name, group) for group in verdict.groups))
     for image in left:
-        own = [reason for reason in stays(image, config, now, namings, tags) if reason not in CHOOSING]
-        verdict = waiting(image, own[0] if own else "no-rule", config, now)
-        # In no group, it has no grouped values that could be excluded; by its name it might be.
-        unsure = {"no-rule"} if own == ["excluded"] and verdict.action == "keep" else set()
-        verdicts[image.image_id] = replace(verdict, reasons=verdict.reasons | unsure)
+        # In no group, it has no grouped tag values that could be excluded; by its name it can be.
+        ignored = CHOOSING | ({"excluded"} if config.mapping_key == "tags" else set())
+        own = [reason for reason in stays(image, config, now, namings, tags) if reason not in ignored]
+        verdicts[image.image_id] = waiting(image, own[0] if own else "no-rule", config, now)
     return verdicts
 
 
