@@ -152,11 +152,14 @@ def fetch_bin_rules(api: Api, resource_type: str) -> tuple[RetentionRule, ...]:
     identifiers = [rule.get("Identifier") for rule in api.pages("ListRules", ResourceType=resource_type)]
     if not all(identifiers):
         raise api.error("ListRules", "MalformedResponse", "a rule has no Identifier")
-    return tuple(_rule(api.call("GetRule", Identifier=identifier)) for identifier in identifiers)
+    return tuple(_fetch_rule(api, str(identifier)) for identifier in identifiers)
 
 
-def _rule(answer: Mapping[str, Any]) -> RetentionRule:
+def _fetch_rule(api: Api, identifier: str) -> RetentionRule:
     """A rule with another unit than days, or without a period, counts as retaining for 0 days."""
+    answer = api.call("GetRule", Identifier=identifier)
+    if answer.get("Identifier") != identifier:
+        raise api.error("GetRule", "MalformedResponse", f"the response is not about rule {identifier}")
     period = answer.get("RetentionPeriod") or {}
     days = int(period.get("RetentionPeriodValue") or 0) if period.get("RetentionPeriodUnit") == "DAYS" else 0
     return RetentionRule(

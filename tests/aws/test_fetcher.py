@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from amicleaner.aws.fetcher import fetch_amis, fetch_bin, fetch_shared_with, fetch_snapshots, fetch_snapshots_by_id
+from amicleaner.aws.fetcher import (
+    fetch_amis,
+    fetch_bin,
+    fetch_bin_rules,
+    fetch_shared_with,
+    fetch_snapshots,
+    fetch_snapshots_by_id,
+)
 from amicleaner.errors import AwsError, UnsupportedCallError
 from amicleaner.models import Target
 
@@ -118,6 +125,16 @@ def test_snapshots_that_make_no_sense_are_an_error(items: list[Any], told: str) 
 def test_a_thing_without_an_id_is_an_error(fetch: Any, item: dict[str, Any]) -> None:
     with pytest.raises(AwsError, match="MalformedResponse"):
         fetch(api([item]))
+
+
+@pytest.mark.parametrize("answer", [{}, {"Status": "available"}, {"Identifier": "rule-2", "Status": "available"}])
+def test_an_answer_about_no_rule_or_another_is_an_error(answer: dict[str, Any]) -> None:
+    """A proxy's page parses as an empty answer: a rule that retains nothing, of which nobody would be told."""
+    fake = api([{"Identifier": "rule-1"}])
+    fake.call = lambda action, **_: answer if action == "GetRule" else fake.answer
+    with pytest.raises(AwsError) as caught:
+        fetch_bin_rules(fake, "EC2_IMAGE")
+    assert caught.value.code == "MalformedResponse"
 
 
 def test_the_recycle_bin() -> None:
