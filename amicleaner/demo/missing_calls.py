@@ -159,7 +159,7 @@ class MissingCalls:
     def _rule(self, region: str, sent: Mapping[str, Any]) -> dict[str, Any]:
         tags = [{"ResourceTagKey": key, "ResourceTagValue": value} for key, value in self.account.retained_tags.items()]
         period = {"RetentionPeriodValue": self.account.retained_days, "RetentionPeriodUnit": "DAYS"}
-        return {"Status": "available", "RetentionPeriod": period, "ResourceTags": tags}
+        return {"Identifier": sent["Identifier"], "Status": "available", "RetentionPeriod": period, "ResourceTags": tags}
 
     def _ami(self, region: str, sent: Mapping[str, Any]) -> Any:
         ami = self.backends[region].amis.get(str(sent["ImageId"]))
@@ -191,7 +191,8 @@ def _answering(answer: Callable[[str, Mapping[str, Any]], dict[str, Any]]) -> Ca
 
         region = str(params["context"]["client_region"])
         body = params["body"]
-        sent = body if isinstance(body, dict) else json.loads(body or b"{}")
+        sent = dict(body) if isinstance(body, dict) else json.loads(body or b"{}")
+        sent.setdefault("Identifier", params["url_path"].rpartition("/")[2])  # GetRule sends it in the path
         status, error = 200, {}
         try:
             parsed = answer(region, sent)
