@@ -20,9 +20,7 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -33,13 +31,13 @@ from hypothesis import strategies as st
 from amicleaner import run
 from amicleaner.aws import response_parser
 from amicleaner.aws.session import new_session
-from amicleaner.clock import Clock
 from amicleaner.config import Config
 from amicleaner.errors import AmicleanerError, describe
 from amicleaner.report.console import Console
 from amicleaner.result import Result
 from tests.fake_aws import World, attach
 from tests.hostile import moves_no_cursor
+from tests.virtual_time import Time
 
 from .gallery import (
     BATCH,
@@ -212,27 +210,11 @@ def plausible(call: str, kind: str, name: str) -> bool:
     return name in names.split()
 
 
-class Time:
-    """Stands still until something sleeps."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self._lock = threading.Lock()
-        self.clock = Clock(now=self.now, monotonic=lambda: self.seconds, sleep=self.sleep)
-
-    def now(self) -> datetime:
-        return NOW + timedelta(seconds=self.seconds)
-
-    def sleep(self, seconds: float) -> None:
-        with self._lock:
-            self.seconds += seconds
-
-
 class Runs:
     """Whole runs with one session, whose making takes as long as a run."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.time = Time()
+        self.time = Time(NOW)
         self.aws = Hostile()
         self.session = new_session()
         attach(self.aws, self.session)
