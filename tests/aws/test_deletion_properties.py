@@ -175,4 +175,6 @@ def test_quarantine_and_release_never_delete_and_leave_no_ami_disabled_without_i
             assert (image.state, QUARANTINE_TAG in image.tags) == ("available", False)
         if outcome in (None, "kept") or action is None:
             assert image == before[id]
-    assert all(made.id in scene.outcomes for made in scene.home.made if made.id.startswith("ami"))
+    # A call that AWS refused for now changed nothing: a stop leaves that AMI untried.
+    counted = [made for made in scene.home.made if made.outcome == "ok" or case.stop is None]
+    assert all(made.id in scene.outcomes for made in counted if made.id.startswith("ami"))
