@@ -49,9 +49,8 @@ class Deleter:
         quarantine_days: int = 0,
         shared: Shared | None = None,
     ) -> None:
-        """`rounds` is where re-checks run.  `report` is told of each result once it is true, `warn` of what a re-check could
-        not see; an error that either raises ends the run.  `shared` asks whom an AMI is shared with; None: that does not
-        matter."""
+        """`rounds` is where re-checks run.  `report` gets each result once it is true, `warn` each warning of a re-check; an
+        error that either raises ends the run.  `shared` asks whom an AMI is shared with; None: that does not matter."""
         self.results: dict[tuple[Target, str], AmiResult] = {}
         self.snapshots: dict[tuple[Target, str], SnapshotResult] = {}
         self.problems: list[AmicleanerError] = []

@@ -133,7 +133,7 @@ class UsageMonitor:
         pool: ThreadPoolExecutor,
         warn: Callable[[str], None],
     ) -> None:
-        """`first` are rounds that were read already, by Region; `warn` is told of what a round could not see."""
+        """`first` are rounds that were read already, by Region; `warn` gets each warning of a round."""
         self._recheck = recheck
         self._changer = changer
         self._clock = clock
