@@ -39,7 +39,8 @@ class Plan:
 
     `own_amis` is how many AMIs each target has.  `snapshots` are those that will be deleted with their AMIs; `registered`
     counts those of them that were not made for these AMIs; `missing` are listed ids that do not exist.  `shared_unasked`:
-    whom the AMIs are shared with is read only while they are deleted.  `bins_read`: the Recycle Bin's rules were read in
+    whom the AMIs are shared with is read only while they are deleted.  `accounts_unasked`: what AWS reports as references
+    in other accounts is read only after the prompt.  `bins_read`: the Recycle Bin's rules were read in
     every target where something would be deleted (with --require-recycle-bin: or quarantined); without that such a plan may
     not be carried out.
     """
@@ -52,6 +53,7 @@ class Plan:
     missing: tuple[str, ...] = ()
     registered: int = 0
     shared_unasked: bool = False
+    accounts_unasked: bool = False
     bins_read: bool = False
 
     @property

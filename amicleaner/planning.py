@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import ceil
 
 from .aws.concurrency import thread_pool
 from .aws.scan import Scan, Scanner
 from .aws.targets import Location
-from .aws.usage import UsageReading
+from .aws.usage import REFERENCES, UsageReading
+from .aws.usage.image_references import AT_ONCE
 from .clock import Clock
 from .config import Config
 from .decisions import Facts, Usage
@@ -24,6 +26,10 @@ from .uses import Uses, dangling_references, merge_uses, unknown_amis, uses_by_c
 ASK_SHARED_FIRST = 200
 """Up to this many AMIs, launch permissions are read before the prompt, one call per AMI; of more, while they are
 deleted."""
+
+ASK_ACCOUNTS_FIRST = 1_000
+"""Up to this many calls, every account is asked before the prompt what refers to the AMIs of the others; if it takes more,
+after it, when everything is read again anyway."""
 
 Warnings = tuple[tuple[Target, str], ...]
 """Each with its target."""
@@ -78,12 +84,13 @@ class References:
 
 @dataclass(slots=True)
 class Planner:
-    """Decides about scans.  `files` are the references in files."""
+    """Decides about scans.  `files` are the references in files; `asks`: AMIs are changed only after a prompt."""
 
     config: Config
     scanner: Scanner
     clock: Clock
     files: Uses
+    asks: bool = False
 
     def decide(
         self,
@@ -109,6 +116,7 @@ class Planner:
         facts = Facts(usage=references.usage())
         warnings: list[tuple[Target, str]] = []
         resolved: set[tuple[Target, str]] = set()
+        own_only = False
         asked: set[tuple[Target, str]] = set()
         while True:
             plan = make_plan(inventories, facts, config, self.clock.now(), allowed)
@@ -122,7 +130,9 @@ class Planner:
                 warnings += denied
                 facts = replace(facts, bins={**facts.bins, **bins})
             if unresolved:
-                found, snapshots, told = self._read(scans, unresolved, amis, again=bool(resolved))
+                about, partly = _asked(scans, unresolved, asks=self.asks and not deleting)
+                own_only = own_only or partly
+                found, snapshots, told = self._read(scans, unresolved, about, amis, again=bool(resolved))
                 warnings += told
                 for scan, reading in found:
                     references.add(scan, reading.uses, reading.snapshots)
@@ -142,6 +152,7 @@ class Planner:
             if not any(shared.values()):
                 break
             facts = replace(facts, shared={**facts.shared, **shared})
+        plan = replace(plan, accounts_unasked=own_only and REFERENCES.check not in config.skip_check)
         return PlanningResult(plan, references, tuple(warnings), self.clock.monotonic(), frozenset(asked))
 
     def suggest(self, scans: Sequence[Scan]) -> str:
@@ -170,6 +181,7 @@ class Planner:
         self,
         scans: Sequence[Scan],
         keys: Collection[tuple[Target, str]],
+        asked: Mapping[Target, Sequence[str]],
         amis: Mapping[tuple[Target, str], Ami],
         *,
         again: bool,
@@ -179,7 +191,7 @@ class Planner:
         ids = sorted({(key[0], snapshot.id) for key in keys for snapshot in amis[key].snapshots})
         with thread_pool(1, "snapshots") as pool:
             reading = pool.submit(self.scanner.snapshots, [(locations[target], id) for target, id in ids])
-            references = self.scanner.read_on_demand(scans, _by_region(keys), again=again)
+            references = self.scanner.read_on_demand(scans, asked, again=again)
             return references, *reading.result()
 
     def _bins(self, locations: Sequence[Location]) -> tuple[dict[Target, BinRules | None], Warnings]:
@@ -231,8 +243,16 @@ def _held(scans: Sequence[Scan]) -> dict[str, set[str]]:
     return held
 
 
-def _by_region(keys: Iterable[tuple[Target, str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+def _asked(scans: Sequence[Scan], keys: Iterable[tuple[Target, str]], *, asks: bool) -> tuple[dict[Target, list[str]], bool]:
+    """The AMIs about which each location is asked: all of its Region, or, before a prompt (`asks`) and if that takes too
+    many calls, those of its own account; and whether it is the latter."""
+    of_region: dict[str, list[str]] = {}
+    own: dict[Target, list[str]] = {scan.target: [] for scan in scans}
     for target, id in sorted(keys):
-        found.setdefault(target.region, []).append(id)
-    return found
+        of_region.setdefault(target.region, []).append(id)
+        own[target].append(id)
+    own = {target: ids for target, ids in own.items() if target.region in of_region}
+    others = sum(ceil((len(of_region[target.region]) - len(ids)) / AT_ONCE) for target, ids in own.items())
+    if asks and others > ASK_ACCOUNTS_FIRST:
+        return own, True
+    return {target: of_region[target.region] for target in own}, False

@@ -222,7 +222,9 @@ def _clean(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
     stack.callback(scanner.close)
     scans = scanner.scan(locations)
     run.warn((scan.target, warning) for scan in scans for warning in scan.warnings)
-    planner = Planner(config, scanner, run.clock, files)
+    # A plan's file may list AMIs too; whoever applies it has not.
+    asks = config.deletes and not (config.force_delete or (config.from_ids and saved is None))
+    planner = Planner(config, scanner, run.clock, files, asks=asks)
     if config.suggest_config:
         run.view.suggestion(planner.suggest(scans))
         return
@@ -242,7 +244,7 @@ def _clean(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
         run.result = replace(run.result, dangling=planner.dangling(known.references))
     if saved:
         _warn_of_plan(run, saved, scans)
-    _delete_amis(run, known, execution, saved)
+    _delete_amis(run, known, execution, saved, asks=asks)
 
 
 def _delete_orphans(run: Run, found: tuple[Orphan, ...], plan: Plan, execution: Execution, finished: float) -> None:
@@ -264,7 +266,7 @@ def _delete_orphans(run: Run, found: tuple[Orphan, ...], plan: Plan, execution: 
     run.ended(execution.stopped_by, execution.problems)
 
 
-def _delete_amis(run: Run, known: PlanningResult, execution: Execution, saved: SavedPlan | None) -> None:
+def _delete_amis(run: Run, known: PlanningResult, execution: Execution, saved: SavedPlan | None, *, asks: bool) -> None:
     """The plan: shown, confirmed, carried out."""
     config, plan = run.config, known.plan
     run.result = replace(run.result, plan=plan)
@@ -275,8 +277,6 @@ def _delete_amis(run: Run, known: PlanningResult, execution: Execution, saved: S
         write_plan(config.save_plan, run.result, run.clock.now())
     if _over_limits(run, plan) or not config.deletes or not plan.changes:
         return
-    # A plan's file may list AMIs too; whoever applies it has not.
-    asks = not (config.force_delete or (config.from_ids and saved is None))
     if asks:
         if not run.view.confirm(plan):
             run.result = replace(run.result, declined=True)

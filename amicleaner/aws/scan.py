@@ -85,14 +85,14 @@ class Scanner:
         return self._each(locations, self._scan)
 
     def read_on_demand(
-        self, scans: Sequence[Scan], asked: Mapping[str, Sequence[str]], *, again: bool = False
+        self, scans: Sequence[Scan], asked: Mapping[Target, Sequence[str]], *, again: bool = False
     ) -> list[tuple[Scan, UsageReading]]:
-        """The references that are read only once something would be deleted: `asked` are AMI ids by Region, whichever
-        account they are in.  `again`: only the references to these AMIs, for all else has been read."""
-        concerned = [scan for scan in scans if asked.get(scan.target.region)]
+        """The references that are read only once something would be deleted: `asked` are the AMIs, of any account,
+        about which each location is asked.  `again`: only the references to these AMIs, for all else has been read."""
+        concerned = [scan for scan in scans if scan.target in asked]
 
         def read(scan: Scan) -> UsageReading:
-            api, ids = scan.location.api, asked[scan.target.region]
+            api, ids = scan.location.api, asked[scan.target]
             if again:
                 found = usage.read_references(api, ids, self._options, self._calls)
             else:

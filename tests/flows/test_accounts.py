@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from botocore.credentials import DeferredRefreshableCredentials
 
+from amicleaner import planning
 from amicleaner.aws import scan
 from amicleaner.aws.api import Api
 from amicleaner.aws.changes import CALLS_AT_ONCE
@@ -27,7 +28,7 @@ from amicleaner.result import Result
 from amicleaner.run import clean
 from tests.fake_aws import identity, serve
 from tests.fake_aws.wire import query
-from tests.flows.flow import FAR, HOME, OTHER, OWN, THIRD, Flow, decisions, reasons, removed
+from tests.flows.flow import FAR, HOME, OTHER, OWN, THIRD, Flow, decisions, kept, planned, reasons, removed
 from tests.virtual_time import NOW
 
 CHANGES = {"DeregisterImage", "DeleteSnapshot"}
@@ -335,6 +336,53 @@ class TestProtection:
         flow.region(OTHER).add_parameter("/golden", held)
         result = flow.clean(**self.roles(flow))
         assert (removed(result), decisions(result)[held].used_by[0].account) == ({free}, OTHER)
+
+    def asked_about(self, flow: Flow, account: str) -> set[str]:
+        """The AMIs of which one account was asked what refers to them."""
+        calls = flow.calls("DescribeImageReferences", account=account)
+        return {image for call in calls for image in call.params["ImageId"]}
+
+    def test_many_accounts_are_asked_about_the_amis_of_others_after_the_prompt(self, flow: Flow) -> None:
+        flow.patch.setattr(planning, "ASK_ACCOUNTS_FIRST", 0)
+        held, free = flow.several(2)
+        theirs = flow.add(region=flow.region(OTHER)).image_id
+        flow.region(OTHER).add_parameter("/golden", held)
+        before: list[set[str]] = []
+
+        def note() -> None:
+            before.extend(self.asked_about(flow, account) for account in (OWN, OTHER))
+            flow.fake_aws.calls.clear()
+
+        result = flow.asks(note, **self.roles(flow))
+        assert before == [{held, free}, {theirs}]
+        assert result.plan is not None
+        assert result.plan.accounts_unasked
+        assert (planned(result), removed(result), kept(result)) == ({held, free, theirs}, {free, theirs}, {held})
+        assert self.asked_about(flow, OWN) == self.asked_about(flow, OTHER) == {held, free, theirs}
+
+    @pytest.mark.parametrize("options", [{"dry_run": True, "force_delete": False}, {"force_delete": True}])
+    def test_without_a_prompt_they_are_asked_for_the_plan(self, flow: Flow, options: dict[str, Any]) -> None:
+        flow.patch.setattr(planning, "ASK_ACCOUNTS_FIRST", 0)
+        held, free = flow.several(2)
+        flow.region(OTHER).add_parameter("/golden", held)
+        result = flow.clean(**self.roles(flow), **options)
+        assert result.plan is not None
+        assert not result.plan.accounts_unasked
+        assert planned(result) == {free}
+
+    def test_few_accounts_are_asked_before_the_prompt(self, flow: Flow) -> None:
+        flow.patch.setattr(planning, "ASK_ACCOUNTS_FIRST", 1)
+        held, free = flow.several(2)
+        flow.region(OTHER).add_parameter("/golden", held)
+        assert planned(flow.asks(lambda: None, **self.roles(flow))) == {free}
+
+    @pytest.mark.parametrize("skip", [(), ("image-references",)])
+    def test_the_plan_says_so_only_where_it_is_asked_at_all(self, flow: Flow, skip: tuple[str, ...]) -> None:
+        flow.patch.setattr(planning, "ASK_ACCOUNTS_FIRST", 0)
+        flow.several(2)
+        result = flow.asks(lambda: None, skip_check=skip, **self.roles(flow))
+        assert result.plan is not None
+        assert result.plan.accounts_unasked is not bool(skip)
 
     def test_so_are_refreshes(self, flow: Flow) -> None:
         held, free = flow.several(2)

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast, get_args
+from unittest import mock
 
 import boto3
 import botocore.session
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from amicleaner import planning
 from amicleaner.config import Config
 from amicleaner.models import Reason, UseKind
 from amicleaner.plan import Plan
@@ -184,11 +186,17 @@ class Changing(SilentView):
 
 
 @settings(large, max_examples=MANY // 2)
-@given(data=WHOLE, uses=st.lists(USE, max_size=3), marks=st.lists(st.tuples(INDEX, MARK), max_size=4), gone=INDEX)
+@given(
+    data=WHOLE,
+    uses=st.lists(USE, max_size=3),
+    marks=st.lists(st.tuples(INDEX, MARK), max_size=4),
+    gone=INDEX,
+    first=st.sampled_from([0, planning.ASK_ACCOUNTS_FIRST]),
+)
 def test_no_run_deletes_what_a_fresh_plan_would_keep(
-    data: Data, uses: list[Data], marks: list[tuple[int, Data]], gone: int
+    data: Data, uses: list[Data], marks: list[tuple[int, Data]], gone: int, first: int
 ) -> None:
-    """The account changes while the prompt is open."""
+    """The account changes while the prompt is open, at which not every account was asked about all AMIs if `first` is 0."""
     account = build(data)
     config = replace(account.config, dry_run=False)
     region = account.world.region(HOME, MAIN)
@@ -207,7 +215,8 @@ def test_no_run_deletes_what_a_fresh_plan_would_keep(
 
     if account.config.from_ids:
         change()  # there is no prompt
-    result = run(account, config, Changing(change))
+    with mock.patch.object(planning, "ASK_ACCOUNTS_FIRST", first):
+        result = run(account, config, Changing(change))
     if not fresh:
         return
     left = {id for where in regions(account) for id in where.images}

@@ -135,10 +135,11 @@ def test_the_earliest_date_counts_and_unread_rules_are_not_denied() -> None:
     assert sentences.recycle_bin_sentence(replace(some, bins_read=False)).startswith("Recycle Bin: at least 2 of 4 AMIs")
 
 
-def test_notes_on_snapshots_of_others_sharing_and_quarantine() -> None:
-    assert sentences.plan_notes(replace(plan_of(article()), registered=1, shared_unasked=True)) == [
+def test_notes_on_snapshots_of_others_sharing_other_accounts_and_quarantine() -> None:
+    assert sentences.plan_notes(replace(plan_of(article()), registered=1, shared_unasked=True, accounts_unasked=True)) == [
         "1 of the snapshots was not created with its AMI, which was registered from it.",
         "Shared AMIs will be kept: launch permissions are checked during the deletion.",
+        "AMIs that other accounts' SSM parameters or recipes name will be kept: these are checked after the prompt.",
     ]
     assert sentences.plan_notes(changing(quarantine=1)) == [
         "Quarantined AMIs can't be launched; --restore enables them again."
