@@ -76,7 +76,7 @@ RESTORE_SNAPSHOT = Change(
 CHANGES = (DEREGISTER, DELETE_SNAPSHOT, DISABLE, ENABLE, TAG, UNTAG, RESTORE_IMAGE, RESTORE_SNAPSHOT)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Action:
     """What a plan does with an AMI.  `name` is its word in the documents, `verb` in the plan's sentence, `prompt_verb` in
     the prompt, `done` in the line about one AMI, `outcome` what a result says; `calls` are the changes it is made of."""
