@@ -8,12 +8,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .version import __version__
+
 if TYPE_CHECKING:
     from .config import Config
     from .result import Result
     from .run import clean
 
-__version__ = "1.0.0"
 __all__ = ["Config", "Result", "__version__", "clean"]
 
 _HOMES = {"Config": "config", "Result": "result", "clean": "run"}

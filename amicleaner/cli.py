@@ -14,7 +14,6 @@ from typing import IO, Any
 import click
 from click.core import ParameterSource
 
-from . import __version__
 from .arguments import BARE, one_value_per_flag
 from .clock import SYSTEM_CLOCK
 from .config import BY_NAME, OPTIONS, Config
@@ -22,6 +21,7 @@ from .errors import AmicleanerError, describe
 from .interrupts import Interrupted, Interrupts
 from .options import OWN, SECTIONS, Option
 from .settings import combine, from_environment, from_file, suspicious
+from .version import __version__
 
 COMPLETE = "_AMICLEANER_COMPLETE"
 """click's variable: a shell's completion sets it."""

@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import __version__
 from .clock import SYSTEM_CLOCK
 from .config import Config
 from .errors import AmicleanerError, UsageError, describe
@@ -25,6 +24,7 @@ from .report.markdown import to_markdown
 from .result import Result
 from .run import clean
 from .settings import combine, from_environment, from_file
+from .version import __version__
 
 COMMAND_LINE_ONLY = ("DRY_RUN", "APPLY_PLAN", "INCLUDE_SHARED", "SKIP_CHECK")
 """The inputs that the environment and the configuration file may not set."""

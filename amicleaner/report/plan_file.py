@@ -18,11 +18,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
 from ..config import BY_NAME, Config, Rule
 from ..errors import UsageError
 from ..models import Target
 from ..result import Result
+from ..version import __version__
 from .document import digest, document
 from .formats import to_json
 from .sanitize import cut, escape_control

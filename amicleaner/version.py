@@ -1,0 +1,5 @@
+"""The version of this package; only here."""
+
+from __future__ import annotations
+
+__version__ = "1.0.0"
