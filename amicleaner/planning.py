@@ -130,7 +130,9 @@ class Planner:
                 warnings += denied
                 facts = replace(facts, bins={**facts.bins, **bins})
             if unresolved:
-                about, partly = _asked(scans, unresolved, asks=self.asks and not deleting)
+                # A limit chooses the oldest: it must not choose the same ones in each run, and each run find them in use.
+                later = self.asks and not deleting and config.limit is None
+                about, partly = _asked(scans, unresolved, later=later)
                 own_only = own_only or partly
                 found, snapshots, told = self._read(scans, unresolved, about, amis, again=bool(resolved))
                 warnings += told
@@ -243,9 +245,11 @@ def _held(scans: Sequence[Scan]) -> dict[str, set[str]]:
     return held
 
 
-def _asked(scans: Sequence[Scan], keys: Iterable[tuple[Target, str]], *, asks: bool) -> tuple[dict[Target, list[str]], bool]:
-    """The AMIs about which each location is asked: all of its Region, or, before a prompt (`asks`) and if that takes too
-    many calls, those of its own account; and whether it is the latter."""
+def _asked(
+    scans: Sequence[Scan], keys: Iterable[tuple[Target, str]], *, later: bool
+) -> tuple[dict[Target, list[str]], bool]:
+    """The AMIs about which each location is asked: all of its Region, or, if the others may be asked about later and
+    it takes too many calls, those of its own account; and whether it is the latter."""
     of_region: dict[str, list[str]] = {}
     own: dict[Target, list[str]] = {scan.target: [] for scan in scans}
     for target, id in sorted(keys):
@@ -253,6 +257,6 @@ def _asked(scans: Sequence[Scan], keys: Iterable[tuple[Target, str]], *, asks: b
         own[target].append(id)
     own = {target: ids for target, ids in own.items() if target.region in of_region}
     others = sum(ceil((len(of_region[target.region]) - len(ids)) / AT_ONCE) for target, ids in own.items())
-    if asks and others > ASK_ACCOUNTS_FIRST:
+    if later and others > ASK_ACCOUNTS_FIRST:
         return own, True
     return {target: of_region[target.region] for target in own}, False

@@ -370,11 +370,14 @@ class TestProtection:
         assert not result.plan.accounts_unasked
         assert planned(result) == {free}
 
-    def test_few_accounts_are_asked_before_the_prompt(self, flow: Flow) -> None:
-        flow.patch.setattr(planning, "ASK_ACCOUNTS_FIRST", 1)
+    @pytest.mark.parametrize(("calls", "limit"), [(1, None), (0, 2)])
+    def test_few_accounts_and_all_with_a_limit_are_asked_before_the_prompt(
+        self, flow: Flow, calls: int, limit: int | None
+    ) -> None:
+        flow.patch.setattr(planning, "ASK_ACCOUNTS_FIRST", calls)
         held, free = flow.several(2)
         flow.region(OTHER).add_parameter("/golden", held)
-        assert planned(flow.asks(lambda: None, **self.roles(flow))) == {free}
+        assert planned(flow.asks(lambda: None, limit=limit, **self.roles(flow))) == {free}
 
     @pytest.mark.parametrize("skip", [(), ("image-references",)])
     def test_the_plan_says_so_only_where_it_is_asked_at_all(self, flow: Flow, skip: tuple[str, ...]) -> None:
