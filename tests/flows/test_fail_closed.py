@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from amicleaner.checks import CHECKS
 from amicleaner.errors import AwsError, ThrottledError, UnsupportedCallError, describe
+from amicleaner.sources import CHECKS
 from tests.fake_aws import Call, denial
 from tests.flows.flow import HOME, OTHER, OWN, Flow, removed
 
