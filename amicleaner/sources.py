@@ -1,19 +1,18 @@
-"""The registry of sources: each kind of resource that names AMIs, as data.  Pure, and light to import.
+"""The registry of sources: each kind of resource that names AMIs, as data.  Pure.
 
-Options, reading order, IAM policy, JSON Schema and documentation follow from it.  `aws/usage/` has the readers.
+Options, reading order, IAM policy, JSON Schema and documentation follow from it; `aws/usage/` has the readers.  Every start
+of the command loads this module, so its rows are named tuples, which are faster to define than dataclasses.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 BOTO3_NAMES = {"elasticmapreduce": "emr"}
 """boto3's name of a service where IAM has another one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """One call of one service.  `action` is its IAM action, `ec2:DescribeImages`.
 
     `items` is the member that holds the response's list.  `size` goes into `size_member`; 0 leaves the size of a page to
@@ -42,8 +41,8 @@ class Operation:
 
 
 def _records(action: str, items: str) -> Operation:
-    """A listing of Auto Scaling or RDS."""
-    return Operation(action, items, 100, "MaxRecords", "Marker" if action.startswith("rds:") else "NextToken")
+    """A listing of Auto Scaling."""
+    return Operation(action, items, 100, "MaxRecords")
 
 
 def _small_letter(action: str, items: str) -> Operation:
@@ -51,28 +50,27 @@ def _small_letter(action: str, items: str) -> Operation:
     return Operation(action, items, 100, "maxResults", "nextToken")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UsageSource:
+class UsageSource(NamedTuple):
     """One kind of resource that names AMIs.
 
     `check` is its name for `--skip-check`, or for `--also-check` where it is read on request; empty where it cannot be
-    skipped.  `kinds` are the kinds of reference that it reports.  `when` it is read: at each reading, once
-    something would be deleted (`late`), or then and on request alone.  `reader` is the module and the function in
-    `aws/usage/` that read it for a whole Region; empty for a source that is read in a way of its own.  `calls` are the
-    reader's calls, the first one first, `via` the IAM actions that AWS uses behind them on the caller's behalf.  `things`
-    names it in a message, `words` and `cost` are for the documentation.  `required`: an endpoint without the call is an
-    error, as it is for every source on request.
+    skipped.  `kinds` are the kinds of reference that it reports.  `calls` are those that its reader makes, in their
+    order, `via` the IAM actions that AWS uses behind them on the caller's behalf.  `things` names it in a message, `words`
+    and `cost` are for the documentation.  `when` is at each reading (`always`), once something would be deleted (`late`), or
+    then and only if it was asked for (`on request`).  `reader` names the module and the function in `aws/usage/` that read
+    it for a whole Region; it is empty for a source that is read in a way of its own.  `required`: an endpoint without the
+    call is an error, as it is for every source on request.
     """
 
     check: str
     kinds: tuple[str, ...]
-    when: Literal["always", "late", "on request"] = "always"
-    reader: str = ""
     calls: tuple[Operation, ...]
-    via: tuple[str, ...] = ()
     things: str
     words: str
     cost: str
+    when: Literal["always", "late", "on request"] = "always"
+    reader: str = ""
+    via: tuple[str, ...] = ()
     required: bool = False
 
     @property
@@ -208,7 +206,7 @@ SOURCES: tuple[UsageSource, ...] = (
     ),
     UsageSource(
         check="rds-custom", kinds=("rds-custom-engine-version",), when="on request", reader="listings.read_rds_custom",
-        calls=(_records("rds:DescribeDBEngineVersions", "DBEngineVersions"),),
+        calls=(Operation("rds:DescribeDBEngineVersions", "DBEngineVersions", 100, "MaxRecords", "Marker"),),
         things="RDS Custom engine versions", cost="8 calls",
         words="RDS Custom engine versions",
     ),
