@@ -20,6 +20,18 @@ from . import auto_scaling, image_references
 from .reading import SourceRead, follow, read_all_versions, read_sources, uses_in
 from .usage_report import TemplateVersion, UsageReport
 
+Reader = Callable[[Api], UsageReport]
+
+
+def _reader(name: str) -> Reader:
+    module, _, function = name.partition(".")
+    found: Reader = getattr(import_module(f".{module}", __package__), function)
+    return found
+
+
+READERS = {source: _reader(source.reader) for source in SOURCES if source.reader}
+"""The functions that read the sources for a whole Region."""
+
 
 @dataclass(frozen=True, slots=True)
 class UsageOptions:
@@ -63,13 +75,6 @@ def sources(options: UsageOptions) -> list[UsageSource]:
         for source in SOURCES
         if (source.check in options.also if source.on_request else source.check not in options.skip)
     ]
-
-
-def reader(source: UsageSource) -> Callable[[Api], UsageReport]:
-    """The function that reads a source for a whole Region."""
-    module, _, function = source.reader.rpartition(".")
-    found: Callable[[Api], UsageReport] = getattr(import_module(f".{module}", __package__), function)
-    return found
 
 
 def read_usage(api: Api, options: UsageOptions, pool: Executor) -> UsageReading:
@@ -119,8 +124,8 @@ def read_template_snapshots(
 
 
 def _listed(api: Api, options: UsageOptions, *when: str) -> list[SourceRead]:
-    chosen = [source for source in sources(options) if source.reader and source.when in when]
-    return [(source, partial(reader(source), api)) for source in chosen]
+    chosen = [source for source in sources(options) if source in READERS and source.when in when]
+    return [(source, partial(READERS[source], api)) for source in chosen]
 
 
 def _refreshes(api: Api, reading: UsageReading, options: UsageOptions) -> list[SourceRead]:

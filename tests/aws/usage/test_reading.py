@@ -11,7 +11,7 @@ from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
 from urllib3.exceptions import NewConnectionError
 
 from amicleaner.aws.api import Api
-from amicleaner.aws.usage import reader
+from amicleaner.aws.usage import READERS
 from amicleaner.aws.usage.reading import guarded
 from amicleaner.clock import Clock
 from amicleaner.errors import TransientError
@@ -46,11 +46,10 @@ class Failing:
         return call
 
     def read(self, source: UsageSource) -> Any:
-        return guarded(source, lambda: reader(source)(self.api))
+        return guarded(source, lambda: READERS[source](self.api))
 
 
 (BATCH,) = (source for source in SOURCES if source.check == "batch")
-LISTED = [source for source in SOURCES if source.reader]
 IN_EVERY_REGION = ("ec2", "autoscaling")
 
 
@@ -58,7 +57,7 @@ def ids(source: UsageSource) -> str:
     return source.things
 
 
-@pytest.mark.parametrize("source", [source for source in LISTED if source.calls[0].service not in IN_EVERY_REGION], ids=ids)
+@pytest.mark.parametrize("source", [source for source in READERS if source.calls[0].service not in IN_EVERY_REGION], ids=ids)
 def test_a_host_that_does_not_exist_says_that_the_region_lacks_the_service(source: UsageSource) -> None:
     failing = Failing(not_found())
     report = failing.read(source)
@@ -74,7 +73,7 @@ def test_a_host_of_a_service_that_the_region_has_is_an_error(region: str) -> Non
     assert "--skip-check" not in caught.value.hint
 
 
-@pytest.mark.parametrize("source", [source for source in LISTED if source.calls[0].service in IN_EVERY_REGION], ids=ids)
+@pytest.mark.parametrize("source", [source for source in READERS if source.calls[0].service in IN_EVERY_REGION], ids=ids)
 def test_a_host_that_every_region_has_is_an_error(source: UsageSource) -> None:
     """EC2 and Auto Scaling are everywhere: the network is broken, or the Region's name is wrong."""
     with pytest.raises(TransientError) as caught:

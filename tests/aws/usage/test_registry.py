@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from amicleaner.aws.usage import UsageOptions, reader
+from amicleaner.aws.usage import READERS, UsageOptions
 from amicleaner.aws.usage.reading import guarded
 from amicleaner.aws.usage.usage_report import UsageReport
 from amicleaner.errors import AwsError, CredentialsError, ThrottledError, UnsupportedCallError
@@ -17,7 +17,7 @@ from tests.catalogue import KINDS, SNAPSHOT_KINDS, UNOWNED, ReferenceKind, confi
 from tests.fake_aws import denial
 from tests.fake_aws.calls import Call
 
-LISTED = [source for source in SOURCES if source.reader]
+LISTED = [*READERS]
 OFTEN = [source for source in LISTED if source.when == "always"]
 """Those that are read at each reading; the others are read on demand."""
 
@@ -317,4 +317,4 @@ def test_a_response_without_its_first_member_stops_the_run(account: Account, sou
     """A response that cannot be read is an error that names the call, never a crash."""
     account.api.pages = lambda action, **_: [{}]  # type: ignore[assignment, method-assign]
     with pytest.raises(AwsError, match=r"\w+ .*: MalformedResponse: .* has no \w+"):
-        reader(source)(account.api)
+        READERS[source](account.api)
