@@ -241,9 +241,7 @@ INSTANCES = Source("instance i-", ("DescribeInstances",), also_reported=True)
 CONFIGURATIONS = Source("launch configuration ", ("DescribeLaunchConfigurations",))
 TEMPLATES = Source("launch template lt-", (VERSIONS,))
 GROUPS = Source("Auto Scaling group ", ("DescribeAutoScalingGroups",))
-REFRESHES = Source("instance refresh ",
-    ("DescribeInstanceRefreshes", "DescribeAutoScalingGroups"),
-)  # fmt: skip
+REFRESHES = Source("instance refresh ", ("DescribeInstanceRefreshes", "DescribeAutoScalingGroups"))
 SPOT_FLEETS = Source("Spot Fleet sfr-", ("DescribeSpotFleetRequests",))
 SPOT_REQUESTS = Source("Spot request sir-", ("DescribeSpotInstanceRequests",))
 FLEETS = Source("EC2 Fleet fleet-", ("DescribeFleets",))
@@ -254,15 +252,13 @@ CONTAINER_RECIPES = replace(IMAGE_RECIPES, label="Image Builder container recipe
 PIPELINES = replace(
     IMAGE_RECIPES, label="latest image of Image Builder pipeline ", calls=("ListImagePipelines", "ListImagePipelineImages")
 )
-HYPERPOD = Source("SageMaker HyperPod cluster ",
-    ("sagemaker:ListClusters", "sagemaker:DescribeCluster"),
-)  # fmt: skip
+HYPERPOD = Source("SageMaker HyperPod cluster ", ("sagemaker:ListClusters", "sagemaker:DescribeCluster"))
 PCS = Source("PCS compute node group ", ("pcs:ListClusters", "ListComputeNodeGroups", "GetComputeNodeGroup"))
 RDS_CUSTOM = Source("RDS Custom engine version ", ("DescribeDBEngineVersions",))
 EMR = Source("EMR cluster ", ("elasticmapreduce:ListClusters", "elasticmapreduce:DescribeCluster"))
-BEANSTALK = Source("Elastic Beanstalk saved configuration ",
-    ("DescribeApplications", "DescribeConfigurationSettings"), pages=1,
-)  # fmt: skip
+BEANSTALK = Source(
+    "Elastic Beanstalk saved configuration ", ("DescribeApplications", "DescribeConfigurationSettings"), pages=1
+)
 PLATFORMS = replace(
     BEANSTALK, label="Elastic Beanstalk platform ", calls=("ListPlatformVersions", "DescribePlatformVersion"), pages=3
 )
