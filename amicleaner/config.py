@@ -9,7 +9,6 @@ from dataclasses import Field, dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
 
-from .checks import CHECKS, FURTHER_CHECKS
 from .errors import UsageError
 from .options import (
     ACCOUNTS,
@@ -27,6 +26,7 @@ from .options import (
     kind_of,
     option,
 )
+from .sources import CHECKS, FURTHER_CHECKS
 
 AMI_ID = re.compile(r"ami-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 ACCOUNT_ID = re.compile(r"[0-9]{12}")

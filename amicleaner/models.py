@@ -11,32 +11,6 @@ from datetime import UTC, datetime
 from sys import intern
 from typing import Any, Literal
 
-UseKind = Literal[
-    "instance",
-    "launch-configuration",
-    "launch-template",
-    "auto-scaling-group",
-    "instance-refresh",
-    "spot-fleet",
-    "spot-request",
-    "fleet",
-    "ssm-parameter",
-    "image-recipe",
-    "container-recipe",
-    "image-pipeline",
-    "image-copy",
-    "batch-compute-environment",
-    "fast-launch",
-    "file",
-    "sagemaker-cluster",
-    "pcs-node-group",
-    "rds-custom-engine-version",
-    "emr-cluster",
-    "beanstalk-configuration",
-    "beanstalk-platform",
-    "cloudformation-stack",
-]
-
 Reason = Literal[
     "in-use", "state", "quarantined", "released", "protected", "managed", "public", "shared", "keep-tag", "keep-until",
     "excluded", "recently-launched", "not-selected", "no-rule", "no-tags", "no-match", "too-young", "kept-previous",
@@ -64,9 +38,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Use:
-    """A resource that refers to an AMI.  `label` is for people: `instance i-… (stopped)`."""
+    """A resource that refers to an AMI.  `kind` is one of `USE_KINDS` (`sources.py`), `label` is for people:
+    `instance i-… (stopped)`."""
 
-    kind: UseKind
+    kind: str
     id: str
     account: str
     region: str

@@ -10,7 +10,7 @@ from math import ceil
 from .aws.concurrency import thread_pool
 from .aws.scan import Scan, Scanner
 from .aws.targets import Location
-from .aws.usage import REFERENCES, UsageReading
+from .aws.usage import UsageReading
 from .aws.usage.image_references import AT_ONCE
 from .clock import Clock
 from .config import Config
@@ -20,6 +20,7 @@ from .orphans import find_orphans, made_for
 from .plan import Allowed, Plan, make_plan, to_resolve
 from .recycle_bin import BinRules
 from .result import Orphan
+from .sources import IMAGE_REFERENCES
 from .suggest import suggest_config
 from .uses import Uses, dangling_references, merge_uses, unknown_amis, uses_by_copies, uses_by_snapshot
 
@@ -154,7 +155,7 @@ class Planner:
             if not any(shared.values()):
                 break
             facts = replace(facts, shared={**facts.shared, **shared})
-        plan = replace(plan, accounts_unasked=own_only and REFERENCES.check not in config.skip_check)
+        plan = replace(plan, accounts_unasked=own_only and IMAGE_REFERENCES.check not in config.skip_check)
         return PlanningResult(plan, references, tuple(warnings), self.clock.monotonic(), frozenset(asked))
 
     def suggest(self, scans: Sequence[Scan]) -> str:

@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from amicleaner.aws import usage
 from amicleaner.config import OPTIONS
 from amicleaner.options import KIND_WORDS, OWN, SECTIONS, Option
 from amicleaner.settings import FILE_KEYS, RULE_KEYS
+from amicleaner.sources import SOURCES, USE_KINDS, UsageSource
 
 ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -79,15 +79,20 @@ def with_from_ids() -> str:
 
 def sources() -> str:
     """The kinds of references that are checked by default."""
-    return _sources(source for source in usage.ALL if source not in usage.ON_REQUEST)
+    return _sources(source for source in SOURCES if not source.on_request)
 
 
 def further_sources() -> str:
     """The kinds of references that are checked on request."""
-    return _sources(usage.ON_REQUEST)
+    return _sources(source for source in SOURCES if source.on_request)
 
 
-def _sources(found: Iterable[usage.UsageSource]) -> str:
+def use_kinds() -> str:
+    """The kinds of references in a document."""
+    return ", ".join(f"`{kind}`" for kind in USE_KINDS) + "\n"
+
+
+def _sources(found: Iterable[UsageSource]) -> str:
     rows = [
         (
             source.words,
@@ -139,6 +144,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "not-with-from-ids": with_from_ids,
     "sources": sources,
     "further-sources": further_sources,
+    "use-kinds": use_kinds,
 }
 
 

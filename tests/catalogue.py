@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from amicleaner.checks import FURTHER_CHECKS
+from amicleaner.sources import FURTHER_CHECKS, SOURCES, UsageSource
 from tests.fake_aws import RegionState
 
 Add = Callable[[RegionState, str], object]
@@ -24,13 +24,11 @@ UNOWNED = tuple(f"ami-{number:08x}" for number in range(3))
 
 @dataclass(frozen=True)
 class Source:
-    """A usage source: its `check` for `--skip-check` or `--also-check`, the start of its referrers' labels, and the calls
-    that lead to a reference, its own first. A reference is found only if AWS answers each call truthfully. With
-    references to `UNOWNED` before it and one item per page, it is at least on page `pages` of the first call.
+    """A usage source: the start of its referrers' labels, and the calls that lead to a reference, its own first. A
+    reference is found only if AWS answers each call truthfully. With references to `UNOWNED` before it and one item per
+    page, it is at least on page `pages` of the first call.
     """
 
-    name: str
-    check: str
     label: str
     calls: tuple[str, ...]
     pages: int = 3
@@ -42,6 +40,15 @@ class Source:
     @property
     def call(self) -> str:
         return self.calls[0]
+
+    @property
+    def registered(self) -> UsageSource:
+        """Its entry in the registry."""
+        return next(source for source in SOURCES if any(self.call in (known.name, known.action) for known in source.calls))
+
+    @property
+    def check(self) -> str:
+        return self.registered.check
 
     def labelled(self, label: str) -> Source:
         return replace(self, label=label)
@@ -230,44 +237,33 @@ def devices(snapshot: str) -> list[dict[str, Any]]:
 
 # --- the catalogue --------------------------------------------------------------------------------------------
 
-INSTANCES = Source("instances", "instances", "instance i-", ("DescribeInstances",), also_reported=True)
-CONFIGURATIONS = Source(
-    "launch-configurations", "launch-configurations", "launch configuration ", ("DescribeLaunchConfigurations",)
-)
-TEMPLATES = Source("launch-templates", "launch-templates", "launch template lt-", (VERSIONS,))
-GROUPS = Source("auto-scaling-groups", "auto-scaling-groups", "Auto Scaling group ", ("DescribeAutoScalingGroups",))
-REFRESHES = Source(
-    "instance-refreshes", "auto-scaling-groups", "instance refresh ",
-    ("DescribeInstanceRefreshes", "DescribeAutoScalingGroups"),
-)  # fmt: skip
-SPOT_FLEETS = Source("spot-fleets", "spot", "Spot Fleet sfr-", ("DescribeSpotFleetRequests",))
-SPOT_REQUESTS = Source("spot-requests", "spot", "Spot request sir-", ("DescribeSpotInstanceRequests",))
-FLEETS = Source("fleets", "fleets", "EC2 Fleet fleet-", ("DescribeFleets",))
-BATCH = Source("batch", "batch", "Batch compute environment ", ("DescribeComputeEnvironments",))
-FAST_LAUNCH = Source("fast-launch", "fast-launch", "Windows fast launch of ami-", ("DescribeFastLaunchImages",))
-IMAGE_RECIPES = Source(
-    "image-builder", "image-builder", "Image Builder image recipe ", ("ListImageRecipes",), also_reported=True
-)
+INSTANCES = Source("instance i-", ("DescribeInstances",), also_reported=True)
+CONFIGURATIONS = Source("launch configuration ", ("DescribeLaunchConfigurations",))
+TEMPLATES = Source("launch template lt-", (VERSIONS,))
+GROUPS = Source("Auto Scaling group ", ("DescribeAutoScalingGroups",))
+REFRESHES = Source("instance refresh ", ("DescribeInstanceRefreshes", "DescribeAutoScalingGroups"))
+SPOT_FLEETS = Source("Spot Fleet sfr-", ("DescribeSpotFleetRequests",))
+SPOT_REQUESTS = Source("Spot request sir-", ("DescribeSpotInstanceRequests",))
+FLEETS = Source("EC2 Fleet fleet-", ("DescribeFleets",))
+BATCH = Source("Batch compute environment ", ("DescribeComputeEnvironments",))
+FAST_LAUNCH = Source("Windows fast launch of ami-", ("DescribeFastLaunchImages",))
+IMAGE_RECIPES = Source("Image Builder image recipe ", ("ListImageRecipes",), also_reported=True)
 CONTAINER_RECIPES = replace(IMAGE_RECIPES, label="Image Builder container recipe ", calls=("ListContainerRecipes",))
 PIPELINES = replace(
     IMAGE_RECIPES, label="latest image of Image Builder pipeline ", calls=("ListImagePipelines", "ListImagePipelineImages")
 )
-HYPERPOD = Source(
-    "sagemaker-hyperpod", "sagemaker-hyperpod", "SageMaker HyperPod cluster ",
-    ("sagemaker:ListClusters", "sagemaker:DescribeCluster"),
-)  # fmt: skip
-PCS = Source("pcs", "pcs", "PCS compute node group ", ("pcs:ListClusters", "ListComputeNodeGroups", "GetComputeNodeGroup"))
-RDS_CUSTOM = Source("rds-custom", "rds-custom", "RDS Custom engine version ", ("DescribeDBEngineVersions",))
-EMR = Source("emr", "emr", "EMR cluster ", ("elasticmapreduce:ListClusters", "elasticmapreduce:DescribeCluster"))
+HYPERPOD = Source("SageMaker HyperPod cluster ", ("sagemaker:ListClusters", "sagemaker:DescribeCluster"))
+PCS = Source("PCS compute node group ", ("pcs:ListClusters", "ListComputeNodeGroups", "GetComputeNodeGroup"))
+RDS_CUSTOM = Source("RDS Custom engine version ", ("DescribeDBEngineVersions",))
+EMR = Source("EMR cluster ", ("elasticmapreduce:ListClusters", "elasticmapreduce:DescribeCluster"))
 BEANSTALK = Source(
-    "elastic-beanstalk", "elastic-beanstalk", "Elastic Beanstalk saved configuration ",
-    ("DescribeApplications", "DescribeConfigurationSettings"), pages=1,
-)  # fmt: skip
+    "Elastic Beanstalk saved configuration ", ("DescribeApplications", "DescribeConfigurationSettings"), pages=1
+)
 PLATFORMS = replace(
     BEANSTALK, label="Elastic Beanstalk platform ", calls=("ListPlatformVersions", "DescribePlatformVersion"), pages=3
 )
-CLOUDFORMATION = Source("cloudformation", "cloudformation", "CloudFormation stack ", ("DescribeStacks",))
-REPORTED = Source("image-references", "image-references", "", ("DescribeImageReferences",), pages=1)
+CLOUDFORMATION = Source("CloudFormation stack ", ("DescribeStacks",))
+REPORTED = Source("", ("DescribeImageReferences",), pages=1)
 
 KINDS = (
     ReferenceKind("instance", INSTANCES, lambda r, i: r.add_instance(i)),
@@ -523,10 +519,10 @@ DANGLING = (
 
 
 def plainest(kinds: Iterable[ReferenceKind] = KINDS) -> dict[str, ReferenceKind]:
-    """The first entry of each source, by the source's name."""
+    """The first entry of each source, by the source's first IAM action."""
     found: dict[str, ReferenceKind] = {}
     for kind in kinds:
-        found.setdefault(kind.source.name, kind)
+        found.setdefault(kind.source.registered.actions[0], kind)
     return found
 
 

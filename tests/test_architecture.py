@@ -30,9 +30,9 @@ KNOWN_TO = {
 """Library to the only modules that may import it; `aws/` is everything below."""
 
 PURE = {
-    "actions.py", "arguments.py", "checks.py", "config.py", "decisions.py", "family.py", "filters.py",
+    "actions.py", "arguments.py", "config.py", "decisions.py", "family.py", "filters.py",
     "limits.py", "mapper.py", "models.py", "options.py", "orphans.py", "plan.py", "quarantine.py", "recycle_bin.py",
-    "reducer.py", "restore_steps.py", "result.py", "suggest.py", "uses.py",
+    "reducer.py", "restore_steps.py", "result.py", "sources.py", "suggest.py", "uses.py",
 }  # fmt: skip
 """Modules without a clock, a file, an environment, or anything that is not pure."""
 

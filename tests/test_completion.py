@@ -16,10 +16,10 @@ import click
 import pytest
 
 from amicleaner import cli
-from amicleaner.checks import CHECKS
 from amicleaner.completion import suggest
 from amicleaner.config import OPTIONS
 from amicleaner.options import OWN, Option
+from amicleaner.sources import CHECKS
 from tests.command.process import command, environment, run
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from amicleaner.config import BY_NAME, OPTIONS, Config, Rule, check_combination
 from amicleaner.errors import UsageError
+from amicleaner.sources import CHECKS
 
 IDS = ("ami-12345678",)
 ROLE = "arn:aws:iam::111111111111:role/cleaner"
@@ -99,7 +100,7 @@ def test_path_may_contain_any_bytes() -> None:
         ({"save_plan": ""}, "--save-plan: empty value"),
         ({"organization_role": ""}, "--organization-role: empty value"),
         ({"output": "yaml"}, "--output: 'yaml' is not one of table, json, csv, markdown."),
-        ({"skip_check": "instance"}, "--skip-check: 'instance' is not one of auto-scaling-groups,"),
+        ({"skip_check": "instance"}, f"--skip-check: 'instance' is not one of {CHECKS[0]},"),
         ({"only_tag": "role"}, "--only-tag: 'role' is not a tag with its value. Example: environment=dev"),
         ({"only_tag": "=front"}, "--only-tag"),
         ({"exclude_account": "123"}, "--exclude-account: '123' is not an account id, which has twelve digits."),

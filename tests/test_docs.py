@@ -24,12 +24,13 @@ from amicleaner.audit import FORMAT
 from amicleaner.clock import SYSTEM_CLOCK
 from amicleaner.config import BY_FLAG, Config
 from amicleaner.family import family_of
-from amicleaner.models import Ami, Reason, Target, UseKind
+from amicleaner.models import Ami, Reason, Target
 from amicleaner.options import OWN
 from amicleaner.reducer import retained
 from amicleaner.restore_steps import Holdings, Wanted, steps
 from amicleaner.result import Result
 from amicleaner.settings import combine, from_environment, from_file
+from amicleaner.sources import USE_KINDS
 from tests.command.process import run
 from tests.pages import ALL_PAGES, DOCS, ROOT, USER_PAGES, Page, code_of, plain
 
@@ -241,7 +242,7 @@ def test_the_json_example_has_the_members_of_the_schema() -> None:
 def test_the_page_on_json_names_each_member_and_each_kind() -> None:
     page = Page(DOCS / "json.md")
     (example,) = map(json.loads, page.blocks("json"))
-    for name in (*example, *example["amis"][0], *get_args(UseKind), "removed", "failed", "kept"):
+    for name in (*example, *example["amis"][0], *USE_KINDS, "removed", "failed", "kept"):
         assert name in page.code
 
 

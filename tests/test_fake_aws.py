@@ -20,10 +20,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
 
+from amicleaner.sources import BOTO3_NAMES
 from tests.catalogue import KINDS, SNAPSHOT_KINDS
 from tests.fake_aws import DEFAULT_ACCOUNT, FakeAws, Fault, ManualClock, World, attach, serve
 from tests.fake_aws.core import SERVICES
-from tests.fake_aws.wire import JSON_SERVICES
+from tests.fake_aws.wire import NAMESPACES
 
 pytestmark = pytest.mark.once
 OTHER = "210987654321"
@@ -31,7 +32,6 @@ ABSENT = "ami-0123456789abcdef0"
 ONCE = Config(retries={"total_max_attempts": 1})
 IMPATIENT = ONCE.merge(Config(read_timeout=0.1))
 UNCHECKED = ONCE.merge(Config(parameter_validation=False))
-BOTO_NAMES = {"elasticmapreduce": "emr"}
 LOADER = botocore.session.Session().get_component("data_loader")
 
 Client = Any
@@ -789,7 +789,7 @@ def test_the_service_model_has_every_member_of_a_response(service: str, action: 
     attach(FakeAws(world), session)
     bodies: list[bytes] = []
     session.events.register("before-parse", lambda response_dict, **_: bodies.append(response_dict["body"]))
-    client = session.client(BOTO_NAMES.get(service, service), config=ONCE)
+    client = session.client(BOTO3_NAMES.get(service, service), config=ONCE)
     method = next(name for name, known in client.meta.method_to_api_mapping.items() if known == action)
     parsed = getattr(client, method)(**QUESTIONS.get(f"{service}:{action}", QUESTIONS.get(action, {})))
     shape = client.meta.service_model.operation_model(action).output_shape
@@ -798,7 +798,7 @@ def test_the_service_model_has_every_member_of_a_response(service: str, action: 
     parsed.pop("ResponseMetadata")
     assert parsed
     assert any(parsed.values()), "an empty response proves nothing"
-    if service in JSON_SERVICES:
+    if service not in NAMESPACES:
         assert list(unknown_in_json(json.loads(bodies[0]), shape, action)) == []
     else:
         root = ElementTree.fromstring(bodies[0])

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amicleaner.models import Ami, BlockSnapshot, Reference, Target, Use, UseKind
+from amicleaner.models import Ami, BlockSnapshot, Reference, Target, Use
 from amicleaner.uses import (
     Uses,
     dangling_references,
@@ -85,7 +85,7 @@ def test_a_file_may_tell_of_the_past() -> None:
     assert dangling_references({"ami-1": (Use("file", "a:1", "", "", "file a:1"),)}, ()) == ()
 
 
-KINDS: list[UseKind] = ["instance", "launch-template", "fleet", "file"]
+KINDS = ["instance", "launch-template", "fleet", "file"]
 IDS = st.sampled_from(["ami-1", "ami-2", "ami-3"])
 USE = st.builds(
     Use,

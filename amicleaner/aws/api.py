@@ -13,13 +13,15 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore import exceptions as boto
+from botocore import xform_name
 from botocore.parsers import ResponseParserError
 
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import AwsError, ThrottledError, TransientError, UnsupportedCallError
 from ..models import CallRecord, Target
+from ..sources import Operation
 from .error_mapping import LACKS, NO_SUCH_HOST, PLAIN, about_credentials, map_error, unknown_host
-from .operations import EVERYWHERE, OPERATIONS, Operation, iam_action
+from .operations import EVERYWHERE, OPERATIONS
 from .rate_limits import ReadLimiter
 from .retry import Retries
 
@@ -67,7 +69,7 @@ class Api:
         self._limiters: dict[str, ReadLimiter] = {}
 
     def call(self, action: str, *, attempts: int | None = None, **parameters: Any) -> dict[str, Any]:
-        """One call (`DescribeImages`), tried again while its failure may pass, at most `attempts` times.
+        """One call (`DescribeImages`, `ssm:GetParameters`), tried again while it may help, at most `attempts` times.
 
         Raises an `AwsError`, or one of its kinds (`errors.py`).
         """
@@ -81,7 +83,7 @@ class Api:
             client = self._client_of(action, operation.service)
             started = self.clock.monotonic()
             try:
-                answer: dict[str, Any] = getattr(client, operation.method)(**parameters)
+                answer: dict[str, Any] = getattr(client, xform_name(operation.name))(**parameters)
                 if operation.changes:
                     _check_done(answer)
             except Exception as exception:
@@ -92,7 +94,7 @@ class Api:
                     error.code = NO_SUCH_HOST
                     raise _unsupported(error) from exception
                 # What has answered before, a further page too, exists and is broken now.
-                lacks = action not in self._answered and _lacks(action, operation, error, client.meta.endpoint_url)
+                lacks = action not in self._answered and _lacks(operation, error, client.meta.endpoint_url)
                 if isinstance(error, UnsupportedCallError) and action in self._answered:
                     error = self.error(action, error.code, error.message)
                 error.exists = exists
@@ -149,22 +151,22 @@ class Api:
 
     def error(self, action: str, code: str, message: str) -> AwsError:
         """An `AwsError` of this account and Region for a response that can't be trusted."""
-        return AwsError(iam_action(action), code, message, account=self.target.account, region=self.target.region)
+        return AwsError(OPERATIONS[action].action, code, message, account=self.target.account, region=self.target.region)
 
     def _record(self, action: str, started: float, outcome: str) -> None:
         if self._observe:
             seconds = self.clock.monotonic() - started
-            self._observe(CallRecord(iam_action(action), self.target, seconds, outcome))
+            self._observe(CallRecord(OPERATIONS[action].action, self.target, seconds, outcome))
 
     def _map_error(self, action: str, exception: Exception) -> AwsError:
-        return map_error(iam_action(action), exception, self.target)
+        return map_error(OPERATIONS[action].action, exception, self.target)
 
 
-def _lacks(action: str, operation: Operation, error: AwsError, endpoint: str) -> bool:
+def _lacks(operation: Operation, error: AwsError, endpoint: str) -> bool:
     """Whether this is an emulator's response to a call that it does not have: 500, 501, or something that does not parse."""
     if not isinstance(error, TransientError) or operation.changes or _is_aws(endpoint):
         return False
-    if error.action != iam_action(action):  # a role's credentials could not be renewed
+    if error.action != operation.action:  # a role's credentials could not be renewed
         return False
     return error.status in {500, 501} or error.code == "ResponseParserError"
 

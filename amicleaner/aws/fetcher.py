@@ -149,17 +149,17 @@ def fetch_bin_snapshots(api: Api) -> dict[str, str]:
 
 def fetch_bin_rules(api: Api, resource_type: str) -> tuple[RetentionRule, ...]:
     """The retention rules of the Recycle Bin in this Region for `EC2_IMAGE` or `EBS_SNAPSHOT`."""
-    identifiers = [rule.get("Identifier") for rule in api.pages("ListRules", ResourceType=resource_type)]
+    identifiers = [rule.get("Identifier") for rule in api.pages("rbin:ListRules", ResourceType=resource_type)]
     if not all(identifiers):
-        raise api.error("ListRules", "MalformedResponse", "a rule has no Identifier")
+        raise api.error("rbin:ListRules", "MalformedResponse", "a rule has no Identifier")
     return tuple(_fetch_rule(api, str(identifier)) for identifier in identifiers)
 
 
 def _fetch_rule(api: Api, identifier: str) -> RetentionRule:
     """A rule with another unit than days, or without a period, counts as retaining for 0 days."""
-    answer = api.call("GetRule", Identifier=identifier)
+    answer = api.call("rbin:GetRule", Identifier=identifier)
     if answer.get("Identifier") != identifier:
-        raise api.error("GetRule", "MalformedResponse", f"the response is not about rule {identifier}")
+        raise api.error("rbin:GetRule", "MalformedResponse", f"the response is not about rule {identifier}")
     period = answer.get("RetentionPeriod") or {}
     days = int(period.get("RetentionPeriodValue") or 0) if period.get("RetentionPeriodUnit") == "DAYS" else 0
     return RetentionRule(

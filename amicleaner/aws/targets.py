@@ -155,10 +155,12 @@ class _Finder:
         api = self._api(base, own)
         # `State` replaces `Status`, which AWS no longer promises after September 2026 (Organizations' `Account`).
         states: dict[str, str] = {}
-        for account in api.pages("ListAccounts"):
+        for account in api.pages("organizations:ListAccounts"):
             id, state = account.get("Id") or "", account.get("State") or account.get("Status")
             if not ACCOUNT_ID.fullmatch(id) or not state or states.setdefault(id, state) != state:
-                raise api.error("ListAccounts", "MalformedResponse", f"account {id or 'without an Id'} is malformed")
+                raise api.error(
+                    "organizations:ListAccounts", "MalformedResponse", f"account {id or 'without an Id'} is malformed"
+                )
         unknown = set(config.exclude_account) - states.keys() - {own}
         if unknown:
             raise AmicleanerError(f"--exclude-account: {', '.join(sorted(unknown))} is not in this organization.")
@@ -178,9 +180,9 @@ class _Finder:
     def _identity(self, session: boto3.Session) -> tuple[str, str]:
         """(account id, partition) of whoever the session's credentials belong to."""
         api = self._api(session)
-        answer = api.call("GetCallerIdentity")
+        answer = api.call("sts:GetCallerIdentity")
         if not answer.get("Account"):
-            raise api.error("GetCallerIdentity", "MalformedResponse", "the response has no Account")
+            raise api.error("sts:GetCallerIdentity", "MalformedResponse", "the response has no Account")
         arn = str(answer.get("Arn") or "").split(":")
         return str(answer["Account"]), arn[1] if len(arn) > 1 and arn[1] else "aws"
 

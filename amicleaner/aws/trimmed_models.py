@@ -60,7 +60,7 @@ class TrimmedLoader(Loader):
 
 def slim(service: str, model: dict[str, Any]) -> dict[str, Any]:
     """A service model with only the calls of `operations.py`, and only the members of their responses that `READ` names."""
-    wanted = {action.rpartition(":")[2] for action, operation in OPERATIONS.items() if operation.service == service}
+    wanted = {operation.name for operation in OPERATIONS.values() if operation.service == service}
     operations = {action: operation for action, operation in model["operations"].items() if action in wanted}
     shapes: dict[str, Any] = {}
     for operation in operations.values():

@@ -9,27 +9,22 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..clock import Clock
+from ..sources import SOURCES
 from .account import ACCOUNT, DemoAccount, DemoImage
 
 if TYPE_CHECKING:
     from moto.ec2.models import EC2Backend
 
+MOTO_LACKS = {"ec2:DescribeFastLaunchImages", "autoscaling:DescribeInstanceRefreshes"}
+"""Listings of services that moto has."""
+
 EMPTY = {
-    "batch.DescribeComputeEnvironments": "computeEnvironments",
-    "imagebuilder.ListImageRecipes": "imageRecipeSummaryList",
-    "imagebuilder.ListContainerRecipes": "containerRecipeSummaryList",
-    "imagebuilder.ListImagePipelines": "imagePipelineList",
-    "ec2.DescribeFastLaunchImages": "FastLaunchImages",
-    "autoscaling.DescribeInstanceRefreshes": "InstanceRefreshes",
-    "cloudformation.DescribeStacks": "Stacks",
-    "elastic-beanstalk.DescribeApplications": "Applications",
-    "elastic-beanstalk.ListPlatformVersions": "PlatformSummaryList",
-    "emr.ListClusters": "Clusters",
-    "pcs.ListClusters": "clusters",
-    "rds.DescribeDBEngineVersions": "DBEngineVersions",
-    "sagemaker.ListClusters": "ClusterSummaries",
+    f"{call.service}.{call.name}": call.items
+    for source in SOURCES
+    for call in source.calls
+    if call.items and (call.service not in ("ec2", "autoscaling", "ssm") or call.action in MOTO_LACKS)
 }
-"""Calls about services that the simulated accounts do not use, and the list that is empty."""
+"""Calls about what the simulated accounts do not use, and the list that is empty."""
 
 
 class Refused(Exception):

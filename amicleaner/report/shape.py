@@ -8,8 +8,9 @@ from typing import Any, get_args
 
 from ..actions import ACTIONS
 from ..config import BY_NAME, OPTIONS
-from ..models import Outcome, Reason, UseKind
+from ..models import Outcome, Reason
 from ..options import Option
+from ..sources import USE_KINDS
 
 VERSION = 1
 
@@ -63,7 +64,7 @@ _REGION = _type("string", minLength=1)
 _WHERE = {"account": _ACCOUNT, "region": _REGION}
 _AGE = _type(["integer", "null"], "Whole days; null where the creation date is not known.", minimum=0)
 _SIZE = _type("integer", "An upper bound.", minimum=0)
-_USE = {"kind": _one_of(get_args(UseKind)), "id": _type("string"), "account": _ACCOUNT, "region": _type("string")}
+_USE = {"kind": _one_of(USE_KINDS), "id": _type("string"), "account": _ACCOUNT, "region": _type("string")}
 _OUTCOME = _one_of(
     (None, *get_args(Outcome)),
     "What became of it; null if nothing was tried. `removed` includes what was gone already; `kept`: it must be kept by "

@@ -88,7 +88,7 @@ def test_all_pages_are_read_each_with_a_page_size() -> None:
 
 def test_auto_scaling_calls_its_page_size_otherwise() -> None:
     fake = Fake({"AutoScalingGroups": []})
-    assert list(fake.api.pages("DescribeAutoScalingGroups")) == []
+    assert list(fake.api.pages("autoscaling:DescribeAutoScalingGroups")) == []
     assert fake.asked == [{"MaxRecords": 100}]
 
 

@@ -131,7 +131,7 @@ def test_a_thing_without_an_id_is_an_error(fetch: Any, item: dict[str, Any]) -> 
 def test_an_answer_about_no_rule_or_another_is_an_error(answer: dict[str, Any]) -> None:
     """A proxy's page parses as an empty answer: a rule that retains nothing, of which nobody would be told."""
     fake = api([{"Identifier": "rule-1"}])
-    fake.call = lambda action, **_: answer if action == "GetRule" else fake.answer
+    fake.call = lambda action, **_: answer if action == "rbin:GetRule" else fake.answer
     with pytest.raises(AwsError) as caught:
         fetch_bin_rules(fake, "EC2_IMAGE")
     assert caught.value.code == "MalformedResponse"

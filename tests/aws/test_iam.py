@@ -12,9 +12,9 @@ import pytest
 from amicleaner.aws import usage
 from amicleaner.aws.iam import policy
 from amicleaner.aws.usage import UsageOptions
-from amicleaner.checks import CHECKS, FURTHER_CHECKS
 from amicleaner.config import Config
 from amicleaner.errors import AwsError
+from amicleaner.sources import CHECKS, FURTHER_CHECKS
 from tests.aws.usage.account import Account
 from tests.catalogue import KINDS
 

@@ -92,7 +92,7 @@ class Run:
 
 def account_of(location: Location) -> str:
     """Whose credentials a location really has."""
-    return str(location.api.call("GetCallerIdentity")["Account"])
+    return str(location.api.call("sts:GetCallerIdentity")["Account"])
 
 
 # One account
@@ -292,7 +292,7 @@ def test_all_accounts_of_an_organization_the_own_one_with_its_own_credentials(or
     run = Run(organization_role="cleaner")
     assert run.targets == [(account, "eu-west-1") for account in sorted([OWN, *organization])]
     assert [account_of(location) for location in run.locations] == sorted([OWN, *organization])
-    arns = {location.api.target.account: location.api.call("GetCallerIdentity")["Arn"] for location in run.locations}
+    arns = {location.api.target.account: location.api.call("sts:GetCallerIdentity")["Arn"] for location in run.locations}
     assert {account for account, arn in arns.items() if "assumed-role/cleaner" in arn} == set(organization)
 
 

@@ -27,12 +27,13 @@ from .errors import ApiError, Broken, denied
 from .faults import HTML, Faults
 from .paging import Pager
 from .rates import Rates
-from .wire import JSON_SERVICES, Request, Response, failure, plain, success
+from .wire import NAMESPACES, Request, Response, failure, plain, success
 from .world import AccessKey, World
 
 Hook = Callable[[World, Call], object]
 
 SERVICES: dict[str, Mapping[str, Action]] = {
+    **services.SERVICES,
     "ec2": {
         **ec2_images.ACTIONS,
         **ec2_snapshots.ACTIONS,
@@ -41,21 +42,13 @@ SERVICES: dict[str, Mapping[str, Action]] = {
         **ec2_references.ACTIONS,
         **ec2_compute.ACTIONS,
         **ec2_templates.ACTIONS,
-        **services.EC2,
+        **services.SERVICES["ec2"],
     },
     "autoscaling": autoscaling.ACTIONS,
     "rbin": recycle_bin.RBIN,
     "ssm": ssm.ACTIONS,
     "sts": identity.STS,
     "organizations": identity.ORGANIZATIONS,
-    "batch": services.BATCH,
-    "imagebuilder": services.IMAGE_BUILDER,
-    "sagemaker": services.SAGEMAKER,
-    "pcs": services.PCS,
-    "elasticmapreduce": services.EMR,
-    "rds": services.RDS,
-    "elasticbeanstalk": services.BEANSTALK,
-    "cloudformation": services.CLOUDFORMATION,
 }
 
 
@@ -194,7 +187,7 @@ class FakeAws:
                 case "ec2":
                     message = "AWS was not able to validate the provided access credentials"
                     raise ApiError("AuthFailure", message, 401)
-                case service if service in JSON_SERVICES:
+                case service if service not in NAMESPACES:
                     message = "The security token included in the request is invalid."
                     raise ApiError("UnrecognizedClientException", message)
                 case _:
@@ -208,7 +201,7 @@ class FakeAws:
     def _find(self, call: Call) -> Action:
         action = SERVICES.get(call.service, Actions()).get(call.action)
         if action is None or self._is_missing(call):
-            if call.service in JSON_SERVICES:
+            if call.service not in NAMESPACES:
                 raise ApiError("UnknownOperationException", "")
             raise ApiError("InvalidAction", f"The action {call.action} is not valid for this web service.")
         return action
@@ -224,6 +217,6 @@ def expired(service: str) -> ApiError:
     if service == "ec2":
         return ApiError("RequestExpired", "Request has expired.")
     message = "The security token included in the request is expired"
-    if service in JSON_SERVICES:
+    if service not in NAMESPACES:
         return ApiError("ExpiredTokenException", message)
     return ApiError("ExpiredToken", message, 403)

@@ -7,6 +7,7 @@ with the entries that its parameters name; a listing leaves out members that onl
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -16,15 +17,8 @@ from .errors import ApiError
 from .resources import Entry, Recipe, Shape
 from .wire import ec2, query
 
-EC2 = Actions()
-BATCH = Actions()
-IMAGE_BUILDER = Actions()
-SAGEMAKER = Actions()
-PCS = Actions()
-EMR = Actions()
-RDS = Actions()
-BEANSTALK = Actions()
-CLOUDFORMATION = Actions()
+SERVICES: dict[str, Actions] = defaultdict(Actions)
+"""The actions by service, as requests are signed for it."""
 
 PAGE = 100
 
@@ -58,13 +52,13 @@ def one(ctx: Context, kind: str, code: str = "ResourceNotFoundException", **want
     return found[0].finish(found[0].shape)
 
 
-@EC2()
+@SERVICES["ec2"]()
 def describe_fast_launch_images(ctx: Context) -> str:
     shapes, token = page(ctx, entries(ctx, "fast-launch"))
     return listing("fastLaunchImageSet", [f"<item>{ec2(shape)}</item>" for shape in shapes], token)
 
 
-@BATCH()
+@SERVICES["batch"]()
 def describe_compute_environments(ctx: Context) -> Shape:
     return json_page(ctx, "computeEnvironments", "nextToken", entries(ctx, "compute-environment"))
 
@@ -91,20 +85,20 @@ def show_container_recipe(recipe: Recipe) -> Shape:
     return {"parentImage": "amazonlinux:latest", member: recipe.image_id}
 
 
-IMAGE_BUILDER("owner", name="ListImageRecipes")(
+SERVICES["imagebuilder"]("owner", name="ListImageRecipes")(
     list_recipes("imageRecipeSummaryList", "imagebuilder:ImageRecipe", show_image_recipe)
 )
-IMAGE_BUILDER("owner", name="ListContainerRecipes")(
+SERVICES["imagebuilder"]("owner", name="ListContainerRecipes")(
     list_recipes("containerRecipeSummaryList", "imagebuilder:ContainerRecipe", show_container_recipe)
 )
 
 
-@IMAGE_BUILDER()
+@SERVICES["imagebuilder"]()
 def list_image_pipelines(ctx: Context) -> Shape:
     return json_page(ctx, "imagePipelineList", "nextToken", entries(ctx, "pipeline"))
 
 
-@IMAGE_BUILDER("imagePipelineArn")
+@SERVICES["imagebuilder"]("imagePipelineArn")
 def list_image_pipeline_images(ctx: Context) -> Shape:
     pipeline = ctx.required("imagePipelineArn")
     one(ctx, "pipeline", arn=pipeline)
@@ -112,7 +106,7 @@ def list_image_pipeline_images(ctx: Context) -> Shape:
     return json_page(ctx, "imageSummaryList", "nextToken", built, {"sourcePipelineArn"})
 
 
-@IMAGE_BUILDER("imageBuildVersionArn")
+@SERVICES["imagebuilder"]("imageBuildVersionArn")
 def get_image(ctx: Context) -> Shape:
     """The newest available build that matches; `x` in a version matches every number."""
     arn = ctx.required("imageBuildVersionArn")
@@ -138,22 +132,22 @@ def matches(wanted: str, arn: str) -> bool:
     return all(asked in ("x", "", part) for asked, part in zip(version_of(wanted), version_of(arn), strict=True))
 
 
-@SAGEMAKER(name="ListClusters")
+@SERVICES["sagemaker"](name="ListClusters")
 def list_hyperpod_clusters(ctx: Context) -> Shape:
     return json_page(ctx, "ClusterSummaries", "NextToken", entries(ctx, "hyperpod"), {"InstanceGroups"})
 
 
-@SAGEMAKER("ClusterName", name="DescribeCluster")
+@SERVICES["sagemaker"]("ClusterName", name="DescribeCluster")
 def describe_hyperpod_cluster(ctx: Context) -> Shape:
     return one(ctx, "hyperpod", "ResourceNotFound", ClusterArn=ctx.required("ClusterName"))
 
 
-@PCS(name="ListClusters")
+@SERVICES["pcs"](name="ListClusters")
 def list_pcs_clusters(ctx: Context) -> Shape:
     return json_page(ctx, "clusters", "nextToken", entries(ctx, "pcs-cluster"))
 
 
-@PCS("clusterIdentifier")
+@SERVICES["pcs"]("clusterIdentifier")
 def list_compute_node_groups(ctx: Context) -> Shape:
     cluster = ctx.required("clusterIdentifier")
     one(ctx, "pcs-cluster", id=cluster)
@@ -161,37 +155,37 @@ def list_compute_node_groups(ctx: Context) -> Shape:
     return {"computeNodeGroups": [{"id": shape["id"]} for shape in shapes]} | ({"nextToken": token} if token else {})
 
 
-@PCS("clusterIdentifier", "computeNodeGroupIdentifier")
+@SERVICES["pcs"]("clusterIdentifier", "computeNodeGroupIdentifier")
 def get_compute_node_group(ctx: Context) -> Shape:
     wanted = {"clusterId": ctx.required("clusterIdentifier"), "id": ctx.required("computeNodeGroupIdentifier")}
     return {"computeNodeGroup": one(ctx, "pcs-group", **wanted)}
 
 
-@EMR("ClusterStates", name="ListClusters")
+@SERVICES["elasticmapreduce"]("ClusterStates", name="ListClusters")
 def list_emr_clusters(ctx: Context) -> Shape:
     states = ctx.strings("ClusterStates")
     found = [entry for entry in entries(ctx, "emr-cluster") if entry.shape["Status"]["State"] in states]
     return json_page(ctx, "Clusters", "Marker", found, {"InstanceCollectionType", "CustomAmiId"})
 
 
-@EMR("ClusterId", name="DescribeCluster")
+@SERVICES["elasticmapreduce"]("ClusterId", name="DescribeCluster")
 def describe_emr_cluster(ctx: Context) -> Shape:
     return {"Cluster": one(ctx, "emr-cluster", "InvalidRequestException", Id=ctx.required("ClusterId"))}
 
 
-@EMR("ClusterId")
+@SERVICES["elasticmapreduce"]("ClusterId")
 def list_instance_groups(ctx: Context) -> Shape:
     groups = entries(ctx, "emr-group", ClusterId=ctx.required("ClusterId"))
     return json_page(ctx, "InstanceGroups", "Marker", groups, {"ClusterId"})
 
 
-@EMR("ClusterId")
+@SERVICES["elasticmapreduce"]("ClusterId")
 def list_instance_fleets(ctx: Context) -> Shape:
     fleets = entries(ctx, "emr-fleet", ClusterId=ctx.required("ClusterId"))
     return json_page(ctx, "InstanceFleets", "Marker", fleets, {"ClusterId"})
 
 
-@RDS("Engine", "IncludeAll", name="DescribeDBEngineVersions")
+@SERVICES["rds"]("Engine", "IncludeAll", name="DescribeDBEngineVersions")
 def describe_engine_versions(ctx: Context) -> str:
     found = entries(ctx, "engine-version", Engine=ctx.required("Engine"))
     if not ctx.flag("IncludeAll"):
@@ -201,20 +195,20 @@ def describe_engine_versions(ctx: Context) -> str:
     return f"<DBEngineVersions>{items}</DBEngineVersions>{query({'Marker': token})}"
 
 
-@BEANSTALK()
+@SERVICES["elasticbeanstalk"]()
 def describe_applications(ctx: Context) -> str:
     shapes = [entry.finish(entry.shape) for entry in entries(ctx, "application")]
     return query({"Applications": shapes})
 
 
-@BEANSTALK("ApplicationName", "TemplateName")
+@SERVICES["elasticbeanstalk"]("ApplicationName", "TemplateName")
 def describe_configuration_settings(ctx: Context) -> str:
     names = {name: ctx.required(name) for name in ("ApplicationName", "TemplateName")}
     found: list[Any] = [entry.finish(entry.shape) for entry in entries(ctx, "configuration", **names)]
     return query({"ConfigurationSettings": found})
 
 
-@BEANSTALK("Filters")
+@SERVICES["elasticbeanstalk"]("Filters")
 def list_platform_versions(ctx: Context) -> str:
     if ctx.structures("Filters") != [{"Type": "PlatformOwner", "Operator": "=", "Values": ["self"]}]:
         raise ApiError("UnsupportedByFakeAws", "platforms of others")
@@ -222,11 +216,11 @@ def list_platform_versions(ctx: Context) -> str:
     return query_page(ctx, "PlatformSummaryList", entries(ctx, "platform"), detail)
 
 
-@BEANSTALK("PlatformArn")
+@SERVICES["elasticbeanstalk"]("PlatformArn")
 def describe_platform_version(ctx: Context) -> str:
     return query({"PlatformDescription": one(ctx, "platform", PlatformArn=ctx.required("PlatformArn"))})
 
 
-@CLOUDFORMATION()
+@SERVICES["cloudformation"]()
 def describe_stacks(ctx: Context) -> str:
     return query_page(ctx, "Stacks", entries(ctx, "stack"))

@@ -18,6 +18,7 @@ from xml.sax.saxutils import escape
 from .errors import ApiError
 from .resources import Shape
 
+# The services that respond in XML; all others speak JSON.
 NAMESPACES = {
     "ec2": "http://ec2.amazonaws.com/doc/2016-11-15/",
     "autoscaling": "http://autoscaling.amazonaws.com/doc/2011-01-01/",
@@ -38,7 +39,6 @@ ROUTES = {
         "GetImage": "GET /GetImage",
     },
 }
-JSON_SERVICES = {"ssm", "organizations", "sagemaker", "pcs", "elasticmapreduce", *ROUTES}
 
 CREDENTIAL = re.compile(r"Credential=([^/\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 
@@ -67,7 +67,7 @@ class Request:
         if service in ROUTES:
             action, params = route(service, method, path)
             params |= json.loads(body or b"{}")
-        elif service in JSON_SERVICES:
+        elif service not in NAMESPACES:
             action = found.get("x-amz-target", "").rpartition(".")[2]
             params = json.loads(body or b"{}")
         else:
@@ -169,7 +169,7 @@ def success(service: str, action: str, content: str | Shape, request_id: str) ->
 
 
 def failure(service: str, error: ApiError, request_id: str) -> Response:
-    if service in JSON_SERVICES:
+    if service not in NAMESPACES:
         document = json.dumps({"__type": error.code, "message": error.message})
         return Response(error.status, _headers("application/x-amz-json-1.1", request_id), document.encode())
     inner = f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"

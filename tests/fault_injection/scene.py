@@ -131,7 +131,7 @@ class Scene:
         if when == "again" and action == "DescribeImageAttribute":
             self.flow.patch.setattr(planning, "ASK_SHARED_FIRST", 0)
         if kind == "refuse" and "code" not in members:
-            members["code"] = denial(OPERATIONS[action].service if action in OPERATIONS else "sts")
+            members["code"] = denial(next((known.service for known in OPERATIONS.values() if known.name == action), "sts"))
         self.flow.fault(action, kind, when=self._moment(when), page=2 if when == "page" else None, **members)
 
     def _moment(self, when: When) -> Callable[[Call], bool]:

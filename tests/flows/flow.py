@@ -27,7 +27,7 @@ from amicleaner.plan import Plan
 from amicleaner.result import Orphan, Result
 from amicleaner.run import clean
 from amicleaner.view import SilentView
-from tests.catalogue import add_all, add_pipeline
+from tests.catalogue import add_all
 from tests.fake_aws import DEFAULT_ACCOUNT, Call, FakeAws, Fault, RegionState, World, attach
 from tests.fake_aws.resources import Image
 from tests.virtual_time import NOW, Time
@@ -155,10 +155,8 @@ class Flow:
         held = self.add(region=region).image_id
         for days in (20, 30):
             self.add(region=region, days=days)
-        add_all(region, held)
-        region.add_launch_configuration(held)
-        region.add_spot_request(held)
-        add_pipeline(region, held)
+        for _ in range(2):
+            add_all(region, held)
         for kind in ("EC2_IMAGE", "EBS_SNAPSHOT") * 2:
             region.add_retention_rule(kind)
         for number in range(2):

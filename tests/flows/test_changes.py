@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from amicleaner.checks import FURTHER_CHECKS
 from amicleaner.models import Reason
 from amicleaner.result import Result
+from amicleaner.sources import FURTHER_CHECKS
 from tests.catalogue import KINDS, SNAPSHOT_KINDS, ReferenceKind, mixed
 from tests.fake_aws.resources import Image
 from tests.flows.flow import HOME, OTHER, THIRD, Flow, decisions

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from amicleaner.checks import CHECKS
 from amicleaner.errors import AwsError, ThrottledError, UnsupportedCallError, describe
+from amicleaner.sources import SOURCES
 from tests.fake_aws import Call, denial
 from tests.flows.flow import HOME, OTHER, OWN, Flow, removed
 
@@ -41,27 +41,15 @@ class Read:
         return f"{self.service}:{self.action}"
 
 
-BUILDER: dict[str, Any] = {"check": "image-builder", "service": "imagebuilder"}
 READS = (
     Read("DescribeImages", required=True),
-    Read("DescribeInstances", "instances", required=True),
-    Read("DescribeLaunchConfigurations", "launch-configurations", "autoscaling", required=True),
-    Read("DescribeLaunchTemplateVersions", "launch-templates", required=True),
-    Read("DescribeAutoScalingGroups", "auto-scaling-groups", "autoscaling", required=True),
-    Read("GetParameters", "", "ssm", paged=False, required=True),
+    *(
+        Read(call.name, source.check, call.service, bool(call.items and call.next_page), source.required)
+        for source in SOURCES
+        if not source.on_request
+        for call in source.calls
+    ),
     Read("DescribeImageAttribute", paged=False, required=True),
-    Read("DescribeSpotFleetRequests", "spot"),
-    Read("DescribeSpotInstanceRequests", "spot"),
-    Read("DescribeFleets", "fleets"),
-    Read("DescribeInstanceRefreshes", "auto-scaling-groups", "autoscaling"),
-    Read("DescribeImageReferences", "image-references"),
-    Read("DescribeComputeEnvironments", "batch", "batch"),
-    Read("DescribeFastLaunchImages", "fast-launch"),
-    Read("ListImageRecipes", **BUILDER),
-    Read("ListContainerRecipes", **BUILDER),
-    Read("ListImagePipelines", **BUILDER),
-    Read("ListImagePipelineImages", **BUILDER),
-    Read("GetImage", paged=False, **BUILDER),
     Read("DescribeSnapshots"),
     Read("ListImagesInRecycleBin"),
     Read("ListRules", service="rbin", required=True),
@@ -94,7 +82,6 @@ def test_a_run_makes_every_call_on_every_page(full: Flow) -> None:
         assert not read.paged or max(call.page for call in calls) >= 2, read.action
     known = {read.action for read in READS} | {"DeregisterImage", "DeleteSnapshot"}
     assert {call.action for call in full.fake_aws.calls.records} == known
-    assert {read.check for read in READS} - {""} == set(CHECKS)
 
 
 @EACH

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from amicleaner.checks import CHECKS
 from amicleaner.errors import AwsError, describe
 from amicleaner.result import Result
+from amicleaner.sources import CHECKS
 from tests.flows.flow import FAR, OTHER, OWN, Flow, iam_policy, removed
 
 ROLE = f"arn:aws:iam::{OTHER}:role/cleaner"

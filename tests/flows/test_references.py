@@ -13,7 +13,7 @@ from tests.flows.flow import FAR, HOME, OTHER, OWN, Flow, decisions, reasons, re
 
 @pytest.mark.parametrize("kind", plainest().values(), ids=plainest())
 def test_a_reference_on_the_last_page_keeps_the_ami(flow: Flow, kind: ReferenceKind) -> None:
-    free = set(flow.several(11 if kind.source.name == "image-references" else 2))
+    free = set(flow.several(11 if kind.source.check == "image-references" else 2))
     flow.fake_aws.pager.cap = 1
     flow.fake_aws.pager.blank_pages = True
     for unowned in UNOWNED:

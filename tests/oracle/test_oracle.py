@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 
 from amicleaner import planning
 from amicleaner.config import Config
-from amicleaner.models import Reason, UseKind
+from amicleaner.models import Reason
 from amicleaner.plan import Plan
 from amicleaner.result import Result
 from amicleaner.run import clean
+from amicleaner.sources import USE_KINDS
 from amicleaner.view import SilentView
 from tests.fake_aws import FakeAws, RegionState, World, attach
 from tests.oracle.accounts import (
@@ -157,7 +158,7 @@ def test_the_plan_is_the_one_that_the_documentation_asks_for() -> None:
 
     check()
     if MANY >= 10_000:
-        assert {*get_args(Reason), *get_args(UseKind)} == seen, "what is never seen is not tested"
+        assert {*get_args(Reason), *USE_KINDS} == seen, "what is never seen is not tested"
 
 
 @settings(large, max_examples=MANY // 5)

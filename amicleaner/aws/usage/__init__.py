@@ -1,85 +1,36 @@
-"""What names an AMI: the registry of sources, and how it is read.
+"""How the sources of references (`sources.py`) are read.
 
 `read_usage` reads what can be listed for a whole Region.  `read_on_demand` reads the rest, once something would be deleted:
 what takes a call per group or per ten AMIs, and services that few accounts use.
-
-A further source is a reader with its `ListedSource` (a small one in `listings.py`), a line in the registry, its calls in
-`operations.py`, and an entry in the tests' catalogue.  `--iam-policy`, the checks and the documentation follow from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 
 from ...config import Config
+from ...sources import IMAGE_REFERENCES, INSTANCE_REFRESHES, LAUNCH_TEMPLATES, SOURCES, UsageSource
 from ...uses import Uses
 from ..api import Api
-from . import (
-    auto_scaling,
-    clusters,
-    elastic_beanstalk,
-    image_builder,
-    image_references,
-    launch_templates,
-    listings,
-    ssm_parameters,
-)
+from . import auto_scaling, image_references
 from .reading import SourceRead, follow, read_all_versions, read_sources, uses_in
-from .source import ListedSource, UsageSource
 from .usage_report import TemplateVersion, UsageReport
 
-__all__ = [
-    "ALL",
-    "ON_DEMAND",
-    "ON_REQUEST",
-    "SOURCES",
-    "ListedSource",
-    "UsageOptions",
-    "UsageReading",
-    "UsageSource",
-    "read_on_demand",
-    "read_references",
-    "read_refreshes",
-    "read_template_snapshots",
-    "read_usage",
-    "sources",
-]
+Reader = Callable[[Api], UsageReport]
 
-SOURCES: tuple[ListedSource, ...] = (
-    listings.INSTANCES,
-    listings.LAUNCH_CONFIGURATIONS,
-    launch_templates.SOURCE,
-    auto_scaling.GROUPS,
-    listings.SPOT_FLEETS,
-    listings.SPOT_REQUESTS,
-    listings.FLEETS,
-)
-"""Read at each reading, in the order in which their errors and warnings are reported."""
 
-ON_DEMAND: tuple[ListedSource, ...] = (
-    listings.BATCH,
-    image_builder.SOURCE,
-    listings.FAST_LAUNCH,
-)
-"""Read once something would be deleted."""
+def _reader(name: str) -> Reader:
+    module, _, function = name.partition(".")
+    found: Reader = getattr(import_module(f".{module}", __package__), function)
+    return found
 
-ON_REQUEST: tuple[ListedSource, ...] = (
-    clusters.HYPERPOD,
-    clusters.PCS,
-    listings.RDS_CUSTOM,
-    clusters.EMR,
-    elastic_beanstalk.SOURCE,
-    listings.CLOUDFORMATION,
-)
-"""Read like those on demand, where --also-check names them."""
 
-REFRESHES = auto_scaling.REFRESHES
-REFERENCES = image_references.SOURCE
-
-ALL: tuple[UsageSource, ...] = (*SOURCES, ssm_parameters.SOURCE, REFRESHES, REFERENCES, *ON_DEMAND, *ON_REQUEST)
+READERS = {source: _reader(source.reader) for source in SOURCES if source.reader}
+"""The functions that read the sources for a whole Region."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +49,7 @@ class UsageOptions:
     @property
     def templates(self) -> bool:
         """Whether launch templates are read, and versions that others name are followed."""
-        return launch_templates.SOURCE.check not in self.skip
+        return LAUNCH_TEMPLATES.check not in self.skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +68,13 @@ class UsageReading:
     versions: tuple[TemplateVersion, ...] = ()
 
 
-def sources(options: UsageOptions) -> tuple[UsageSource, ...]:
+def sources(options: UsageOptions) -> list[UsageSource]:
     """The sources that a run with these options may read."""
-    on_request = {source.check for source in ON_REQUEST}
-    return tuple(
+    return [
         source
-        for source in ALL
-        if (source.check in options.also if source.check in on_request else source.check not in options.skip)
-    )
+        for source in SOURCES
+        if (source.check in options.also if source.on_request else source.check not in options.skip)
+    ]
 
 
 def read_usage(api: Api, options: UsageOptions, pool: Executor) -> UsageReading:
@@ -133,9 +83,7 @@ def read_usage(api: Api, options: UsageOptions, pool: Executor) -> UsageReading:
 
     Raises `AwsError`: the error of the first source in the registry that has one.
     """
-    report = read_sources(
-        pool, [(source, partial(source.read, api)) for source in SOURCES if source.check not in options.skip]
-    )
+    report = read_sources(pool, _listed(api, options, "always"))
     if options.all_template_versions:
         report.add(read_all_versions(api, report.versions, pool))
     follow(api, report, tuple(report.versions), pool, templates=options.templates)
@@ -150,9 +98,7 @@ def read_on_demand(
 
     Raises `AwsError`.
     """
-    chosen = sources(options)
-    reads = _references(api, ami_ids, options)
-    reads += [(source, partial(source.read, api)) for source in (*ON_DEMAND, *ON_REQUEST) if source in chosen]
+    reads = _references(api, ami_ids, options) + _listed(api, options, "late", "on request")
     return _read(api, reading.versions, reads, options, pool)
 
 
@@ -177,16 +123,21 @@ def read_template_snapshots(
     return frozenset(reference.snapshot for reference in report.snapshots), _once(report.warnings)
 
 
+def _listed(api: Api, options: UsageOptions, *when: str) -> list[SourceRead]:
+    chosen = [source for source in sources(options) if source in READERS and source.when in when]
+    return [(source, partial(READERS[source], api)) for source in chosen]
+
+
 def _refreshes(api: Api, reading: UsageReading, options: UsageOptions) -> list[SourceRead]:
-    if REFRESHES.check in options.skip:
+    if INSTANCE_REFRESHES.check in options.skip:
         return []
-    return [(REFRESHES, partial(auto_scaling.read_refreshes, api, reading.groups))]
+    return [(INSTANCE_REFRESHES, partial(auto_scaling.read_refreshes, api, reading.groups))]
 
 
 def _references(api: Api, ami_ids: Iterable[str], options: UsageOptions) -> list[SourceRead]:
-    if REFERENCES.check in options.skip:
+    if IMAGE_REFERENCES.check in options.skip:
         return []
-    return [(REFERENCES, partial(image_references.read, api, tuple(ami_ids)))]
+    return [(IMAGE_REFERENCES, partial(image_references.read, api, tuple(ami_ids)))]
 
 
 def _read(

@@ -10,12 +10,11 @@ from functools import partial
 
 from ...errors import AwsError
 from ..api import Api
-from .source import ListedSource, UsageSource, filled, member
-from .specifications import add_group
+from .common import add_group, filled, member
 from .usage_report import Referrer, UsageReport
 
-GROUPS_CALL = "DescribeAutoScalingGroups"
-REFRESHES_CALL = "DescribeInstanceRefreshes"
+GROUPS_CALL = "autoscaling:DescribeAutoScalingGroups"
+REFRESHES_CALL = "autoscaling:DescribeInstanceRefreshes"
 OVER = frozenset({"Successful", "Failed", "Cancelled", "RollbackFailed", "RollbackSuccessful"})
 """Of the ten statuses in the service model; `Cancelling` is not over, nor is one that AWS adds later."""
 
@@ -66,26 +65,3 @@ def _read_group(api: Api, group: str) -> UsageReport:
             desired = refresh.get("DesiredConfiguration") or {}
             add_group(api, REFRESHES_CALL, report, desired, Referrer("instance-refresh", id, label), whole=False)
     return report
-
-
-GROUPS = ListedSource(
-    name="auto-scaling-groups",
-    check="auto-scaling-groups",
-    actions=("autoscaling:DescribeAutoScalingGroups",),
-    things="Auto Scaling groups",
-    words=(
-        "Auto Scaling groups at any capacity: the launch template, or the mixed instances policy (base, an override's "
-        "template, an override's own image)"
-    ),
-    cost="1 call per 100",
-    required=True,
-    read=read_groups,
-)
-REFRESHES = UsageSource(
-    name="instance-refreshes",
-    check="auto-scaling-groups",
-    actions=("autoscaling:DescribeInstanceRefreshes",),
-    things="instance refreshes of Auto Scaling groups",
-    words="The desired configuration of each unfinished instance refresh",
-    cost="1 call per Auto Scaling group",
-)

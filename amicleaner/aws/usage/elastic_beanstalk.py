@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 
 from ..api import Api
-from .source import ListedSource, filled, member
+from .common import filled, member, read_each
 from .usage_report import Referrer, UsageReport
 
 OWN_PLATFORMS = [{"Type": "PlatformOwner", "Operator": "=", "Values": ["self"]}]
@@ -18,7 +18,7 @@ OWN_PLATFORMS = [{"Type": "PlatformOwner", "Operator": "=", "Values": ["self"]}]
 
 def read(api: Api) -> UsageReport:
     """The image of each saved configuration, and those of each platform version of this account."""
-    call = "DescribeApplications"
+    call = "elasticbeanstalk:DescribeApplications"
     report = UsageReport(next_reads=[partial(_platforms, api)])
     for application in api.pages(call):
         name = str(filled(api, call, application, "ApplicationName", "an application"))
@@ -28,7 +28,7 @@ def read(api: Api) -> UsageReport:
 
 
 def _configuration(api: Api, application: str, template: str) -> UsageReport:
-    call = "DescribeConfigurationSettings"
+    call = "elasticbeanstalk:DescribeConfigurationSettings"
     report = UsageReport()
     referrer = Referrer(
         "beanstalk-configuration",
@@ -43,36 +43,15 @@ def _configuration(api: Api, application: str, template: str) -> UsageReport:
 
 
 def _platforms(api: Api) -> UsageReport:
-    call = "ListPlatformVersions"
-    arns = [
-        str(filled(api, call, platform, "PlatformArn", "a platform version"))
-        for platform in api.pages(call, Filters=OWN_PLATFORMS)
-    ]
-    return UsageReport(next_reads=[partial(_platform, api, arn) for arn in arns])
+    call = "elasticbeanstalk:ListPlatformVersions"
+    return read_each(api, call, "PlatformArn", "a platform version", partial(_platform, api), Filters=OWN_PLATFORMS)
 
 
 def _platform(api: Api, arn: str) -> UsageReport:
-    call = "DescribePlatformVersion"
+    call = "elasticbeanstalk:DescribePlatformVersion"
     report = UsageReport()
     platform = filled(api, call, api.call(call, PlatformArn=arn), "PlatformDescription", arn)
     name = f"{platform.get('PlatformName')} {platform.get('PlatformVersion')}"
     for ami in platform.get("CustomAmiList") or ():
         report.add_image(ami.get("ImageId"), Referrer("beanstalk-platform", arn, f"Elastic Beanstalk platform {name}"))
     return report
-
-
-SOURCE = ListedSource(
-    name="elastic-beanstalk",
-    check="elastic-beanstalk",
-    actions=(
-        "elasticbeanstalk:DescribeApplications",
-        "elasticbeanstalk:DescribeConfigurationSettings",
-        "elasticbeanstalk:ListPlatformVersions",
-        "elasticbeanstalk:DescribePlatformVersion",
-    ),
-    things="Elastic Beanstalk saved configurations and platforms",
-    words="Elastic Beanstalk: the image of each saved configuration, and those of each custom platform version",
-    cost="2 calls, and 1 per saved configuration and per custom platform version",
-    required=True,
-    read=read,
-)

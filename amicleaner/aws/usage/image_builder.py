@@ -12,9 +12,8 @@ from functools import partial
 from typing import Any
 
 from ...errors import AwsError
-from ...models import UseKind
 from ..api import Api
-from .source import ListedSource, filled
+from .common import filled, read_each, unless_gone
 from .ssm_parameters import PREFIX
 from .usage_report import Referrer, UsageReport
 
@@ -28,20 +27,18 @@ BUILT = "AVAILABLE"
 def read(api: Api) -> UsageReport:
     """Recipes of both kinds, and pipelines.  The first listing is alone, so that a Region without the service costs one
     call."""
-    report = _recipes(api, "image-recipe", "image recipe", "ListImageRecipes", ("parentImage",))
-    containers = partial(
-        _recipes, api, "container-recipe", "container recipe", "ListContainerRecipes", ("parentImage", "instanceImage")
-    )
-    report.next_reads += [containers, partial(_pipelines, api)]
+    report = _recipes(api, "imagebuilder:ListImageRecipes", "image recipe", "parentImage")
+    containers = ("imagebuilder:ListContainerRecipes", "container recipe", "parentImage", "instanceImage")
+    report.next_reads += [partial(_recipes, api, *containers), partial(_pipelines, api)]
     return report
 
 
-def _recipes(api: Api, kind: UseKind, word: str, call: str, members: tuple[str, ...]) -> UsageReport:
+def _recipes(api: Api, call: str, word: str, *members: str) -> UsageReport:
     report = UsageReport()
     images: dict[str, list[Referrer]] = {}
     for recipe in api.pages(call, owner="Self"):
         id = _name(filled(api, call, recipe, "arn", f"an {word}"))
-        referrer = Referrer(kind, id, f"Image Builder {word} {id}")
+        referrer = Referrer(word.replace(" ", "-"), id, f"Image Builder {word} {id}")
         for name in members:
             parent = str(recipe.get(name) or "")
             if parent.startswith("ami-"):
@@ -56,9 +53,10 @@ def _recipes(api: Api, kind: UseKind, word: str, call: str, members: tuple[str, 
 
 def _parent(api: Api, arn: str, referrers: list[Referrer]) -> UsageReport:
     """The AMIs of the image that a recipe builds on: of the latest available one that its version matches."""
+    call = "imagebuilder:GetImage"
     report = UsageReport()
     try:
-        image = filled(api, "GetImage", api.call("GetImage", imageBuildVersionArn=arn), "image", arn)
+        image = filled(api, call, api.call(call, imageBuildVersionArn=arn), "image", arn)
     except AwsError as error:
         if error.code != "ResourceNotFoundException":
             raise
@@ -71,21 +69,15 @@ def _parent(api: Api, arn: str, referrers: list[Referrer]) -> UsageReport:
 
 
 def _pipelines(api: Api) -> UsageReport:
-    call = "ListImagePipelines"
-    arns = [str(filled(api, call, pipeline, "arn", "a pipeline")) for pipeline in api.pages(call)]
-    return UsageReport(next_reads=[partial(_last_output, api, arn) for arn in arns])
+    return read_each(api, "imagebuilder:ListImagePipelines", "arn", "a pipeline", partial(_last_output, api))
 
 
+@unless_gone
 def _last_output(api: Api, pipeline: str) -> UsageReport:
     """The AMIs of the newest image that a pipeline has built."""
-    call = "ListImagePipelineImages"
+    call = "imagebuilder:ListImagePipelineImages"
     report = UsageReport()
-    try:
-        images = list(api.pages(call, imagePipelineArn=pipeline))
-    except AwsError as error:
-        if error.code != "ResourceNotFoundException":
-            raise
-        return report  # deleted since it was listed: it will build nothing
+    images = api.pages(call, imagePipelineArn=pipeline)
     built = [image for image in images if (image.get("state") or {}).get("status") == BUILT]
     newest = max((str(filled(api, call, image, "dateCreated", "an image")) for image in built), default="")
     name = _name(pipeline)
@@ -106,23 +98,3 @@ def _add_output(api: Api, report: UsageReport, image: dict[str, Any], referrer: 
 def _name(arn: Any) -> str:
     """`arn:…:image-recipe/web/1.0.0` is `web/1.0.0`."""
     return str(arn).rpartition(":")[2].partition("/")[2]
-
-
-SOURCE = ListedSource(
-    name="image-builder",
-    check="image-builder",
-    actions=(
-        "imagebuilder:ListImageRecipes",
-        "imagebuilder:ListContainerRecipes",
-        "imagebuilder:GetImage",
-        "imagebuilder:ListImagePipelines",
-        "imagebuilder:ListImagePipelineImages",
-    ),
-    things="Image Builder recipes and pipelines",
-    words=(
-        "EC2 Image Builder: the parent of each recipe (an AMI, an SSM parameter, or another image in its latest matching "
-        "version), and the latest image of each pipeline"
-    ),
-    cost="3 calls, and 1 per parent image and per pipeline",
-    read=read,
-)

@@ -13,9 +13,8 @@ from typing import Any
 
 from ...actions import AMI_GONE
 from ...errors import AwsError
-from ...models import UseKind
 from ..api import Api
-from .source import UsageSource, member
+from .common import member
 from .usage_report import ImageReference, Referrer, UsageReport
 
 CALL = "DescribeImageReferences"
@@ -45,7 +44,7 @@ def after_slash(path: str) -> str:
 AT_ONCE = 10
 """AMIs that the call takes."""
 
-KINDS: dict[str, tuple[UseKind, str, Callable[[str], str]]] = {
+KINDS: dict[str, tuple[str, str, Callable[[str], str]]] = {
     "ec2:Instance": ("instance", "instance", after_slash),
     "ssm:Parameter": ("ssm-parameter", "SSM parameter", parameter_name),
     "imagebuilder:ImageRecipe": ("image-recipe", "Image Builder image recipe", after_slash),
@@ -91,21 +90,3 @@ def _reference(api: Api, reference: dict[str, Any], ami_ids: Sequence[str]) -> I
         raise api.error(CALL, "MalformedResponse", f"the reference {arn} of the type {type} is about another AMI")
     kind, word, id_of = KINDS[type]
     return ImageReference(image, Referrer(kind, id_of(path), f"{word} {id_of(path)}"))
-
-
-SOURCE = UsageSource(
-    name="image-references",
-    check="image-references",
-    actions=("ec2:DescribeImageReferences",),
-    via=(
-        "ec2:DescribeInstances",
-        "imagebuilder:GetContainerRecipe",
-        "imagebuilder:ListContainerRecipes",
-        "imagebuilder:ListImageRecipes",
-        "ssm:DescribeParameters",
-        "ssm:GetParameters",
-    ),
-    things="SSM parameters and Image Builder recipes",
-    words="SSM parameters and Image Builder recipes that hold the AMI's id (AWS's own DescribeImageReferences)",
-    cost="1 call per 10 AMIs",
-)

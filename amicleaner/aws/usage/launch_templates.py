@@ -14,7 +14,7 @@ from typing import Any
 
 from ...errors import AwsError
 from ..api import Api
-from .source import ListedSource, member
+from .common import member
 from .usage_report import Referrer, TemplateVersion, UsageReport, snapshots_of
 
 CALL = "DescribeLaunchTemplateVersions"
@@ -85,18 +85,3 @@ def _report(versions: list[TemplateVersion]) -> UsageReport:
         report.add_image(version.image, referrer)
         report.add_snapshots(version.snapshots, referrer)
     return report
-
-
-SOURCE = ListedSource(
-    name="launch-templates",
-    check="launch-templates",
-    actions=("ec2:DescribeLaunchTemplateVersions",),
-    things="launch templates",
-    words=(
-        "Launch templates: the default and the latest version, and each version that something else here names; every "
-        "version with `--all-launch-template-versions`"
-    ),
-    cost="1 call per 200 versions, and 1 per template of which another version is named",
-    required=True,
-    read=read,
-)

@@ -7,8 +7,7 @@ from functools import partial
 from typing import Any
 
 from ..api import Api
-from .source import ListedSource, filled, member
-from .specifications import add_configuration, add_specification
+from .common import add_configuration, add_specification, filled, member
 from .usage_report import Referrer, UsageReport, snapshots_of
 
 SPOT_FLEETS_OVER = frozenset({"cancelled", "cancelled_running", "cancelled_terminating", "failed"})
@@ -57,7 +56,7 @@ def read_instances(api: Api) -> UsageReport:
 def read_launch_configurations(api: Api) -> UsageReport:
     """Every launch configuration, whether a group uses it or not: its AMI (a member that the service model requires) and the
     snapshots of its block devices."""
-    call = "DescribeLaunchConfigurations"
+    call = "autoscaling:DescribeLaunchConfigurations"
     report = UsageReport()
     for configuration in api.pages(call):
         name = str(filled(api, call, configuration, "LaunchConfigurationName", "a launch configuration"))
@@ -136,7 +135,7 @@ def read_fast_launch(api: Api) -> UsageReport:
 
 def read_batch(api: Api) -> UsageReport:
     """The images and launch templates of Batch's compute environments; an unmanaged one has none."""
-    call = "DescribeComputeEnvironments"
+    call = "batch:DescribeComputeEnvironments"
     report = UsageReport()
     for environment in api.pages(call):
         name = str(filled(api, call, environment, "computeEnvironmentName", "a compute environment"))
@@ -169,7 +168,7 @@ def read_rds_custom(api: Api) -> UsageReport:
 
 
 def _engine_versions(api: Api, engine: str) -> UsageReport:
-    call = "DescribeDBEngineVersions"
+    call = "rds:DescribeDBEngineVersions"
     report = UsageReport()
     for version in api.pages(call, Engine=engine, IncludeAll=True):
         id = f"{engine} {filled(api, call, version, 'EngineVersion', f'a version of {engine}')}"
@@ -180,7 +179,7 @@ def _engine_versions(api: Api, engine: str) -> UsageReport:
 
 def read_cloudformation(api: Api) -> UsageReport:
     """The AMI ids among the parameters of each stack, those that an SSM parameter was resolved to included."""
-    call = "DescribeStacks"
+    call = "cloudformation:DescribeStacks"
     report = UsageReport()
     for stack in api.pages(call):
         name = str(filled(api, call, stack, "StackName", "a stack"))
@@ -190,90 +189,3 @@ def read_cloudformation(api: Api) -> UsageReport:
                 for image in AMI_ID.findall(value or ""):
                     report.add_image(image, Referrer("cloudformation-stack", name, label))
     return report
-
-
-INSTANCES = ListedSource(
-    name="instances",
-    check="instances",
-    actions=("ec2:DescribeInstances",),
-    things="instances",
-    words="Instances in any state but terminated, those that AWS services manage included",
-    cost="1 call per 1,000",
-    required=True,
-    read=read_instances,
-)
-LAUNCH_CONFIGURATIONS = ListedSource(
-    name="launch-configurations",
-    check="launch-configurations",
-    actions=("autoscaling:DescribeLaunchConfigurations",),
-    things="launch configurations",
-    words="Launch configurations, whether a group uses them or not",
-    cost="1 call per 100",
-    required=True,
-    read=read_launch_configurations,
-)
-SPOT_FLEETS = ListedSource(
-    name="spot-fleets",
-    check="spot",
-    actions=("ec2:DescribeSpotFleetRequests",),
-    things="Spot Fleets",
-    words="Spot Fleets, unless they are cancelled, failed or being cancelled",
-    cost="1 call per 1,000",
-    read=read_spot_fleets,
-)
-SPOT_REQUESTS = ListedSource(
-    name="spot-requests",
-    check="spot",
-    actions=("ec2:DescribeSpotInstanceRequests",),
-    things="Spot requests",
-    words="Spot requests, unless they are cancelled, closed or failed",
-    cost="1 call per 1,000",
-    read=read_spot_requests,
-)
-FLEETS = ListedSource(
-    name="fleets",
-    check="fleets",
-    actions=("ec2:DescribeFleets",),
-    things="EC2 Fleets",
-    words="EC2 Fleets, unless they are deleted, failed or being deleted",
-    cost="1 call per 100",
-    read=read_fleets,
-)
-FAST_LAUNCH = ListedSource(
-    name="fast-launch",
-    check="fast-launch",
-    actions=("ec2:DescribeFastLaunchImages",),
-    things="Windows fast launch",
-    words="Windows fast launch: the AMI, and the launch template version that prepares its snapshots",
-    cost="1 call per 200",
-    read=read_fast_launch,
-)
-BATCH = ListedSource(
-    name="batch",
-    check="batch",
-    actions=("batch:DescribeComputeEnvironments",),
-    things="AWS Batch compute environments",
-    words="AWS Batch compute environments: the image, the image per type, the launch template and its overrides",
-    cost="1 call per 100",
-    read=read_batch,
-)
-RDS_CUSTOM = ListedSource(
-    name="rds-custom",
-    check="rds-custom",
-    actions=("rds:DescribeDBEngineVersions",),
-    things="RDS Custom engine versions",
-    words="RDS Custom engine versions",
-    cost=f"{len(CUSTOM_ENGINES)} calls",
-    required=True,
-    read=read_rds_custom,
-)
-CLOUDFORMATION = ListedSource(
-    name="cloudformation",
-    check="cloudformation",
-    actions=("cloudformation:DescribeStacks",),
-    things="CloudFormation parameters",
-    words="CloudFormation stacks: AMI ids among the parameters, and those that an SSM parameter was resolved to",
-    cost="1 call per page of stacks",
-    required=True,
-    read=read_cloudformation,
-)

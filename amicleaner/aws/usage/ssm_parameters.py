@@ -17,10 +17,9 @@ from typing import Any
 from ...errors import AwsError
 from ..api import Api
 from ..concurrency import run_concurrently
-from .source import UsageSource
 from .usage_report import ImageReference, Referrer, UsageReport
 
-CALL = "GetParameters"
+CALL = "ssm:GetParameters"
 SCHEME = "resolve:"
 PREFIX = "resolve:ssm:"
 AT_ONCE = 10
@@ -102,17 +101,3 @@ def _value(api: Api, parameter: dict[str, Any]) -> str:
     if parameter.get("Value") is None:
         raise api.error(CALL, "MalformedResponse", f"parameter {parameter.get('Name')} has no Value")
     return str(parameter["Value"]).strip()
-
-
-SOURCE = UsageSource(
-    name="ssm-parameters",
-    check="",
-    actions=("ssm:GetParameters",),
-    things="SSM parameters",
-    words=(
-        "The AMI in an SSM parameter that a template, an override or a recipe names (`resolve:ssm:`, by name or ARN, with a "
-        "version, a label or none)"
-    ),
-    cost="1 call per 10 parameters",
-    required=True,
-)

@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...models import UseKind
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Referrer:
-    """A resource that names something.  `label` is for people: `instance i-… (stopped)`."""
+    """A resource that names something.  `kind` is one of its source's, `label` for people: `instance i-… (stopped)`."""
 
-    kind: UseKind
+    kind: str
     id: str
     label: str
 

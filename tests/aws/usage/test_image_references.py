@@ -8,6 +8,7 @@ from amicleaner.aws import usage
 from amicleaner.aws.usage import UsageOptions
 from amicleaner.aws.usage.image_references import parameter_name
 from amicleaner.errors import AwsError, ThrottledError
+from amicleaner.sources import IMAGE_REFERENCES
 from amicleaner.uses import merge_uses
 from tests.aws.usage.account import Account
 from tests.fake_aws.resources import INSTANCE_STATES
@@ -95,9 +96,9 @@ def test_a_denied_call_stops_the_run(account: Account, batch: int) -> None:
     assert account.fake_aws.calls.count("DescribeImageReferences") <= (1 if batch == 1 else 3)
 
 
-@pytest.mark.parametrize("missing", usage.image_references.SOURCE.via)
+@pytest.mark.parametrize("missing", IMAGE_REFERENCES.via)
 def test_a_right_that_lacks_behind_it_stops_the_run(account: Account, missing: str) -> None:
-    source = usage.image_references.SOURCE
+    source = IMAGE_REFERENCES
     account.fake_aws.allow = source.actions
     account.fake_aws.allow_via = source.via
     image = account.image()

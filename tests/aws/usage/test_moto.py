@@ -16,6 +16,7 @@ from amicleaner.aws.api import Api
 from amicleaner.aws.session import Clients
 from amicleaner.aws.usage import UsageOptions
 from amicleaner.models import Target
+from amicleaner.sources import SOURCES
 from tests.aws.usage.account import labels
 
 REGION = "eu-west-1"
@@ -131,4 +132,4 @@ def test_what_moto_lacks_gives_warnings(moto: SimpleNamespace, threads: ThreadPo
     warnings = (*refreshes.warnings, *found.warnings)
     lacked = [warning.removeprefix("This endpoint doesn't support ").partition(";")[0] for warning in warnings]
     assert {"autoscaling:DescribeInstanceRefreshes", "ec2:DescribeImageReferences"} <= {*lacked}
-    assert {*lacked} <= {action for source in usage.ALL for action in source.actions}
+    assert {*lacked} <= {action for source in SOURCES for action in source.actions}

@@ -6,34 +6,31 @@ from collections.abc import Sequence
 
 import pytest
 
-from amicleaner.aws import usage
-from amicleaner.aws.operations import OPERATIONS, iam_action
-from amicleaner.aws.usage import UsageOptions, UsageSource
-from amicleaner.aws.usage.source import guarded
+from amicleaner.aws.usage import READERS, UsageOptions
+from amicleaner.aws.usage.reading import guarded
 from amicleaner.aws.usage.usage_report import UsageReport
-from amicleaner.checks import CHECKS, FURTHER_CHECKS
 from amicleaner.errors import AwsError, CredentialsError, ThrottledError, UnsupportedCallError
+from amicleaner.sources import FURTHER_CHECKS, SOURCES, USE_KINDS, UsageSource
 from amicleaner.uses import Uses
 from tests.aws.usage.account import Account
 from tests.catalogue import KINDS, SNAPSHOT_KINDS, UNOWNED, ReferenceKind, configs, devices, plainest
 from tests.fake_aws import denial
 from tests.fake_aws.calls import Call
 
-OFTEN = {source.name for source in usage.SOURCES}
+LISTED = [*READERS]
+OFTEN = [source for source in LISTED if source.when == "always"]
 """Those that are read at each reading; the others are read on demand."""
 
-PLAINEST = {source: kind for source, kind in plainest().items() if source in OFTEN}
+ON_REQUEST = [source for source in SOURCES if source.on_request]
+
+PLAINEST = [kind for kind in plainest().values() if kind.source.registered in OFTEN]
 EACH = pytest.mark.parametrize("kind", plainest().values(), ids=plainest())
 EVERY = UsageOptions(also=frozenset(FURTHER_CHECKS))
 
 
-def source_of(kind: ReferenceKind) -> UsageSource:
-    return next(source for source in usage.ALL if source.name == kind.source.name)
-
-
 def service_of(kind: ReferenceKind) -> str:
     """The service as IAM and the signature of requests name it."""
-    return source_of(kind).actions[0].partition(":")[0]
+    return kind.source.registered.actions[0].partition(":")[0]
 
 
 def options_of(kind: ReferenceKind) -> UsageOptions:
@@ -49,27 +46,30 @@ def options_of(kind: ReferenceKind) -> UsageOptions:
 def read(account: Account, kind: ReferenceKind, images: Sequence[str], options: UsageOptions | None = None) -> Uses:
     """All references that a run finds, with what is read on demand where this kind needs it."""
     options = options or options_of(kind)
-    if kind.source.name in OFTEN:
+    if kind.source.registered in OFTEN:
         return account.read(options).uses
     return account.on_demand(images, options).uses
 
 
 def test_every_source_is_in_the_catalogue() -> None:
-    assert {source.name for source in usage.ALL} == {*plainest(), "ssm-parameters"}
-    assert {kind.name: kind.source.check for kind in KINDS} == {kind.name: source_of(kind).check for kind in KINDS}
+    assert {source.actions[0] for source in SOURCES} == {*plainest(), "ssm:GetParameters"}
     through = {"template_versions", "ssm_parameters"}
     assert through <= {kind.source.through for kind in KINDS}
 
 
-def test_the_checks_are_those_of_the_registry() -> None:
-    on_request = {source.check for source in usage.ON_REQUEST}
-    assert list(CHECKS) == sorted({source.check for source in usage.ALL} - on_request - {""})
-    assert list(FURTHER_CHECKS) == sorted(on_request)
-    assert len({source.name for source in usage.ALL}) == len(usage.ALL)
+def test_no_check_is_both_by_default_and_on_request() -> None:
+    assert not {source.check for source in SOURCES if not source.on_request} & set(FURTHER_CHECKS)
 
 
-def test_every_action_of_a_source_is_a_known_operation() -> None:
-    assert {action for source in usage.ALL for action in source.actions} <= {iam_action(name) for name in OPERATIONS}
+def test_each_source_reports_references_of_its_kinds(account: Account) -> None:
+    seen = set()
+    for kind in KINDS:
+        image = account.image()
+        kind.add(account.region, image)
+        found = {use.kind for use in read(account, kind, [image])[image]}
+        assert found <= set(kind.source.registered.kinds), kind.name
+        seen |= found
+    assert seen == set(USE_KINDS) - {"file", "image-copy"}
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -115,7 +115,7 @@ def test_the_snapshots_of_a_version_that_something_names_count(account: Account,
             if version.data.get("ImageId") == image:
                 version.data["BlockDeviceMappings"] = devices("snap-00000001")
     options = options_of(kind)
-    often = kind.source.name in OFTEN
+    often = kind.source.registered in OFTEN
     snapshots = account.read(options).snapshots if often else account.on_demand([image], options).snapshots
     [use] = snapshots["snap-00000001"]
     assert use.label.startswith(kind.source.label)
@@ -129,7 +129,7 @@ def test_a_skipped_check_finds_nothing_and_makes_no_call(account: Account, kind:
     skip = options.skip | {kind.source.check}
     uses = read(account, kind, [image], UsageOptions(skip=skip, all_template_versions=options.all_template_versions))
     assert image not in uses
-    if kind.source.name != "image-builder":  # image references are asked on its calls, too, by AWS itself
+    if kind.source.check != "image-builder":  # image references are asked on its calls, too, by AWS itself
         assert calls(account, kind.source.call) == []
 
 
@@ -145,7 +145,7 @@ def test_a_denied_read_names_the_action_to_grant(account: Account, kind: Referen
     account.fault(kind.source.call, "deny", page=page, times=None)
     with pytest.raises(AwsError) as caught:
         read(account, kind, images)
-    source = source_of(kind)
+    source = kind.source.registered
     assert caught.value.action == source.actions[0]
     assert caught.value.hint.startswith(f"Grant the IAM action {source.actions[0]}")
     assert caught.value.hint.endswith(skipping(source))
@@ -157,8 +157,7 @@ def skipping(source: UsageSource) -> str:
     """How the hint of a denied call ends."""
     if source.check == "instances":
         return f"{source.actions[0]}."
-    further = source.check in FURTHER_CHECKS
-    way = f"remove {source.check} from --also-check" if further else f"pass --skip-check {source.check}"
+    way = f"remove {source.check} from --also-check" if source.on_request else f"pass --skip-check {source.check}"
     return f"To proceed without it, {way}. AMIs used only by {source.things} will then NOT be protected."
 
 
@@ -174,7 +173,7 @@ def test_a_later_page_that_breaks_stops_the_run(account: Account, kind: Referenc
     account.fault(kind.source.call, fault, page=2, times=None)
     with pytest.raises(AwsError) as caught:
         read(account, kind, images)
-    assert caught.value.action == source_of(kind).actions[0]
+    assert caught.value.action == kind.source.registered.actions[0]
     assert not isinstance(caught.value, UnsupportedCallError)
     assert "--skip-check" not in caught.value.hint
 
@@ -205,8 +204,8 @@ def test_a_call_that_the_endpoint_lacks(account: Account, kind: ReferenceKind) -
     image = account.image()
     for other in plainest().values():
         other.add(account.region, image)
-    source = source_of(kind)
-    if source.required:
+    source = kind.source.registered
+    if source.required or source.on_request:
         with pytest.raises(AwsError, match=r"InvalidAction|UnknownOperationException") as caught:
             read(account, kind, [image])
         assert caught.value.hint.endswith(skipping(source)) or source.check == "instances"
@@ -223,15 +222,15 @@ def test_a_call_that_the_endpoint_lacks(account: Account, kind: ReferenceKind) -
 def test_a_region_without_the_service_costs_one_call(account: Account, kind: ReferenceKind, code: str) -> None:
     account.fault(kind.source.call, code=code, times=None)
     account.region.add_group("front")
-    source = source_of(kind)
-    if source.required and source not in usage.ON_REQUEST:
+    source = kind.source.registered
+    if source.required:
         with pytest.raises(AwsError, match=code):
             read(account, kind, ["ami-00000001"])
     else:
         assert read(account, kind, ["ami-00000001"]) == {}
         assert len(calls(account, kind.source.call)) == 1
         # The service of the resources may well be there where only the call that tells of them is not.
-        assert len(account.warnings) == (not isinstance(source, usage.ListedSource))
+        assert len(account.warnings) == (not source.reader)
 
 
 @pytest.mark.parametrize("action", ["GetImage", "ListImagePipelineImages"])
@@ -246,8 +245,9 @@ def test_a_service_that_answered_another_call_is_there(account: Account, action:
 
 
 def test_the_required_sources() -> None:
-    named = {"instances", "launch-configurations", "launch-templates", "auto-scaling-groups", "ssm-parameters"}
-    assert {source.name for source in usage.ALL if source.required} == named | {source.name for source in usage.ON_REQUEST}
+    assert {source.things for source in SOURCES if source.required} == {
+        "instances", "launch configurations", "launch templates", "Auto Scaling groups", "SSM parameters",
+    }  # fmt: skip
 
 
 def test_services_on_request_are_not_called_unasked(account: Account) -> None:
@@ -256,17 +256,17 @@ def test_services_on_request_are_not_called_unasked(account: Account) -> None:
         kind.add(account.region, image)
     account.on_demand([image])
     called = {call.service for call in account.fake_aws.calls.records}
-    assert called == {"ec2", "autoscaling", "ssm", "batch", "imagebuilder"}
+    assert called.isdisjoint(action.partition(":")[0] for source in ON_REQUEST for action in source.actions)
     account.on_demand([image], EVERY)
-    called = {call.service for call in account.fake_aws.calls.records} - called
-    assert called == {"sagemaker", "pcs", "rds", "elasticmapreduce", "elasticbeanstalk", "cloudformation"}
+    called = {call.name for call in account.fake_aws.calls.records}
+    assert called >= {action for source in ON_REQUEST for action in source.actions}
 
 
 def test_services_that_an_account_never_used_cost_one_call_per_listing(account: Account) -> None:
     account.region.add_group("front")
     account.on_demand([account.image()])
-    names = [call.name for call in account.fake_aws.calls.records[len(usage.SOURCES) :]]
-    assert len(names) == len(set(names)) <= sum(len(source.actions) for source in usage.ON_DEMAND) + 2
+    names = [call.name for call in account.fake_aws.calls.records[len(OFTEN) :]]
+    assert len(names) == len(set(names)) <= sum(len(source.actions) for source in LISTED if source.when == "late") + 2
 
 
 def test_expired_credentials_are_no_reason_to_skip_a_check(account: Account) -> None:
@@ -287,7 +287,7 @@ def test_the_first_source_in_the_registry_reports_its_error(account: Account) ->
 def test_each_use_is_reported_once_and_sorted(account: Account) -> None:
     image = account.image()
     account.region.add_fleet(launch_template_configs=configs({"ImageId": image}) * 2)
-    for kind in reversed(PLAINEST.values()):
+    for kind in reversed(PLAINEST):
         kind.add(account.region, image)
     uses = account.read().uses[image]
     assert list(uses) == sorted(set(uses))
@@ -307,14 +307,14 @@ def test_credentials_that_cannot_be_renewed_are_no_missing_call() -> None:
     def read() -> UsageReport:
         raise UnsupportedCallError("sts:AssumeRole", "InvalidAction", "no such action")
 
-    (source,) = (source for source in usage.SOURCES if source.name == "spot-fleets")
+    (source,) = (source for source in SOURCES if source.things == "Spot Fleets")
     with pytest.raises(UnsupportedCallError, match="sts:AssumeRole"):
         guarded(source, read)
 
 
-@pytest.mark.parametrize("source", [*usage.SOURCES, *usage.ON_DEMAND, *usage.ON_REQUEST], ids=lambda source: source.name)
-def test_a_response_without_its_first_member_stops_the_run(account: Account, source: usage.ListedSource) -> None:
+@pytest.mark.parametrize("source", LISTED, ids=lambda source: source.things)
+def test_a_response_without_its_first_member_stops_the_run(account: Account, source: UsageSource) -> None:
     """A response that cannot be read is an error that names the call, never a crash."""
     account.api.pages = lambda action, **_: [{}]  # type: ignore[assignment, method-assign]
     with pytest.raises(AwsError, match=r"\w+ .*: MalformedResponse: .* has no \w+"):
-        source.read(account.api)
+        READERS[source](account.api)

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from amicleaner.aws.usage import UsageOptions
+from amicleaner.aws.usage.listings import CUSTOM_ENGINES
 from amicleaner.errors import AwsError
+from amicleaner.sources import SOURCES
 from tests.aws.usage.account import Account, labels
 from tests.catalogue import add_emr, add_pcs_group, add_pipeline, batch, built_image, engine_version
 
@@ -146,6 +148,11 @@ def test_a_terminated_emr_cluster_does_not(account: Account, state: str) -> None
     add_emr(account.region, cluster=account.image())
     account.region.entries["emr-cluster"][0].shape["Status"]["State"] = state
     assert found(account, "emr") == {}
+
+
+def test_the_cost_of_rds_custom_is_one_call_per_engine() -> None:
+    (source,) = (source for source in SOURCES if source.check == "rds-custom")
+    assert source.cost == f"{len(CUSTOM_ENGINES)} calls"
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,7 @@ class Parameters:
         self.error = account.api.error
 
     def call(self, action: str, Names: list[str]) -> dict[str, Any]:
-        assert action == "GetParameters"
+        assert action == "ssm:GetParameters"
         return self.answers.pop(0)
 
 

@@ -10,13 +10,13 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
 from urllib3.exceptions import NewConnectionError
 
-from amicleaner.aws import usage
 from amicleaner.aws.api import Api
-from amicleaner.aws.usage import ListedSource
-from amicleaner.aws.usage.source import guarded
+from amicleaner.aws.usage import READERS
+from amicleaner.aws.usage.reading import guarded
 from amicleaner.clock import Clock
 from amicleaner.errors import TransientError
 from amicleaner.models import Target
+from amicleaner.sources import SOURCES, UsageSource
 
 URL = "https://batch.eu-west-9.amazonaws.com"
 
@@ -45,23 +45,22 @@ class Failing:
 
         return call
 
-    def read(self, source: ListedSource) -> Any:
-        return guarded(source, lambda: source.read(self.api))
+    def read(self, source: UsageSource) -> Any:
+        return guarded(source, lambda: READERS[source](self.api))
 
 
-def source_of(name: str) -> ListedSource:
-    return next(source for source in (*usage.SOURCES, *usage.ON_DEMAND, *usage.ON_REQUEST) if source.name == name)
+(BATCH,) = (source for source in SOURCES if source.check == "batch")
+IN_EVERY_REGION = ("ec2", "autoscaling")
 
 
-SERVICES = [
-    "batch", "image-builder", "pcs", "sagemaker-hyperpod", "emr", "rds-custom", "elastic-beanstalk", "cloudformation",
-]  # fmt: skip
+def ids(source: UsageSource) -> str:
+    return source.things
 
 
-@pytest.mark.parametrize("name", SERVICES)
-def test_a_host_that_does_not_exist_says_that_the_region_lacks_the_service(name: str) -> None:
+@pytest.mark.parametrize("source", [source for source in READERS if source.calls[0].service not in IN_EVERY_REGION], ids=ids)
+def test_a_host_that_does_not_exist_says_that_the_region_lacks_the_service(source: UsageSource) -> None:
     failing = Failing(not_found())
-    report = failing.read(source_of(name))
+    report = failing.read(source)
     assert (report.references, report.warnings, report.next_reads) == ([], [], [])
     assert failing.calls == 1
 
@@ -70,15 +69,15 @@ def test_a_host_that_does_not_exist_says_that_the_region_lacks_the_service(name:
 def test_a_host_of_a_service_that_the_region_has_is_an_error(region: str) -> None:
     """A private network may hide the host: the references there must not be missed."""
     with pytest.raises(TransientError) as caught:
-        Failing(not_found(), region).read(source_of("batch"))
+        Failing(not_found(), region).read(BATCH)
     assert "--skip-check" not in caught.value.hint
 
 
-@pytest.mark.parametrize("name", [source.name for source in usage.SOURCES] + ["fast-launch"])
-def test_a_host_that_every_region_has_is_an_error(name: str) -> None:
+@pytest.mark.parametrize("source", [source for source in READERS if source.calls[0].service in IN_EVERY_REGION], ids=ids)
+def test_a_host_that_every_region_has_is_an_error(source: UsageSource) -> None:
     """EC2 and Auto Scaling are everywhere: the network is broken, or the Region's name is wrong."""
     with pytest.raises(TransientError) as caught:
-        Failing(not_found()).read(source_of(name))
+        Failing(not_found()).read(source)
     assert "--skip-check" not in caught.value.hint
 
 
@@ -95,5 +94,5 @@ def test_a_host_that_every_region_has_is_an_error(name: str) -> None:
 def test_a_host_that_only_does_not_answer_is_an_error(failure: Exception) -> None:
     failing = Failing(failure)
     with pytest.raises(TransientError):
-        failing.read(source_of("batch"))
+        failing.read(BATCH)
     assert failing.calls == 3

@@ -1,12 +1,61 @@
-"""The two shapes in which groups, refreshes and fleets name images: a launch template specification, and a configuration
-(`LaunchTemplateSpecification` with `Overrides`), which a mixed instances policy and both kinds of fleet share."""
+"""What readers share: members that AWS always sends, listings whose things take a call each, and the two shapes in which
+groups, refreshes and fleets name images.
+
+The shapes are a launch template specification, and a configuration (`LaunchTemplateSpecification` with `Overrides`), which a
+mixed instances policy and both kinds of fleet have.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any, ParamSpec
 
+from ...errors import AwsError
 from ..api import Api
 from .usage_report import Referrer, TemplateVersionRef, UsageReport, snapshots_of
+
+P = ParamSpec("P")
+
+GONE = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
+
+
+def filled(api: Api, action: str, thing: dict[str, Any], name: str, what: str) -> Any:
+    """A member that AWS always sends, and never empty."""
+    if not thing.get(name):
+        raise api.error(action, "MalformedResponse", f"{what} has no {name}")
+    return thing[name]
+
+
+def member(api: Api, action: str, thing: dict[str, Any], name: str, what: str) -> Any:
+    """A member that AWS always sends; the empty string is one.  A response without it is not trusted:
+    `MalformedResponse`."""
+    if thing.get(name) is None:
+        raise api.error(action, "MalformedResponse", f"{what} has no {name}")
+    return thing[name]
+
+
+def read_each(
+    api: Api, call: str, name: str, what: str, read: Callable[[str], UsageReport], **parameters: Any
+) -> UsageReport:
+    """A listing whose things take further calls: `read` gets the member `name` of each of them, side by side."""
+    ids = [str(filled(api, call, thing, name, what)) for thing in api.pages(call, **parameters)]
+    return UsageReport(next_reads=[partial(read, id) for id in ids])
+
+
+def unless_gone(read: Callable[P, UsageReport]) -> Callable[P, UsageReport]:
+    """A reader of one thing, which may have been deleted since it was listed: then it launches nothing."""
+
+    @wraps(read)
+    def read_if_there(*arguments: P.args, **named: P.kwargs) -> UsageReport:
+        try:
+            return read(*arguments, **named)
+        except AwsError as error:
+            if error.code not in GONE:
+                raise
+            return UsageReport()
+
+    return read_if_there
 
 
 def add_specification(
