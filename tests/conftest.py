@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import sys
@@ -59,3 +60,10 @@ sys.addaudithook(no_network)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest comes first: the others fill the time of the processes beside it."""
     items.sort(key=lambda item: item.get_closest_marker("accounts") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests and botocore's models would be searched for garbage again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)

@@ -41,11 +41,19 @@ _aliases = {name: alias for name, alias in EVENT_ALIASES.items() if name in _ser
 """Other names of the services that are called.  botocore holds each event of each client against those of all services."""
 
 
+@cache
+def _builtin_handlers() -> HierarchicalEmitter:
+    """botocore's own event handlers.  Each session gets a copy, because to register them takes most of its time."""
+    events = HierarchicalEmitter()
+    BotocoreSession(event_hooks=events)
+    return events
+
+
 def new_session(*, profile: str | None = None) -> boto3.Session:
     """A session of a profile (None: the environment's).  Raises botocore's errors for a profile that does not exist and for
     a broken configuration."""
-    events = HierarchicalEmitter()
-    session = BotocoreSession(profile=profile, event_hooks=events)
+    events = copy(_builtin_handlers())
+    session = BotocoreSession(profile=profile, event_hooks=events, include_builtin_handlers=False)
     session.register_component("event_emitter", EventAliaser(events, _aliases))
     if region := os.environ.get("AWS_REGION"):
         # As in the AWS CLI and the other SDKs; botocore knows only AWS_DEFAULT_REGION.
