@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import Phase, settings
 
+from tests.quick_botocore import install
+
 # Not the same examples each time, whatever hypothesis takes for CI: every run is to look at other accounts.
 for profile, examples in {"brief": 10, "dev": 100, "ci": 2_000, "long": 100_000}.items():
     settings.register_profile(profile, max_examples=examples, deadline=None, derandomize=False, print_blob=profile != "dev")
@@ -54,6 +56,7 @@ def no_network(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 clean_environment()
+install()
 sys.addaudithook(no_network)
 
 
