@@ -1,4 +1,4 @@
-"""What holds for every test: hypothesis' profiles, an environment without the developer's settings, no network."""
+"""What every test has: hypothesis' profiles, an environment without the developer's settings, no network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import Phase, settings
 from tests.quick_botocore import install
 
 # Not the same examples each time, whatever hypothesis takes for CI: every run is to look at other accounts.
-for profile, examples in {"brief": 10, "dev": 100, "ci": 2_000, "long": 100_000}.items():
+for profile, examples in {"brief": 10, "dev": 100, "ci": 100, "long": 100_000}.items():
     settings.register_profile(profile, max_examples=examples, deadline=None, derandomize=False, print_blob=profile != "dev")
 # The same examples each time, so that a mutant that is killed once stays so; nobody reads the example, so none is shrunk.
 settings.register_profile(

@@ -3,6 +3,7 @@ AWS allows.  AMIs are made from AWS's own form, so that reading them is tested a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -122,8 +123,10 @@ PARTS = (1, 2)
 
 
 def every_account(test: Callable[..., None]) -> Callable[..., None]:
-    """A property of whole random accounts: as many as the profile says (`long`: 100,000), half of them in each part."""
-    half = settings(max_examples=settings().max_examples // len(PARTS))(test)
+    """A property of whole random accounts: 2,000 with the profile `ci`, otherwise as many as the profile says (`long`:
+    100,000), half of them in each part."""
+    examples = 2_000 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else settings().max_examples
+    half = settings(max_examples=examples // len(PARTS))(test)
 
     @pytest.mark.accounts
     @pytest.mark.timeout(3600)
