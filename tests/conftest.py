@@ -62,7 +62,7 @@ sys.addaudithook(no_network)
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest comes first: the others fill the time of the processes beside it."""
-    items.sort(key=lambda item: item.get_closest_marker("accounts") is None)
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, ("accounts", "install"))))
 
 
 def pytest_collection_finish() -> None:
