@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
+from .core import FakeAws
 from .errors import Broken
 
 
@@ -21,7 +22,7 @@ class Body(io.BytesIO):
             yield chunk
 
 
-def attach(fake_aws: Any, session: Any) -> None:
+def attach(fake_aws: FakeAws, session: Any) -> None:
     """Send the requests of clients that this boto3 or botocore session makes from now on to the fake AWS."""
     from botocore.awsrequest import AWSResponse
     from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
@@ -43,6 +44,6 @@ def attach(fake_aws: Any, session: Any) -> None:
                     raise ReadTimeoutError(endpoint_url=request.url) from None
                 case _:
                     raise ConnectionClosedError(endpoint_url=request.url) from None
-        return AWSResponse(request.url, response.status, response.headers, Body(response.body))
+        return AWSResponse(request.url, response.status, response.headers, Body(response.body))  # type: ignore[arg-type]
 
     getattr(session, "_session", session).register("before-send", send)

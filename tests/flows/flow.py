@@ -114,7 +114,7 @@ def reused(environment: tuple[tuple[str, str], ...]) -> Reused:
     session: Any = new_session()
     session.__class__ = Reused
     session.own, session.clients = session._session, {}
-    attach(session, session)
+    attach(cast("FakeAws", session), session)
     return cast("Reused", session)
 
 
