@@ -1,7 +1,8 @@
-"""What holds for every test: hypothesis' profiles, an environment without the developer's settings, no network."""
+"""What every test has: hypothesis' profiles, an environment without the developer's settings, no network."""
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import sys
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import Phase, settings
 
+from tests.quick_botocore import install
+
 # Not the same examples each time, whatever hypothesis takes for CI: every run is to look at other accounts.
-for profile, examples in {"brief": 10, "dev": 100, "ci": 2_000, "long": 100_000}.items():
+for profile, examples in {"brief": 10, "dev": 100, "ci": 100, "long": 100_000}.items():
     settings.register_profile(profile, max_examples=examples, deadline=None, derandomize=False, print_blob=profile != "dev")
 # The same examples each time, so that a mutant that is killed once stays so; nobody reads the example, so none is shrunk.
 settings.register_profile(
@@ -53,9 +56,17 @@ def no_network(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 clean_environment()
+install()
 sys.addaudithook(no_network)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest comes first: the others fill the time of the processes beside it."""
-    items.sort(key=lambda item: item.get_closest_marker("accounts") is None)
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, ("accounts", "install"))))
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests and botocore's models would be searched for garbage again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)

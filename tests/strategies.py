@@ -3,10 +3,11 @@ AWS allows.  AMIs are made from AWS's own form, so that reading them is tested a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import settings
@@ -19,6 +20,8 @@ from amicleaner.models import Ami, BlockSnapshot, Inventory, Snapshot, Target, U
 from amicleaner.plan import Plan, make_plan
 from amicleaner.quarantine import format_since
 from amicleaner.recycle_bin import BinRules, RetentionRule
+
+T = TypeVar("T")
 
 NOW = datetime(2024, 3, 10, 12, tzinfo=UTC)
 HERE = Target("111111111111", "eu-west-1")
@@ -120,8 +123,10 @@ PARTS = (1, 2)
 
 
 def every_account(test: Callable[..., None]) -> Callable[..., None]:
-    """A property of whole random accounts: as many as the profile says (`long`: 100,000), half of them in each part."""
-    half = settings(max_examples=settings().max_examples // len(PARTS))(test)
+    """A property of whole random accounts: 2,000 with the profile `ci`, otherwise as many as the profile says (`long`:
+    100,000), half of them in each part."""
+    examples = 2_000 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else settings().max_examples
+    half = settings(max_examples=examples // len(PARTS))(test)
 
     @pytest.mark.accounts
     @pytest.mark.timeout(3600)
@@ -186,51 +191,79 @@ AGES = (
 DATES = (*(f"{NOW - age:%Y-%m-%dT%H:%M:%S}.000Z" for age in AGES), f"{NOW - AGES[4]:%Y-%m-%dT%H:%M:%S}+02:00", "", "lately")
 
 
-@st.composite
-def tag_maps(draw: st.DrawFn) -> dict[str, str]:
-    """Mostly the tags that make groups; seldom what keeps an AMI."""
-    found = draw(st.dictionaries(st.sampled_from(KEYS[:7]), st.sampled_from(VALUES), max_size=4))
-    key = draw(st.sampled_from((None, None, None, *KEYS[7:])))
-    return found if key is None else {**found, key: draw(st.sampled_from(OWN_VALUES.get(key, VALUES)))}
-
-
-tags = tag_maps()
-plain_tags = st.fixed_dictionaries(
-    {"environment": st.just("dev")}, optional={"role": st.sampled_from(("web", "front")), "roles": st.just("web")}
-)
 PLAIN_NAMES = ("front-1", "front-2", "front-1.2.3", "front-20240309-ab12cd3", "front-back-20240309", "front-back", "back-2")
-devices = st.lists(
-    st.fixed_dictionaries({"Ebs": st.fixed_dictionaries({"SnapshotId": st.sampled_from([f"snap-{n}" for n in range(8)])})})
-    | st.just({"VirtualName": "ephemeral0"}),
-    max_size=3,
-)
+SNAPSHOTS = tuple(f"snap-{number}" for number in range(8))
+DEVICES = (*({"Ebs": {"SnapshotId": id}} for id in SNAPSHOTS), {"VirtualName": "ephemeral0"}, {"VirtualName": "ephemeral0"})
+
+
+PART = 20
+"""Bytes of one draw."""
+
+
+class Choices:
+    """Choices read from bytes, zeros once these end.  Hypothesis draws many bytes at once, which takes a fraction of
+    the time of a draw for each choice; it shrinks them to zeros, so the first value is the simplest."""
+
+    def __init__(self, drawn: bytes) -> None:
+        self._drawn = iter(drawn)
+
+    def byte(self) -> int:
+        return next(self._drawn, 0)
+
+    def one(self, values: Sequence[T]) -> T:
+        return values[self.byte() % len(values)]
+
+    def some(self, values: Sequence[T], *, least: int = 0, most: int) -> tuple[T, ...]:
+        """At most `most` of the values, without repetition; rather few."""
+        count = self.one((*range(least, most), *range(least, most + 1)))
+        return tuple(dict.fromkeys(self.one(values) for _ in range(count)))
+
+    def ids(self) -> frozenset[str]:
+        """Ids of AMIs, most of which no account has."""
+        return frozenset(map(ami_id, self.some(range(30), most=3)))
+
+
+def chosen(choose: Callable[[Choices], T], size: int = 40) -> st.SearchStrategy[T]:
+    """A strategy that makes its value by `size` choices at most.  Hypothesis replaces one draw of every second example by
+    the simplest, so the bytes are more than one draw."""
+    parts = (st.binary(min_size=PART, max_size=PART),) * (size // PART)
+    return st.tuples(*parts).map(lambda drawn: choose(Choices(b"".join(drawn))))
 
 
 def as_aws_tags(pairs: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in pairs.items()]
 
 
-@st.composite
-def images(draw: st.DrawFn, number: int) -> Ami:
+def choose_tags(choices: Choices, plain: bool) -> dict[str, str]:
+    """Mostly the tags that make groups; seldom what keeps an AMI."""
+    if plain:
+        pairs = {"environment": "dev", "role": choices.one(("", "web", "front")), "roles": choices.one(("", "web"))}
+        return {key: value for key, value in pairs.items() if value}
+    pairs = {choices.one(KEYS[:7]): choices.one(VALUES) for _ in range(choices.one(range(5)))}
+    key = choices.one((None, None, None, *KEYS[7:]))
+    return pairs if key is None else {**pairs, key: choices.one(OWN_VALUES.get(key, VALUES))}
+
+
+def choose_image(choices: Choices, number: int) -> Ami:
     """One AMI, as `DescribeImages` would tell it: most are plain, so that enough of them may be deleted."""
-    kind = draw(st.sampled_from(("plain", "plain", "plain", "quarantined", "special")))
+    kind = choices.one(("plain", "plain", "plain", "quarantined", "special"))
     plain = kind != "special"
-    pairs = draw(plain_tags if plain else tags)
-    state = {"plain": "available", "quarantined": "disabled"}.get(kind) or draw(st.sampled_from(STATES))
+    pairs = choose_tags(choices, plain)
+    state = {"plain": "available", "quarantined": "disabled"}.get(kind) or choices.one(STATES)
     if kind == "quarantined":
-        pairs[QUARANTINE_TAG] = draw(st.sampled_from(SINCE))
+        pairs[QUARANTINE_TAG] = choices.one(SINCE)
     return Ami.from_aws(
         {
             "ImageId": ami_id(number),
-            "Name": draw(st.sampled_from(PLAIN_NAMES if plain else NAMES)),
-            "CreationDate": draw(st.sampled_from(DATES[:-3] if plain else DATES)),
+            "Name": choices.one(PLAIN_NAMES if plain else NAMES),
+            "CreationDate": choices.one(DATES[:-3] if plain else DATES),
             "State": state,
-            "Public": not plain and draw(st.sampled_from((False, False, False, True))),
-            "DeregistrationProtection": "" if plain else draw(st.sampled_from(PROTECTIONS)),
-            "LastLaunchedTime": None if plain else draw(st.sampled_from((None, None, *DATES))),
-            "ImageOwnerAlias": None if plain else draw(st.sampled_from((None, None, None, "self", "aws-backup-vault"))),
+            "Public": not plain and choices.one((False, False, False, True)),
+            "DeregistrationProtection": "" if plain else choices.one(PROTECTIONS),
+            "LastLaunchedTime": None if plain else choices.one((None, None, *DATES)),
+            "ImageOwnerAlias": None if plain else choices.one((None, None, None, "self", "aws-backup-vault")),
             "Tags": as_aws_tags(pairs),
-            "BlockDeviceMappings": draw(devices),
+            "BlockDeviceMappings": [choices.one(DEVICES) for _ in range(choices.one(range(4)))],
         }
     )
 
@@ -262,77 +295,93 @@ class Account:
         return make_plan([self.inventory], self.facts, config, NOW)
 
 
-snapshot_tag_maps = st.dictionaries(
-    st.sampled_from([f"snap-{n}" for n in range(8)]),
-    st.sampled_from([(), (), (("keep", "x"),), (("dlm:managed", "true"),), (("role", "web"),)]),
-)
-bin_tags: st.SearchStrategy[tuple[tuple[str, str | None], ...]] = st.lists(
-    st.sampled_from([("role", "web"), ("role", None), ("keep", "x"), ("role", "")]), max_size=2
-).map(tuple)
-retention_rules = st.builds(RetentionRule, st.sampled_from((1, 7, 14)), st.booleans(), bin_tags, bin_tags)
-bin_rules = st.builds(
-    BinRules, st.lists(retention_rules, max_size=2).map(tuple), st.lists(retention_rules, max_size=2).map(tuple)
-)
+SNAPSHOT_TAGS: tuple[tuple[tuple[str, str], ...], ...] = (
+    (), (), (("keep", "x"),), (("dlm:managed", "true"),), (("role", "web"),),
+)  # fmt: skip
+BIN_TAGS: tuple[tuple[str, str | None], ...] = (("role", "web"), ("role", None), ("keep", "x"), ("role", ""))
 
 
-@st.composite
-def accounts(draw: st.DrawFn, target: Target = HERE) -> Account:
+def choose_retention_rule(choices: Choices) -> RetentionRule:
+    days, enabled = choices.one((1, 7, 14)), choices.one((False, True))
+    return RetentionRule(days, enabled, choices.some(BIN_TAGS, most=2), choices.some(BIN_TAGS, most=2))
+
+
+def choose_bin_rules(choices: Choices) -> BinRules:
+    amis, snapshots = (tuple(choose_retention_rule(choices) for _ in range(choices.one(range(3)))) for _ in range(2))
+    return BinRules(amis, snapshots)
+
+
+retention_rules = chosen(choose_retention_rule)
+bin_rules = chosen(choose_bin_rules)
+
+
+def accounts(target: Target = HERE) -> st.SearchStrategy[Account]:
     """AMIs in any order; a few of them in use, a few of them shared."""
-    amis = tuple(
-        draw(images(number)) for number in draw(st.permutations(range(draw(st.sampled_from((0, 1, 3, 5, 7, 9, 9, 9))))))
-    )
-    some = st.frozensets(st.integers(0, 29).map(ami_id), max_size=3)
-    looked_up = tuple(sorted(draw(snapshot_tag_maps).items()))
-    return Account(amis, draw(some), draw(some), target, looked_up, draw(st.none() | bin_rules))
 
+    def choose(choices: Choices) -> Account:
+        places = [choices.byte() for _ in range(choices.one((0, 1, 3, 5, 7, 9, 9, 9)))]
+        used, shared = choices.ids(), choices.ids()
+        looked_up = {id: choices.one(SNAPSHOT_TAGS) for id in choices.some(SNAPSHOTS, most=8)}
+        bins = choose_bin_rules(choices) if choices.one((False, True)) else None
+        amis = tuple(choose_image(choices, number) for number in sorted(range(len(places)), key=places.__getitem__))
+        return Account(amis, used, shared, target, tuple(sorted(looked_up.items())), bins)
 
-def tuples(values: tuple[str, ...], least: int = 0, most: int = 2) -> st.SearchStrategy[tuple[str, ...]]:
-    return st.lists(st.sampled_from(values), min_size=least, max_size=most, unique=True).map(tuple)
+    return chosen(choose, 300)
 
 
 PATTERNS = ("front", "^(front|back)", "([a-z]+)-([0-9]+)", "(f)?(b)?", "x")
-_mappings = st.one_of(
-    st.fixed_dictionaries({"mapping_key": st.just("tags"), "mapping_values": tuples(KEYS[:2] + KEYS[5:7], 1, 3)}),
-    st.fixed_dictionaries({"mapping_key": st.just("name"), "mapping_values": tuples(("front", "back", "f", "1"), 1, 3)}),
-    st.fixed_dictionaries({"mapping_key": st.just("pattern"), "mapping_values": tuples(PATTERNS, 1, 3)}),
-    st.just({"mapping_key": "family"}),
-)
-_OTHERS: dict[str, st.SearchStrategy[Any]] = {
-    "excluded_mapping_values": st.sampled_from(((), ("web",), ("1", "back"), ("ev.fr",), ("de",))),
-    "include_untagged": st.booleans(),
-    "only_tag": st.sampled_from(((), ("environment=dev",), ("environment=dev",), ("a=b=web",), ("role=",))),
-    "only_name": st.sampled_from(((), ("front*",), ("*[0-9]",), ("FRONT", "front*"), ("FRONT",))),
-    "ami_min_days": st.integers(-1, 8),
-    "keep_tag": st.sampled_from(((), ("keep",), ("role=web",), ("a=b", "environment="))),
-    "unused_days": st.none() | st.integers(0, 8),
-    "keep_daily": st.integers(0, 2),
-    "keep_weekly": st.integers(0, 2),
-    "keep_monthly": st.integers(0, 2),
-    "keep_yearly": st.integers(0, 2),
+MAPPINGS = {"tags": KEYS[:2] + KEYS[5:7], "name": ("front", "back", "f", "1"), "pattern": PATTERNS, "family": ()}
+OTHERS: dict[str, Sequence[Any]] = {
+    "excluded_mapping_values": ((), ("web",), ("1", "back"), ("ev.fr",), ("de",)),
+    "include_untagged": (False, True),
+    "only_tag": ((), ("environment=dev",), ("environment=dev",), ("a=b=web",), ("role=",)),
+    "only_name": ((), ("front*",), ("*[0-9]",), ("FRONT", "front*"), ("FRONT",)),
+    "ami_min_days": range(-1, 9),
+    "keep_tag": ((), ("keep",), ("role=web",), ("a=b", "environment=")),
+    "unused_days": (None, *range(9)),
+    "keep_daily": range(3),
+    "keep_weekly": range(3),
+    "keep_monthly": range(3),
+    "keep_yearly": range(3),
 }
-# A few at a time: together they keep everything.
-_some_others = st.lists(st.sampled_from(sorted(_OTHERS)), max_size=3, unique=True)
-_others = _some_others.flatmap(
-    lambda names: st.fixed_dictionaries({"keep_previous": st.integers(0, 3), **{name: _OTHERS[name] for name in names}})
-)
-_shared_or_quarantined = st.sampled_from([{}, {}, {"include_shared": True}, {"quarantine": 3}, {"quarantine": 7}])
-# The options that count over the whole run, and those that a [[rule]] may have.
-_of_the_run = st.fixed_dictionaries(
-    {}, optional={"limit": st.integers(0, 4), "require_recycle_bin": st.sampled_from((1, 7, 8))}
-)
+LIMITS: dict[str, Sequence[Any]] = {"limit": range(5), "require_recycle_bin": (1, 7, 8)}
 
-rule_options = st.builds(lambda mapping, others: {**mapping, **others}, _mappings, _others)
-"""What a [[rule]] may say."""
 
-options = st.builds(lambda own, sharing: {**own, **sharing}, rule_options, _shared_or_quarantined)
+def choose_rule(choices: Choices) -> dict[str, Any]:
+    """What a [[rule]] may say; of the options that keep AMIs a few at a time, because all together keep everything."""
+    key = choices.one(tuple(MAPPINGS))
+    chosen_options = {"mapping_key": key, "keep_previous": choices.one((0, 0, 1, 2, 3))}
+    if MAPPINGS[key]:
+        chosen_options["mapping_values"] = choices.some(MAPPINGS[key], least=1, most=3)
+    return chosen_options | {
+        name: choices.one(OTHERS[name]) for name in choices.some(tuple(OTHERS), most=choices.one((1, 3, 3)))
+    }
+
+
+def choose_options(choices: Choices) -> dict[str, Any]:
+    sharing: dict[str, Any] = choices.one(({}, {}, {}, {"include_shared": True}, {"quarantine": 3}, {"quarantine": 7}))
+    return choose_rule(choices) | sharing
+
+
+rule_options = chosen(choose_rule)
+
+options = chosen(choose_options)
 """What `Config` may be made with, for a run over groups without a limit."""
 
-limited_options = st.builds(lambda own, limits: {**own, **limits}, options, _of_the_run)
+limited_options = chosen(
+    lambda choices: {
+        **{name: choices.one(values) for name, values in LIMITS.items() if choices.one((False, False, True))},
+        **choose_options(choices),
+    }
+)
 """The same, with what keeps only part of what would be deleted."""
 
-rules = st.lists(
-    st.tuples(st.sampled_from(("a", "b", "c")), rule_options), min_size=1, max_size=3, unique_by=lambda r: r[0]
-).map(lambda found: tuple(Rule(name, tuple(sorted(own.items()))) for name, own in found))
+rules = chosen(
+    lambda choices: tuple(
+        Rule(name, tuple(sorted(choose_rule(choices).items()))) for name in choices.some(("a", "b", "c"), least=1, most=3)
+    ),
+    80,
+)
 """The [[rule]] tables of a configuration file."""
 
 
@@ -349,20 +398,22 @@ DESCRIPTIONS = (
 )
 
 
-@st.composite
-def snapshots(draw: st.DrawFn, number: int) -> Snapshot:
+def choose_snapshot(choices: Choices, number: int) -> Snapshot:
     """One snapshot, as `DescribeSnapshots` would tell it."""
+    tags = {choices.one(KEYS): choices.one(VALUES) for _ in range(choices.one(range(2)))}
     return Snapshot.from_aws(
         {
             "SnapshotId": f"snap-{number}",
-            "Description": draw(st.sampled_from(DESCRIPTIONS)).format(f"{draw(st.integers(0, 5)):08x}"),
-            "StartTime": draw(st.sampled_from((None, *(NOW - age for age in AGES)))),
-            "State": draw(st.sampled_from(("completed", "completed", "completed", "pending", "error", "recoverable"))),
-            "VolumeSize": draw(st.integers(0, 100)),
-            "VolumeId": draw(st.sampled_from(("vol-1", "vol-06caf0d5", "vol-ffffffff", ""))),
-            "Tags": as_aws_tags(draw(st.dictionaries(st.sampled_from(KEYS), st.sampled_from(VALUES), max_size=1))),
+            "Description": choices.one(DESCRIPTIONS).format(f"{choices.one(range(6)):08x}"),
+            "StartTime": choices.one((None, *(NOW - age for age in AGES))),
+            "State": choices.one(("completed", "completed", "completed", "pending", "error", "recoverable")),
+            "VolumeSize": choices.one(range(101)),
+            "VolumeId": choices.one(("vol-1", "vol-06caf0d5", "vol-ffffffff", "")),
+            "Tags": as_aws_tags(tags),
         }
     )
 
 
-snapshot_lists = st.integers(0, 8).flatmap(lambda count: st.tuples(*(snapshots(number) for number in range(count))))
+snapshot_lists = chosen(
+    lambda choices: tuple(choose_snapshot(choices, number) for number in range(choices.one(range(9)))), 80
+)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from copy import copy
-from functools import cache
+from functools import cache, lru_cache
 from threading import RLock, Thread
 from typing import Any
 
 import boto3
 from botocore.config import Config as BotoConfig
 from botocore.credentials import Credentials
+from botocore.handlers import BUILTIN_HANDLERS
 from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.session import Session as BotocoreSession
 from botocore.utils import EVENT_ALIASES
@@ -41,11 +42,20 @@ _aliases = {name: alias for name, alias in EVENT_ALIASES.items() if name in _ser
 """Other names of the services that are called.  botocore holds each event of each client against those of all services."""
 
 
+@lru_cache(1)
+def _registered(handlers: tuple[Any, ...]) -> HierarchicalEmitter:
+    """botocore's built-in event handlers, to which libraries like moto add their own.  Each session gets a copy: registering
+    them takes most of the time that a session takes."""
+    events = HierarchicalEmitter()
+    BotocoreSession(event_hooks=events)
+    return events
+
+
 def new_session(*, profile: str | None = None) -> boto3.Session:
     """A session of a profile (None: the environment's).  Raises botocore's errors for a profile that does not exist and for
     a broken configuration."""
-    events = HierarchicalEmitter()
-    session = BotocoreSession(profile=profile, event_hooks=events)
+    events = copy(_registered(tuple(BUILTIN_HANDLERS)))
+    session = BotocoreSession(profile=profile, event_hooks=events, include_builtin_handlers=False)
     session.register_component("event_emitter", EventAliaser(events, _aliases))
     if region := os.environ.get("AWS_REGION"):
         # As in the AWS CLI and the other SDKs; botocore knows only AWS_DEFAULT_REGION.

@@ -4,11 +4,13 @@ only where the tool sleeps."""
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import pytest
@@ -86,6 +88,36 @@ class Listening(SilentView):
         self.told.append((f"snapshot {result.outcome}", result.target, result))
 
 
+class Reused(boto3.Session):
+    """A session of the environment for all tests of this process, with each client made once: to make one takes longer than
+    several calls.  It reaches the fake AWS of the flow that took it last."""
+
+    fake_aws: FakeAws
+    own: Any  # botocore's session; a copy with other credentials has another
+    clients: dict[tuple[Any, ...], Any]
+
+    def client(self, service_name: str, region_name: str | None = None, config: Any = None, **more: Any) -> Any:  # type: ignore[override]
+        make = partial(super().client, service_name, region_name=region_name, config=config, **more)
+        if more or self._session is not self.own:
+            return make()
+        key = (service_name, region_name, config)
+        if key not in self.clients:
+            self.clients[key] = make()
+        return self.clients[key]
+
+    def handle(self, *request: Any) -> Any:
+        return self.fake_aws.handle(*request)
+
+
+@cache
+def reused(environment: tuple[tuple[str, str], ...]) -> Reused:
+    session: Any = new_session()
+    session.__class__ = Reused
+    session.own, session.clients = session._session, {}
+    attach(cast("FakeAws", session), session)
+    return cast("Reused", session)
+
+
 class Flow:
     """The account `OWN` with its credentials in the environment, and the runs of a test."""
 
@@ -103,8 +135,13 @@ class Flow:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", self.world.access_key())
         monkeypatch.setenv("AWS_CONFIG_FILE", self.path("aws.ini"))
 
-    def _session(self, **arguments: Any) -> boto3.Session:
-        session = new_session(**arguments)
+    def _session(self, *, profile: str | None = None) -> boto3.Session:
+        settings = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+        if profile is None and "AWS_ACCESS_KEY_ID" in settings and not os.path.exists(settings.pop("AWS_CONFIG_FILE", "")):
+            shared = reused(tuple(sorted(settings.items())))
+            shared.fake_aws = self.fake_aws
+            return shared
+        session = new_session(profile=profile)
         attach(self.fake_aws, session)
         return session
 

@@ -16,6 +16,7 @@ from amicleaner.models import Ami, Failure, Inventory, Snapshot, Target, Use
 from amicleaner.plan import Plan, make_plan
 from amicleaner.recycle_bin import BinRules
 from amicleaner.report.console import Console
+from tests.strategies import Choices, chosen
 from tests.virtual_time import Time
 
 NOW = datetime(2017, 6, 20, tzinfo=UTC)
@@ -135,38 +136,58 @@ NASTY = (
 """What breaks tables, terminals, spreadsheets and Markdown."""
 
 
-def joined(parts: list[str]) -> str:
+def joined(parts: Iterable[str]) -> str:
     """The parts in a row; two halves of a letter that meet are the letter, as in any text that was read from JSON."""
     return "".join(parts).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
-hostile = st.lists(st.one_of(st.sampled_from(NASTY), st.text(st.characters(), max_size=8)), min_size=1, max_size=6).map(
-    joined
-)
-"""Names and values made from these."""
+def choose_hostile(choices: Choices) -> str:
+    """A string of nasty parts and of any characters."""
 
-option_values = hostile.map(lambda text: re.sub("[\ud800-\udfff]", "", text)).filter(bool)
-"""The same as the value of an option, which takes no half of a surrogate pair."""
+    def part() -> str:
+        if choices.byte() % 2:
+            return choices.one(NASTY)
+        # Of one, two and three bytes, so that there are enough of the common ones.
+        codes = (choices.byte() << choices.one((0, 4, 8, 12)) | choices.byte() for _ in range(choices.one(range(9))))
+        return "".join(chr(min(code, 0x10FFFF)) for code in codes)
+
+    return joined(part() for _ in range(choices.one(range(1, 7))))
 
 
-@st.composite
-def hostile_plans(draw: st.DrawFn) -> Plan:
+hostile = chosen(choose_hostile, 80)
+"""Names and values."""
+
+
+def as_option(text: str) -> str:
+    """As the value of an option, which takes no half of a surrogate pair and is not empty."""
+    return re.sub("[\ud800-\udfff]", "", text) or "x"
+
+
+option_values = hostile.map(as_option)
+
+
+def choose_plan(choices: Choices) -> Plan:
     """The plan of an account in which everything that a person can name is hostile, in one or two Regions."""
-    names = draw(st.lists(hostile, min_size=1, max_size=6))
     amis = []
-    for number, name in enumerate(names, 1):
-        tags = draw(st.dictionaries(st.sampled_from(("environment", "role")), hostile))
-        tags |= draw(st.dictionaries(hostile.filter(bool), hostile, max_size=2))
-        amis.append(ami(number, name, f"2017-06-{number:02}T00:00:00.000Z", tags))
-    target = draw(st.sampled_from([(HERE,), (HERE, THERE)]))
-    used = draw(st.lists(st.sampled_from(amis), max_size=2))
-    uses = [(image.id, Use("fleet", f"fleet-{draw(hostile)}", "", HERE.region, f"fleet {draw(hostile)}")) for image in used]
-    by_name = draw(st.booleans())
+    for number in range(1, choices.one(range(2, 8))):
+        tags = {key: choose_hostile(choices) for key in choices.some(("environment", "role"), most=2)}
+        tags |= {choose_hostile(choices) or "x": choose_hostile(choices) for _ in range(choices.one((0, 0, 1, 2)))}
+        amis.append(ami(number, choose_hostile(choices), f"2017-06-{number:02}T00:00:00.000Z", tags))
+    target = choices.one([(HERE,), (HERE, THERE)])
+    used = [choices.one(amis) for _ in range(choices.one(range(3)))]
+    text = choose_hostile(choices)
+    uses = [(image.id, Use("fleet", f"fleet-{text}", "", HERE.region, f"fleet {text}")) for image in used]
+    by_name = choices.one((False, True))
+    values = tuple(as_option(choose_hostile(choices)) for _ in range(choices.one((1, 2))))
     config = Config(
-        keep_previous=draw(st.integers(0, 2)),
+        keep_previous=choices.one(range(3)),
         full_report=True,
         explain=(),
         mapping_key="name" if by_name else "tags",
-        mapping_values=tuple(draw(st.lists(option_values, min_size=1, max_size=2))) if by_name else ("environment", "role"),
+        mapping_values=values if by_name else ("environment", "role"),
     )
     return plan_of(amis, config, target, uses)
+
+
+def hostile_plans() -> st.SearchStrategy[Plan]:
+    return chosen(choose_plan, 1000)
