@@ -19,7 +19,7 @@ import yaml  # type: ignore[import-untyped]
 
 from amicleaner.config import BY_FLAG
 from tests.command.accounts import Account, article_account
-from tests.command.process import command, environment
+from tests.command.process import INSTALLED, environment
 from tests.fake_aws import Fault
 from tests.runner import ROOT, Runner
 
@@ -84,7 +84,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
         aws.region.add_instance("ami-2bf48158")  # the AMI without tags; without any reference there is a warning
         made = Host(tmp_path, aws)
         program = tmp_path / "opt/amicleaner/bin/amicleaner"
-        program.write_text(f'#!/bin/sh\nexec {shlex.join(command())} "$@"\n')
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(INSTALLED)} "$@"\n')
         program.chmod(0o755)
         (toml,) = blocks("The configuration file", "toml")
         (tmp_path / "etc/amicleaner.toml").write_text(made.here(toml), "utf-8")

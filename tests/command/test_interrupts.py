@@ -20,7 +20,7 @@ import pytest
 from tests.fake_aws import Call, Fault, World
 
 from .accounts import ORPHAN_QUESTION, QUESTION, Account, article_account, large_account, snapshot_of
-from .process import Finished, Running, command, environment, only_with_a_full_device, run
+from .process import INSTALLED, Finished, Running, environment, only_with_a_full_device, run
 from .terminal import CTRL_C, CTRL_D, Terminal, plain
 
 AT_ONCE = 8
@@ -262,7 +262,7 @@ def test_signal_that_the_caller_ignores_stays_ignored(account: Account) -> None:
     account.fake_aws.before("DeregisterImage", at(2, lambda: os.kill(process.pid, SIGINT)))
     shell = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
     with subprocess.Popen(
-        [*shell, *command(), "-f"], env=environment(account.environment), stdout=subprocess.PIPE
+        [*shell, *INSTALLED, "-f"], env=environment(account.environment), stdout=subprocess.PIPE
     ) as process:
         process.communicate(timeout=60)
     assert process.returncode == 0
@@ -314,7 +314,7 @@ def test_slow_reader_misses_nothing() -> None:
     with large_account(200) as account:
         read, write = os.pipe()
         os.set_blocking(write, False)
-        words = [*command(), "-f", "--keep-previous", "199", "--output", "json"]
+        words = [*INSTALLED, "-f", "--keep-previous", "199", "--output", "json"]
         with subprocess.Popen(words, env=environment(account.environment), stdout=write, stderr=subprocess.PIPE) as process:
             os.close(write)
             assert process.stderr
@@ -331,7 +331,7 @@ def test_slow_reader_misses_nothing() -> None:
 def test_data_comes_though_the_reader_of_the_messages_went(large: Account) -> None:
     gone = threading.Event()
     large.fake_aws.before("DeregisterImage", at(3, lambda: gone.wait(SOON)))
-    words = [*command(), "-f", "--keep-previous", "0", "--output", "json"]
+    words = [*INSTALLED, "-f", "--keep-previous", "0", "--output", "json"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(words, env=environment(large.environment), **pipes) as process:  # type: ignore[call-overload]
         while not process.stderr.readline().endswith(b" deregistered\n"):
@@ -348,7 +348,7 @@ def test_data_comes_though_the_reader_of_the_messages_went(large: Account) -> No
 @only_with_a_full_device
 @pytest.mark.parametrize("arguments", ["--version", "--help", "--iam-policy", "--dry-run --output json", "-f"])
 def test_full_disk_is_an_error(account: Account, arguments: str) -> None:
-    onto_it = ["sh", "-c", 'exec "$@" >/dev/full', "sh", *command()]
+    onto_it = ["sh", "-c", 'exec "$@" >/dev/full', "sh", *INSTALLED]
     finished = run(*arguments.split(), words=onto_it, env=account.environment)
     assert finished.status == 1
     assert finished.errors[-1] == "Error: Can't write the output: No space left on device."

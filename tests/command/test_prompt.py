@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from .accounts import FOUR, ORPHAN_QUESTION, QUESTION, Account, article_account, snapshot_of
-from .process import Finished, command, environment, run
+from .process import INSTALLED, Finished, environment, run
 
 ORPHANS = ("snap-0badcafe", "snap-0badcaff")
 # Every other answer is tried in tests/report/test_prompt.py.
@@ -44,7 +44,7 @@ def removed(account: Account, *amis: str) -> bool:
 def through_a_pipe(shell: str, account: Account, *args: str) -> Finished:
     """A line of a shell, in which `"$@"` is the command."""
     done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", shell, "bash", *command(), *args],
+        ["bash", "-o", "pipefail", "-c", shell, "bash", *INSTALLED, *args],
         env=environment(account.environment),
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from amicleaner.demo.article import IMAGES
 
 from .accounts import FOUR, QUESTION, Account, article_account, snapshot_of
-from .process import ESCAPE, Finished
+from .process import ESCAPE, INSTALLED, Finished
 from .sessions import ARTICLE, contains
 from .terminal import Terminal, plain
 
@@ -33,9 +33,14 @@ def own_account() -> Iterator[Account]:
 
 
 def answered(
-    account: Account, answer: str, *args: str, env: Mapping[str, str | None] | None = None, columns: int = 80
+    account: Account,
+    answer: str,
+    *args: str,
+    env: Mapping[str, str | None] | None = None,
+    columns: int = 80,
+    words: Sequence[str] = (),
 ) -> Finished:
-    with Terminal(*args, env={**account.environment, **(env or {})}, columns=columns) as terminal:
+    with Terminal(*args, env={**account.environment, **(env or {})}, columns=columns, words=words) as terminal:
         terminal.read_until("[y/N] ? : ")
         terminal.type(answer + "\n")
         return terminal.finish()
@@ -190,7 +195,7 @@ def test_messages_of_a_document_in_a_pipe_are_on_the_terminal(account: Account) 
 def test_letters_that_the_terminal_lacks_stop_nothing(own_account: Account, locale: dict[str, str]) -> None:
     own_account.region.images["ami-50504e36"].name = "frönt-日本"
     own_account.region.images["ami-50504e36"].tags["role"] = "frönt"
-    finished = answered(own_account, "y", "--full-report", "--keep-previous", "0", env=locale)
+    finished = answered(own_account, "y", "--full-report", "--keep-previous", "0", env=locale, words=INSTALLED)
     assert finished.status == 0
     assert finished.untroubled
     assert "ami-50504e36 deregistered" in finished.out
