@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -119,17 +120,18 @@ class Forked:
     """A process of a starter, with the methods of `subprocess.Popen` that the tests call."""
 
     def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
+        self.connection = connection
         self.pid = starter.number(connection)
         self.returncode: int | None = None
+        self._lock = threading.Lock()
 
     def wait(self, timeout: float | None = None) -> int:
         """Waits for its end and returns its exit status, as Popen has it."""
-        if self.returncode is None:
-            if not select.select([self._connection], [], [], timeout)[0]:
-                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
-            self.returncode = starter.number(self._connection)
-            self._connection.close()
+        if not select.select([self.connection], [], [], timeout)[0]:
+            raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
+        with self._lock:
+            if self.returncode is None:
+                self.returncode = starter.number(self.connection)
         return self.returncode
 
     def poll(self) -> int | None:
@@ -283,6 +285,8 @@ class Running:
         self._process.wait()
         for pipe in self._pipes.values():
             pipe.close()
+        if isinstance(self._process, Forked):
+            self._process.connection.close()
 
 
 def of_python(environ: Mapping[str, str]) -> dict[str, str]:

@@ -41,7 +41,7 @@ def number(connection: socket.socket) -> int:
 def serve(listener: socket.socket) -> list[str]:
     """Forks for each connection until standard input ends.  Returns in the processes that are to run the program, with the
     words of their command line."""
-    while 0 not in select.select([0, listener], [], [])[0]:
+    while 0 not in select.select([0, listener.fileno()], [], [])[0]:
         connection, _ = listener.accept()
         if os.fork() == 0:
             listener.close()
