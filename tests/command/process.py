@@ -79,7 +79,7 @@ clients.drop()
 del clients
 
 def run(words):
-    sys.argv = words
+    sys.argv = ["amicleaner", *words]
     amicleaner.cli.main()
 """
 """What a run loads, the models of the services included; `run` is what the installed script does."""
@@ -198,8 +198,8 @@ class Finished:
 
 
 class Running:
-    """The command under way, its streams in pipes.  `words` are executed; without them the starter forks.  `streams` are
-    descriptors that it gets instead of pipes."""
+    """The command under way, its streams in pipes.  `words` are executed; without them a starter forks, the command's or the
+    one with the socket `by`.  `streams` are descriptors that it gets instead of pipes."""
 
     def __init__(
         self,
@@ -208,6 +208,7 @@ class Running:
         cwd: Path | None = None,
         words: Sequence[str] = (),
         streams: Mapping[Stream, int] | None = None,
+        by: str = "",
     ) -> None:
         theirs: dict[Stream, int] = {}
         self._pipes: dict[Stream, FileIO] = {}
@@ -222,8 +223,8 @@ class Running:
         if words:
             self._process: subprocess.Popen[bytes] | Forked = execute([*words, *args], environ, folder, every)
         else:
-            assert of_python(environ) == of_python(environment()), "Python reads this when it starts: pass words=INSTALLED"
-            self._process = Forked(starter.start(socket_of_starter(), [*INSTALLED, *args], environ, folder, every))
+            assert by or of_python(environ) == of_python(environment()), "Python reads this when it starts: pass INSTALLED"
+            self._process = Forked(starter.start(by or socket_of_starter(), args, environ, folder, every))
         for number in theirs.values():
             os.close(number)
         self.pid = self._process.pid
@@ -292,6 +293,11 @@ class Running:
 def of_python(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables that Python itself reads when it starts."""
     return {name: value for name, value in environ.items() if name.startswith(("PYTHON", "LANG", "LC_"))}
+
+
+def by_starter(load: str = LOAD) -> list[str]:
+    """What a script executes in place of the command: it asks the starter, and ends as the forked process ends."""
+    return [sys.executable, "-I", "-S", starter.__file__, "start", socket_of_starter(load)]
 
 
 def run(

@@ -19,6 +19,7 @@ import socket
 import sys
 import termios
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def start(path: str, words: Sequence[str], environ: Mapping[str, str], folder: str, streams: Sequence[int]) -> socket.socket:
@@ -87,20 +88,21 @@ def become(environ: Mapping[str, str], folder: str, streams: Sequence[int]) -> N
     # As Python opens them.
     for name, mode, buffering in (("stdin", "r", -1), ("stdout", "w", -1), ("stderr", "w", 1)):
         old = getattr(sys, name)
-        new = open(old.fileno(), mode, buffering, old.encoding, old.errors, "\n", closefd=False)  # noqa: SIM115
+        new: Any = open(old.fileno(), mode, buffering, old.encoding, old.errors, "\n", closefd=False)  # noqa: SIM115
+        new.buffer.raw.name = f"<{name}>"
         setattr(sys, name, new)
         setattr(sys, f"__{name}__", new)
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
-        program: dict[str, object] = {"__name__": "__main__"}
+        program: dict[str, Any] = {"__name__": "__main__"}
         listener = socket.socket(fileno=int(sys.argv[2]))
         exec(sys.argv[3], program)  # noqa: S102 - from the tests
         gc.collect()
         gc.freeze()
         words = serve(listener)
-        program["run"](words)  # type: ignore[operator]
+        program["run"](words)
     else:
         asked = start(sys.argv[2], sys.argv[3:], os.environ, os.getcwd(), (0, 1, 2))
         number(asked)

@@ -150,7 +150,7 @@ def test_terminal_without_styles_shows_plain_text(account: Account, name: str) -
 
 @pytest.mark.parametrize("kind, drawn", [("xterm-256color", True), ("dumb", False)])
 def test_progress_is_drawn_and_goes_away(own_account: Account, kind: str, drawn: bool) -> None:
-    own_account.fake_aws.latency = 0.6
+    own_account.fake_aws.latency = 0.3
     finished = answered(own_account, "n", env={"TERM": kind})
     assert ("Scanning… 0/1 Region" in finished.out) is drawn
     assert not any("Scanning…" in line for line in shown_lines(finished))
