@@ -11,7 +11,7 @@ import pytest
 from amicleaner.demo.article import IMAGES
 
 from .accounts import FOUR, QUESTION, Account, article_account, snapshot_of
-from .process import ESCAPE, INSTALLED, Finished
+from .process import ESCAPE, INSTALLED, LOAD_DEMO, Finished, socket_of_starter
 from .sessions import ARTICLE, contains
 from .terminal import Terminal, plain
 
@@ -84,7 +84,9 @@ def test_screen_of_one_target_fits(account: Account, columns: int) -> None:
 
 @pytest.mark.parametrize("columns, env", [(60, {"NO_COLOR": "1"}), (80, {}), (120, {"TERM": "dumb"}), (200, {})])
 def test_screen_of_many_targets_fits(columns: int, env: dict[str, str]) -> None:
-    with Terminal("--demo", "tour", "--quarantine", "3", env=env, columns=columns) as terminal:
+    with Terminal(
+        "--demo", "tour", "--quarantine", "3", env=env, columns=columns, by=socket_of_starter(LOAD_DEMO)
+    ) as terminal:
         terminal.read_until("[y/N] ? : ")
         terminal.type("n\n")
         finished = terminal.finish()
