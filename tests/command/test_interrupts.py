@@ -210,8 +210,12 @@ def test_data_of_an_interrupted_run_has_the_outcomes_so_far(large: Account, kind
 
 
 def test_ctrl_c_at_a_terminal_lets_calls_in_flight_finish(large: Account) -> None:
+    def interrupt() -> None:
+        terminal.type(CTRL_C)
+        wait_for(lambda: "^C" in terminal.shown)  # the terminal sends the signal a moment after the key, and then echoes it
+
     with Terminal("-f", "--keep-previous", "0", env=large.environment) as terminal:
-        large.fake_aws.before("DeregisterImage", at(3, lambda: terminal.type(CTRL_C)))
+        large.fake_aws.before("DeregisterImage", at(3, interrupt))
         finished = terminal.finish()
     assert finished.status == 130
     # The terminal echoes ^C wherever the cursor is: before a line, beside the progress, in the middle of a word.
