@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,19 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from tests.command.process import LOAD, by_starter
+
 ROOT = Path(__file__).parent.parent
+LOAD_ACTION = (
+    LOAD
+    + """
+def run(words):
+    import runpy
+    assert words[0] == "-m"
+    sys.argv = words[1:]
+    runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+"""
+)
 EXPRESSION = re.compile(r"\$\{\{\s*([\w.-]+)\s*\}\}")
 
 
@@ -54,6 +67,13 @@ class Runner:
         self.summary += summary.read_text("utf-8")
         self.status = done.returncode
         return dict(line.split("=", 1) for line in output.read_text("utf-8").splitlines())
+
+    def python(self) -> str:
+        """A program that does what `python -m amicleaner.github_action` does, by a fork of a process that has loaded it."""
+        program = self.folder / "python"
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(by_starter(LOAD_ACTION))} "$@"\n')
+        program.chmod(0o755)
+        return str(program)
 
     def action(self, inputs: Mapping[str, Any], installed: Mapping[str, str]) -> dict[str, str]:
         """Runs the action of this repository and returns its outputs.  `installed` are the outputs of its step that installs

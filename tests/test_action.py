@@ -36,12 +36,10 @@ def aws() -> Iterator[Account]:
 def run(aws: Account, tmp_path: Path) -> Any:
     """Runs the action with inputs; returns the runner and the outputs."""
 
-    def start(environ: dict[str, str] | None = None, **inputs: Any) -> tuple[Runner, dict[str, str]]:
+    def start(environ: dict[str, str] | None = None, python: str = "", **inputs: Any) -> tuple[Runner, dict[str, str]]:
         runner = Runner(tmp_path, environment(aws.environment | (environ or {})))
-        outputs = runner.action(
-            {name.replace("_", "-"): value for name, value in inputs.items()}, {"python": sys.executable}
-        )
-        return runner, outputs
+        given = {name.replace("_", "-"): value for name, value in inputs.items()}
+        return runner, runner.action(given, {"python": python or runner.python()})
 
     return start
 
@@ -59,7 +57,7 @@ def test_no_script_contains_an_expression() -> None:
 
 
 def test_the_default_is_a_dry_run(aws: Account, run: Any) -> None:
-    runner, outputs = run()
+    runner, outputs = run(python=sys.executable)
     assert runner.status == 0
     assert aws.deletions() == []
     assert (outputs["exit-status"], outputs["planned"], outputs["deleted"]) == ("0", "4", "0")

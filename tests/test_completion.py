@@ -20,7 +20,7 @@ from amicleaner.completion import suggest
 from amicleaner.config import OPTIONS
 from amicleaner.options import OWN, Option
 from amicleaner.sources import CHECKS
-from tests.command.process import command, environment, run
+from tests.command.process import INSTALLED, environment, run
 
 
 def texts(*words: str) -> list[str]:
@@ -195,7 +195,7 @@ def on_the_path(tmp_path: Path) -> dict[str, str]:
     folder = tmp_path / "bin"
     folder.mkdir()
     script = folder / "amicleaner"
-    script.write_text(f'#!/bin/sh\nexec {" ".join(command())} "$@"\n')
+    script.write_text(f'#!/bin/sh\nexec {" ".join(INSTALLED)} "$@"\n')
     script.chmod(0o755)
     for name in ("plan-monday.json", "other", "settings.toml"):
         (tmp_path / name).touch()

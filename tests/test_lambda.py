@@ -8,8 +8,6 @@ import os
 import shlex
 import shutil
 import signal
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,6 +23,7 @@ from amicleaner.config import BY_NAME
 from amicleaner.interrupts import Interrupted, Interrupts
 from amicleaner.settings import from_mapping
 from tests.command.accounts import FOUR, Account, article_account, large_account
+from tests.command.process import Running, socket_of_starter
 from tests.command.process import run as run_command
 from tests.fake_aws import Fault, World
 
@@ -32,23 +31,29 @@ pytestmark = pytest.mark.once
 
 DEPLOY = Path(__file__).parents[1] / "deploy" / "lambda"
 
-INVOKE = """
-import json, sys
-sys.path.insert(0, sys.argv[1])
+LOAD = """
+import sys
+sys.path.insert(0, {folder!r})
 from amicleaner.aws_lambda import handler
 
 class Context:
-    def get_remaining_time_in_millis(self):
-        return int(sys.argv[3])
+    def __init__(self, remaining):
+        self.remaining = remaining
 
-try:
-    answer = {"returned": handler(json.loads(sys.argv[2]), Context())}
-except Exception as error:
-    answer = {"raised": type(error).__name__, "message": str(error)}
-answer["loaded"] = sorted({name.partition(".")[0] for name in sys.modules})
-print(json.dumps(answer))
+    def get_remaining_time_in_millis(self):
+        return self.remaining
+
+def run(words):
+    import json
+    event, remaining = json.loads(words[0])
+    try:
+        answer = {{"returned": handler(event, Context(remaining))}}
+    except Exception as error:
+        answer = {{"raised": type(error).__name__, "message": str(error)}}
+    answer["loaded"] = sorted({{name.partition(".")[0] for name in sys.modules}})
+    print(json.dumps(answer))
 """
-"""What Lambda's runtime does, with the folder of the zip, the event, and the milliseconds that remain."""
+"""What Lambda's runtime does: it loads the folder of the zip, then calls the handler with events."""
 
 
 def script(path: Path) -> ModuleType:
@@ -90,26 +95,23 @@ def function(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class Invocation:
-    """One invocation, under way."""
+    """One invocation, under way: in a fork of a process that has loaded the function."""
 
     folder: Path
     aws: Account
     environ: dict[str, str] = field(default_factory=lambda: {"AMICLEANER_ALLOW": "force_delete"})
-    process: subprocess.Popen[str] | None = None
+    running: Running | None = None
     log: str = ""
 
     def __call__(self, remaining: int = 900_000, **event: Any) -> dict[str, Any]:
         """Invokes the function and returns what it returned or raised, and the modules that it loaded."""
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-W", "error", "-c", INVOKE, self.folder, json.dumps(event), str(remaining)],
-            env={**self.aws.environment, **self.environ},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        out, self.log = self.process.communicate(timeout=60)
-        answer: dict[str, Any] = json.loads(out.splitlines()[-1])
+        loaded = socket_of_starter(LOAD.format(folder=str(self.folder)), ("-I", "-S", "-W", "error"))
+        with Running(
+            json.dumps([event, remaining]), env={**self.aws.environment, **self.environ}, by=loaded
+        ) as self.running:
+            finished = self.running.finish()
+        self.log = finished.err
+        answer: dict[str, Any] = json.loads(finished.lines[-1])
         return answer
 
 
@@ -234,8 +236,8 @@ def end_at(invoke: Invocation, action: str, nth: int) -> None:
     """Lets the time of the function end at the nth call of an action: what `Interrupts.deadline` sends."""
 
     def end(world: World, call: object) -> None:
-        assert invoke.process
-        os.kill(invoke.process.pid, signal.SIGTERM)
+        assert invoke.running
+        invoke.running.signal(signal.SIGTERM)
 
     invoke.aws.fake_aws.faults.append(Fault(action, "do", nth=nth, do=end))
 

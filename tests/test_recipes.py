@@ -8,7 +8,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ import yaml  # type: ignore[import-untyped]
 
 from amicleaner.config import BY_FLAG
 from tests.command.accounts import Account, article_account
-from tests.command.process import command, environment
+from tests.command.process import by_starter, environment
 from tests.fake_aws import Fault
 from tests.runner import ROOT, Runner
 
@@ -84,7 +83,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
         aws.region.add_instance("ami-2bf48158")  # the AMI without tags; without any reference there is a warning
         made = Host(tmp_path, aws)
         program = tmp_path / "opt/amicleaner/bin/amicleaner"
-        program.write_text(f'#!/bin/sh\nexec {shlex.join(command())} "$@"\n')
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(by_starter())} "$@"\n')
         program.chmod(0o755)
         (toml,) = blocks("The configuration file", "toml")
         (tmp_path / "etc/amicleaner.toml").write_text(made.here(toml), "utf-8")
@@ -200,7 +199,7 @@ def run_job(job: dict[str, Any], host: Host) -> tuple[Runner, dict[str, str]]:
     runner = Runner(host.root, environment(host.aws.environment))
     (step,) = [step for step in job["steps"] if not step["uses"].startswith(WITHOUT_A_SCRIPT)]
     assert re.fullmatch(r"your-organization/amicleaner@[0-9a-f]{40}", step["uses"])
-    return runner, runner.action(step["with"], {"python": sys.executable})
+    return runner, runner.action(step["with"], {"python": runner.python()})
 
 
 @pytest.mark.parametrize("denied", [False, True])

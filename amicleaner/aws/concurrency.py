@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
+
+LOOK = 0.2
+"""Seconds between two checks for a signal.  One that arrives just before the main thread begins to wait does not wake it."""
 
 
 @contextmanager
@@ -28,10 +31,16 @@ def run_concurrently(pool: Executor, calls: Sequence[Callable[[], T]]) -> list[T
     """
     futures = [pool.submit(call) for call in calls]
     try:
-        return [future.result() for future in futures]
+        return [_result(future) for future in futures]
     except BaseException as error:
         # One that was cancelled never runs, and a pool that is shut down meanwhile tells nobody who waits for it.
         running = [future for future in futures if not future.cancel()]
         if isinstance(error, Exception):  # a Ctrl-C is not kept waiting
             wait(running)
         raise
+
+
+def _result(future: Future[T]) -> T:
+    while not wait([future], LOOK).done:
+        pass
+    return future.result()

@@ -8,22 +8,19 @@ import pty
 import select
 import signal
 import struct
-import subprocess
 import termios
 import time
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Mapping, Sequence
 
-from .process import ESCAPE, PATIENCE, Finished, command, environment, launched
+from .process import ESCAPE, PATIENCE, STREAMS, Finished, Running, Stream
 
 CTRL_C = b"\x03"
 CTRL_D = b"\x04"
 
-Stream = Literal["stdin", "stdout", "stderr"]
-
 
 class Terminal:
-    """The command at a terminal of its own.  `env` has `TERM`; the streams in `piped` are pipes."""
+    """The command at a terminal of its own.  `env` has `TERM`; the streams in `piped` are pipes; `words` and `by` are
+    those of `Running`."""
 
     def __init__(
         self,
@@ -31,6 +28,8 @@ class Terminal:
         env: Mapping[str, str | None] | None = None,
         columns: int = 80,
         piped: tuple[Stream, ...] = (),
+        words: Sequence[str] = (),
+        by: str = "",
     ) -> None:
         wanted = {"TERM": "xterm-256color", **(env or {})}
         self._master, slave = pty.openpty()
@@ -39,14 +38,15 @@ class Terminal:
         modes = termios.tcgetattr(slave)
         modes[3] |= termios.NOFLSH
         termios.tcsetattr(slave, termios.TCSANOW, modes)
-        streams = {stream: subprocess.PIPE if stream in piped else slave for stream in ("stdin", "stdout", "stderr")}
-        self._process = subprocess.Popen(
-            launched([*command(), *args]),
-            env=environment({name: value for name, value in wanted.items() if value is not None}),
-            start_new_session=True,
-            **streams,  # type: ignore[call-overload]
+        self._running = Running(
+            *args,
+            env={name: value for name, value in wanted.items() if value is not None},
+            words=words,
+            by=by,
+            streams={stream: slave for stream in STREAMS if stream not in piped},
         )
         os.close(slave)
+        self._piped = "stdout" in piped
         self._shown = b""
 
     @property
@@ -66,7 +66,7 @@ class Terminal:
 
     def signal(self, number: signal.Signals) -> None:
         """Sends the process a signal."""
-        self._process.send_signal(number)
+        self._running.signal(number)
 
     def hang_up(self) -> None:
         """Goes away, as a terminal does whose window is closed or whose connection breaks."""
@@ -75,16 +75,14 @@ class Terminal:
 
     def wait(self, timeout: float = PATIENCE) -> int:
         """Waits for the end of the process and returns its exit status."""
-        return int(self._process.wait(timeout))
+        return self._running.wait(timeout)
 
     def finish(self, timeout: float = PATIENCE) -> Finished:
         """Waits for the end.  `out` is what the terminal was sent, or, where standard output was piped, what came there."""
-        piped = b""
-        if self._process.stdout:
-            piped = self._process.stdout.read()
+        self._running.drain(timeout=timeout)
         self._read(timeout, None)
-        status = self._process.wait(timeout)
-        return Finished(status, piped.decode() if self._process.stdout else self.shown, self.shown)
+        finished = self._running.finish(timeout=timeout)
+        return Finished(finished.status, finished.out if self._piped else self.shown, self.shown)
 
     def _read(self, timeout: float, wanted: bytes | None) -> None:
         """Until `wanted` was shown, or until nobody holds the terminal's other side any longer."""
@@ -105,14 +103,9 @@ class Terminal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
+        self._running.__exit__()
         if self._master >= 0:
             self.hang_up()
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if stream:
-                stream.close()
 
 
 def plain(text: str) -> str:

@@ -15,7 +15,7 @@ from amicleaner.config import BY_FLAG, OPTIONS
 from tests.fake_aws import Fault
 
 from .accounts import FOUR, Account, article_account, snapshot_of
-from .process import Finished, command, only_with_a_full_device, run
+from .process import INSTALLED, Finished, only_with_a_full_device, run
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 REGION = {"AWS_DEFAULT_REGION": "eu-west-1"}
@@ -313,7 +313,7 @@ def test_full_device_is_an_error_before_aws_is_called(option: str) -> None:
 
 def test_audit_log_that_breaks_in_the_middle_is_an_error(account: Account, tmp_path: Path) -> None:
     """Its file may have no more than one block."""
-    limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *command()]
+    limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *INSTALLED]
     log = tmp_path / "audit"
     finished = run("-f", "--audit-log", str(log), words=limited, env=account.environment, discard=True)
     assert finished.status == 1

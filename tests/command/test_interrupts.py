@@ -20,7 +20,7 @@ import pytest
 from tests.fake_aws import Call, Fault, World
 
 from .accounts import ORPHAN_QUESTION, QUESTION, Account, article_account, large_account, snapshot_of
-from .process import Finished, Running, command, environment, only_with_a_full_device, run
+from .process import INSTALLED, Finished, Running, only_with_a_full_device
 from .terminal import CTRL_C, CTRL_D, Terminal, plain
 
 AT_ONCE = 8
@@ -210,8 +210,12 @@ def test_data_of_an_interrupted_run_has_the_outcomes_so_far(large: Account, kind
 
 
 def test_ctrl_c_at_a_terminal_lets_calls_in_flight_finish(large: Account) -> None:
+    def interrupt() -> None:
+        terminal.type(CTRL_C)
+        wait_for(lambda: "^C" in terminal.shown)  # the terminal sends the signal a moment after the key, and then echoes it
+
     with Terminal("-f", "--keep-previous", "0", env=large.environment) as terminal:
-        large.fake_aws.before("DeregisterImage", at(3, lambda: terminal.type(CTRL_C)))
+        large.fake_aws.before("DeregisterImage", at(3, interrupt))
         finished = terminal.finish()
     assert finished.status == 130
     # The terminal echoes ^C wherever the cursor is: before a line, beside the progress, in the middle of a word.
@@ -259,13 +263,10 @@ def test_reading_after_the_confirmation_delays_no_interruption(account: Account)
 
 def test_signal_that_the_caller_ignores_stays_ignored(account: Account) -> None:
     """As with `nohup`, and in the background jobs of a shell without job control."""
-    account.fake_aws.before("DeregisterImage", at(2, lambda: os.kill(process.pid, SIGINT)))
     shell = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
-    with subprocess.Popen(
-        [*shell, *command(), "-f"], env=environment(account.environment), stdout=subprocess.PIPE
-    ) as process:
-        process.communicate(timeout=60)
-    assert process.returncode == 0
+    with Running("-f", words=[*shell, *INSTALLED], env=account.environment) as running:
+        account.fake_aws.before("DeregisterImage", at(2, lambda: running.signal(SIGINT)))
+        assert running.finish().status == 0
     assert len(account.images) == 17
 
 
@@ -311,19 +312,17 @@ def test_output_that_is_closed_at_the_end_is_an_error(account: Account) -> None:
 
 def test_slow_reader_misses_nothing() -> None:
     """A pipe in which a write that has to wait is an error, as some programs hand it to their children."""
-    with large_account(200) as account:
-        read, write = os.pipe()
-        os.set_blocking(write, False)
-        words = [*command(), "-f", "--keep-previous", "199", "--output", "json"]
-        with subprocess.Popen(words, env=environment(account.environment), stdout=write, stderr=subprocess.PIPE) as process:
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    with open(read, "rb") as out, large_account(200) as account:
+        words = ("-f", "--keep-previous", "199", "--output", "json")
+        with Running(*words, env=account.environment, streams={"stdout": write}) as running:
             os.close(write)
-            assert process.stderr
-            while b"Deleted 1 AMI" not in process.stderr.readline():
+            while not running.read_line("stderr").startswith("Deleted 1 AMI"):
                 pass
             # The data is more than the pipe takes, and comes next.
-            with open(read, "rb") as out:
-                data = out.read()
-            assert process.wait(60) == 0
+            data = out.read()
+            assert running.finish().status == 0
     assert len(data) > 1 << 16
     assert [ami["outcome"] for ami in json.loads(data)["amis"]].count("removed") == 1
 
@@ -331,16 +330,14 @@ def test_slow_reader_misses_nothing() -> None:
 def test_data_comes_though_the_reader_of_the_messages_went(large: Account) -> None:
     gone = threading.Event()
     large.fake_aws.before("DeregisterImage", at(3, lambda: gone.wait(SOON)))
-    words = [*command(), "-f", "--keep-previous", "0", "--output", "json"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(words, env=environment(large.environment), **pipes) as process:  # type: ignore[call-overload]
-        while not process.stderr.readline().endswith(b" deregistered\n"):
+    with Running("-f", "--keep-previous", "0", "--output", "json", env=large.environment) as running:
+        while not running.read_line("stderr").endswith(" deregistered\n"):
             pass
-        process.stderr.close()
+        running.stop_reading("stderr")
         gone.set()
-        out = process.stdout.read()
-        assert process.wait(60) == 1
-    deleted = {ami["id"] for ami in json.loads(out)["amis"] if ami["outcome"] == "removed"}
+        finished = running.finish()
+    assert finished.status == 1
+    deleted = {ami["id"] for ami in json.loads(finished.out)["amis"] if ami["outcome"] == "removed"}
     assert deleted == {str(call.params["ImageId"]) for call in large.fake_aws.calls.of("DeregisterImage")}
     assert len(large.images) == len(large.snapshots) == COUNT - len(deleted)
 
@@ -348,8 +345,12 @@ def test_data_comes_though_the_reader_of_the_messages_went(large: Account) -> No
 @only_with_a_full_device
 @pytest.mark.parametrize("arguments", ["--version", "--help", "--iam-policy", "--dry-run --output json", "-f"])
 def test_full_disk_is_an_error(account: Account, arguments: str) -> None:
-    onto_it = ["sh", "-c", 'exec "$@" >/dev/full', "sh", *command()]
-    finished = run(*arguments.split(), words=onto_it, env=account.environment)
+    words = INSTALLED if arguments == "--version" else ()  # once with the end of a new Python
+    with (
+        open("/dev/full", "wb") as full,
+        Running(*arguments.split(), words=words, env=account.environment, streams={"stdout": full.fileno()}) as running,
+    ):
+        finished = running.finish()
     assert finished.status == 1
     assert finished.errors[-1] == "Error: Can't write the output: No space left on device."
     assert finished.untroubled

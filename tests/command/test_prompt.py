@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
 from .accounts import FOUR, ORPHAN_QUESTION, QUESTION, Account, article_account, snapshot_of
-from .process import Finished, command, environment, run
+from .process import INSTALLED, Finished, by_starter, run
 
 ORPHANS = ("snap-0badcafe", "snap-0badcaff")
 # Every other answer is tried in tests/report/test_prompt.py.
@@ -42,17 +41,9 @@ def removed(account: Account, *amis: str) -> bool:
 
 
 def through_a_pipe(shell: str, account: Account, *args: str) -> Finished:
-    """A line of a shell, in which `"$@"` is the command."""
-    done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", shell, "bash", *command(), *args],
-        env=environment(account.environment),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    return Finished(done.returncode, done.stdout, done.stderr)
+    """A line of a shell, in which `"$@"` is the command: a new Python where it closes a stream."""
+    command = INSTALLED if "&-" in shell else by_starter()
+    return run(*args, words=["bash", "-o", "pipefail", "-c", shell, "bash", *command], env=account.environment)
 
 
 @pytest.mark.parametrize("answer", YES)

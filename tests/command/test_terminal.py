@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from amicleaner.demo.article import IMAGES
 
 from .accounts import FOUR, QUESTION, Account, article_account, snapshot_of
-from .process import ESCAPE, Finished
+from .process import ESCAPE, INSTALLED, LOAD_DEMO, Finished, socket_of_starter
 from .sessions import ARTICLE, contains
 from .terminal import Terminal, plain
 
@@ -33,9 +33,14 @@ def own_account() -> Iterator[Account]:
 
 
 def answered(
-    account: Account, answer: str, *args: str, env: Mapping[str, str | None] | None = None, columns: int = 80
+    account: Account,
+    answer: str,
+    *args: str,
+    env: Mapping[str, str | None] | None = None,
+    columns: int = 80,
+    words: Sequence[str] = (),
 ) -> Finished:
-    with Terminal(*args, env={**account.environment, **(env or {})}, columns=columns) as terminal:
+    with Terminal(*args, env={**account.environment, **(env or {})}, columns=columns, words=words) as terminal:
         terminal.read_until("[y/N] ? : ")
         terminal.type(answer + "\n")
         return terminal.finish()
@@ -79,7 +84,9 @@ def test_screen_of_one_target_fits(account: Account, columns: int) -> None:
 
 @pytest.mark.parametrize("columns, env", [(60, {"NO_COLOR": "1"}), (80, {}), (120, {"TERM": "dumb"}), (200, {})])
 def test_screen_of_many_targets_fits(columns: int, env: dict[str, str]) -> None:
-    with Terminal("--demo", "tour", "--quarantine", "3", env=env, columns=columns) as terminal:
+    with Terminal(
+        "--demo", "tour", "--quarantine", "3", env=env, columns=columns, by=socket_of_starter(LOAD_DEMO)
+    ) as terminal:
         terminal.read_until("[y/N] ? : ")
         terminal.type("n\n")
         finished = terminal.finish()
@@ -145,7 +152,7 @@ def test_terminal_without_styles_shows_plain_text(account: Account, name: str) -
 
 @pytest.mark.parametrize("kind, drawn", [("xterm-256color", True), ("dumb", False)])
 def test_progress_is_drawn_and_goes_away(own_account: Account, kind: str, drawn: bool) -> None:
-    own_account.fake_aws.latency = 0.6
+    own_account.fake_aws.latency = 0.3
     finished = answered(own_account, "n", env={"TERM": kind})
     assert ("Scanning… 0/1 Region" in finished.out) is drawn
     assert not any("Scanning…" in line for line in shown_lines(finished))
@@ -190,7 +197,7 @@ def test_messages_of_a_document_in_a_pipe_are_on_the_terminal(account: Account) 
 def test_letters_that_the_terminal_lacks_stop_nothing(own_account: Account, locale: dict[str, str]) -> None:
     own_account.region.images["ami-50504e36"].name = "frönt-日本"
     own_account.region.images["ami-50504e36"].tags["role"] = "frönt"
-    finished = answered(own_account, "y", "--full-report", "--keep-previous", "0", env=locale)
+    finished = answered(own_account, "y", "--full-report", "--keep-previous", "0", env=locale, words=INSTALLED)
     assert finished.status == 0
     assert finished.untroubled
     assert "ami-50504e36 deregistered" in finished.out
