@@ -150,12 +150,13 @@ def _unknown_key(key: str, where: str, known: Iterable[str]) -> UsageError:
 
 
 def _from_toml(option: Option, value: Any, where: str) -> Any:
-    converted = _converted(option, value, where)
-    option.check(converted, where)
-    return converted
+    found = converted(option, value, where)
+    option.check(found, where)
+    return found
 
 
-def _converted(option: Option, value: Any, where: str) -> Any:
+def converted(option: Option, value: Any, where: str) -> Any:
+    """A value of TOML or JSON as a value of the option's kind.  Raises UsageError, which names `where`."""
     if option.bare is not None and isinstance(value, bool):
         return option.bare if value else option.default
     if option.kind == "strings":

@@ -1,7 +1,7 @@
 """The document of a run, version 1: what the JSON output, a saved plan and CSV are made from.
 
-`shape.py` states its shape.  `sha256` is the hexadecimal SHA-256 of the UTF-8 text of all other members in canonical form:
-`json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=True)`.
+`docs/make_schema.py` states its shape.  `sha256` is the hexadecimal SHA-256 of the UTF-8 text of all other members in canonical
+form: `json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=True)`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,19 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ..config import Config
+from ..config import OPTIONS, Config
 from ..decisions import Decision
 from ..models import AmiResult, Failure, Reference, Use
 from ..result import Orphan, Result
 from .advice import cautions
 from .result_sentences import kept_because, restore_line
-from .shape import PLAN_OPTIONS, VERSION
 from .sizes import Sizes, age_days, created_for, gib, monthly_usd, orphan_block, sizes_of
+
+VERSION = 1
+
+PLAN_OPTIONS = tuple(sorted(option.name for option in OPTIONS if option.in_plan))
+"""The options that a plan brings along: whatever chose the AMIs, and whatever protects them.  All are in the document,
+so that a default that changes later does not change a plan.  Credentials and outputs are not."""
 
 
 def document(result: Result, config: Config, *, version: str, created: datetime) -> dict[str, Any]:

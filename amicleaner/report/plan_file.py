@@ -11,7 +11,7 @@ import os
 import stat
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,18 +19,21 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..actions import ACTIONS, KEEP
 from ..config import BY_NAME, Config, Rule
 from ..errors import UsageError
 from ..models import Target
 from ..result import Result
-from .document import digest, document
+from ..settings import RULE_KEYS, converted
+from .document import PLAN_OPTIONS, VERSION, digest, document
 from .formats import to_json
 from .sanitize import cut, escape_control
 from .sentences import listing, where
-from .shape import AMI, DOCUMENT, VERSION, misfit
 
 _MAX_BYTES = 1 << 29
 """Far beyond the plan of the largest account, and short of a device without an end."""
+
+WHERE = ("account", "region")
 
 _AGAIN = "Save the plan again with --save-plan."
 
@@ -127,62 +130,72 @@ def parse(text: str) -> dict[str, Any]:
 
 def _saved(path: str, plan: Mapping[str, Any]) -> SavedPlan:
     """What a plan is used for.  Raises UsageError where a member that is used is missing or of another kind."""
-    members = DOCUMENT["properties"]
-    for name in ("targets", "options"):
-        _check(plan, name, members, name)
-    if not isinstance(plan.get("amis"), list):
-        raise _no_plan("amis")
-    for index, target in enumerate(plan["targets"]):
-        for name in ("account", "region"):
-            _check(target, name, AMI["properties"], f"targets[{index}].{name}")
-    targets = tuple(Target(target["account"], target["region"]) for target in plan["targets"])
+    places = _list(plan.get("targets"), "targets")
+    targets = tuple(Target(*_strings(place, WHERE, f"targets[{index}]")) for index, place in enumerate(places))
     keys = []
-    removals = {}
-    for index, ami in enumerate(plan["amis"]):
-        for name in ("account", "region", "id", "decision"):
-            _check(ami, name, AMI["properties"], f"amis[{index}].{name}")
-        key = (Target(ami["account"], ami["region"]), ami["id"])
+    changes = {}
+    for index, ami in enumerate(_list(plan.get("amis"), "amis")):
+        account, region, id, decision = _strings(ami, (*WHERE, "id", "decision"), f"amis[{index}]")
+        if decision not in ACTIONS:
+            raise _no_plan(f"amis[{index}].decision")
+        key = (Target(account, region), id)
         keys.append(key)
-        if ami["decision"] != "keep":
-            removals[key] = ami["decision"]
+        if decision != KEEP.name:
+            changes[key] = decision
     twice = sorted({id for (_, id), count in Counter(keys).items() if count > 1})
     if twice:
         raise UsageError(f"lists {listing(twice)} more than once. {_AGAIN}")
     outside = sorted({id for target, id in keys if target not in targets})
     if outside:
         raise UsageError(f"lists AMIs outside its targets: {listing(outside)}. {_AGAIN}")
-    return SavedPlan(path, targets, _options(plan["options"]), removals)
+    return SavedPlan(path, targets, _options(plan.get("options")), changes)
 
 
-def _check(part: Any, name: str, members: Mapping[str, Any], where: str) -> None:
-    if not isinstance(part, dict) or name not in part:
+def _options(options: Any) -> dict[str, Any]:
+    """A plan's own options, as `Config` takes them; what an older version did not write has its default."""
+    if not isinstance(options, dict):
+        raise _no_plan("options")
+    own = {name: value for name, value in options.items() if name != "rules"}
+    rules = []
+    for index, rule in enumerate(_list(options.get("rules", []), "options.rules")):
+        where = f"options.rules[{index}]"
+        (name,) = _strings(rule, ("name",), where)
+        values = _values({key: value for key, value in rule.items() if key != "name"}, RULE_KEYS, where)
+        rules.append(Rule(name, tuple(values.items())))
+    return _values(own, PLAN_OPTIONS, "options") | {"rules": tuple(rules)}
+
+
+def _values(options: Mapping[str, Any], known: Collection[str], where: str) -> dict[str, Any]:
+    values = {}
+    for name, value in options.items():
+        if name not in known:
+            raise _no_plan(f"{where}.{name}")
+        try:
+            unset = value is None and BY_NAME[name].default is None
+            values[name] = None if unset else converted(BY_NAME[name], value, name)
+        except UsageError as error:
+            raise _no_plan(f"{where}.{name}") from error
+    return values
+
+
+def _list(value: Any, where: str) -> list[Any]:
+    if not isinstance(value, list):
         raise _no_plan(where)
-    wrong = misfit(part[name], members[name], where)
-    if wrong is not None:
-        raise _no_plan(wrong)
+    return value
+
+
+def _strings(part: Any, names: Iterable[str], where: str) -> list[str]:
+    """The members with these names, all of which are strings."""
+    for name in names:
+        if not isinstance(part, dict) or not isinstance(part.get(name), str):
+            raise _no_plan(f"{where}.{name}")
+    return [part[name] for name in names]
 
 
 def _no_plan(where: str) -> UsageError:
     return UsageError(
         f"not a plan that this amicleaner can apply: {escape_control(cut(where, 60))} is missing or unknown. {_AGAIN}"
     )
-
-
-def _options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """A plan's own options, as `Config` takes them; what an older version did not write has its default."""
-    found = {name: _value(value) for name, value in options.items() if name != "rules"}
-    rules = [
-        Rule(rule["name"], tuple((name, _value(value)) for name, value in rule.items() if name != "name"))
-        for rule in options.get("rules", ())
-        if "name" in rule
-    ]
-    if len(rules) < len(options.get("rules", ())):
-        raise _no_plan("options.rules.name")
-    return found | {"rules": tuple(rules)}
-
-
-def _value(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -16,10 +16,9 @@ from amicleaner.config import OPTIONS, Config, Rule
 from amicleaner.models import AmiResult, Failure, Reason, Reference, RestoreResult, Snapshot, SnapshotResult, Target, Use
 from amicleaner.plan import Plan
 from amicleaner.recycle_bin import BinRules, RetentionRule
-from amicleaner.report.document import digest, document
+from amicleaner.report.document import PLAN_OPTIONS, digest, document
 from amicleaner.report.formats import COLUMNS, to_csv, to_json
 from amicleaner.report.sanitize import escape_control
-from amicleaner.report.shape import PLAN_OPTIONS, schema
 from amicleaner.result import Orphan, Result
 
 from .accounts import HERE, NOW, THERE, VERSION, ami, article, hostile_plans, instance, plan_of, written
@@ -255,11 +254,6 @@ def test_no_format_holds_a_control_character(plan: Plan) -> None:
         assert text.endswith("\n")
         assert all(escape_control(line) == line for line in text.split("\n"))
     assert to_json(whole).isascii()
-
-
-def test_the_schema_is_made_from_the_shape() -> None:
-    """`python docs/make_schema.py` makes it."""
-    assert schema() == SCHEMA
 
 
 def test_the_schema_is_strict_and_knows_all_options_and_reasons() -> None:

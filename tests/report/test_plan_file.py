@@ -137,9 +137,8 @@ OPTIONS = WHOLE["options"]
         (sealed(options={**OPTIONS, "keep_previous": True}), "options.keep_previous is missing or unknown"),
         (sealed(options={**OPTIONS, "keep_previous": 4.0}), "options.keep_previous is missing or unknown"),
         (sealed(options={**OPTIONS, "mapping_values": "role"}), "options.mapping_values is missing or unknown"),
-        (sealed(options={**OPTIONS, "mapping_key": "moon"}), "options.mapping_key is missing or unknown"),
         (sealed(options={**OPTIONS, "force_delete": True}), "options.force_delete is missing or unknown"),
-        (sealed(options={**OPTIONS, "rules": [{"only_tag": []}]}), "options.rules.name is missing or unknown"),
+        (sealed(options={**OPTIONS, "rules": [{"only_tag": []}]}), "options.rules[0].name is missing or unknown"),
         (
             sealed(options={**OPTIONS, "rules": [{"name": "a", "region": []}]}),
             "options.rules[0].region is missing or unknown",
@@ -315,9 +314,11 @@ def test_a_plan_of_an_organization_can_be_applied_with_one_accounts_credentials(
     assert again.exclude_account == ("999999999999",)
 
 
-@pytest.mark.parametrize("options", [{"keep_previous": -5}, {"rules": [{"name": "a", "keep_previous": -5}]}])
+@pytest.mark.parametrize(
+    "options", [{"keep_previous": -5}, {"rules": [{"name": "a", "keep_previous": -5}]}, {"mapping_key": "moon"}]
+)
 def test_options_that_are_not_valid_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match=r"its options are not valid: .*keep.previous: -5"):
+    with pytest.raises(UsageError, match=r"its options are not valid: .*(keep.previous: -5|mapping-key: 'moon')"):
         read(sealed(options={**OPTIONS, **options})).config(Config())
 
 
