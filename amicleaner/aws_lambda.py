@@ -15,11 +15,10 @@ from typing import Any
 from .config import BY_NAME, Config
 from .errors import AmicleanerError, UsageError, describe
 from .interrupts import Interrupted, Interrupts
-from .restore import restore
 from .result import Result
 from .run import clean
 from .settings import combine, from_environment, from_file, from_mapping
-from .view import SilentView
+from .view import View
 
 ALLOW = "AMICLEANER_ALLOW"
 """Names of options that an event may set although they are for the command line alone, separated by spaces."""
@@ -35,7 +34,7 @@ class RunFailed(AmicleanerError):
     """The run did not do what it was asked to do; the message is the JSON summary."""
 
 
-class LogView(SilentView):
+class LogView(View):
     """Logs warnings and problems, and prompts for nothing."""
 
     def warning(self, text: str) -> None:
@@ -59,7 +58,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
             raise UsageError("The function's timeout is too short. Set it to 60 to 900 seconds.")
         config = configure(event, os.environ, view)
         with interrupts.signals(), interrupts.deadline(seconds):
-            result = (restore if config.restore else clean)(config, view=view, interrupts=interrupts)
+            result = clean(config, view=view, interrupts=interrupts)
     except AmicleanerError as error:
         log.error("Error: %s", describe(error))
         raise

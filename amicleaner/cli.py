@@ -125,6 +125,7 @@ def _carry_out(config: Config) -> int:
     """The run; returns its exit status."""
     # boto3 takes longer to load than everything else: --help and --version do without it.
     from .report.console import Console
+    from .run import clean
 
     console = Console(
         config,
@@ -140,12 +141,6 @@ def _carry_out(config: Config) -> int:
     gc.set_threshold(100_000, 20, 20)
     interrupts = Interrupts()
     with interrupts.signals():
-        if config.restore:
-            from .restore import restore
-
-            return restore(config, view=console, interrupts=interrupts).exit_status
-        from .run import clean
-
         return clean(config, view=console, interrupts=interrupts).exit_status
 
 

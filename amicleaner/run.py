@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -25,10 +25,11 @@ from .plan import Plan, rules_without_amis
 from .planning import Planner, PlanningResult, find_all_orphans
 from .report.plan_file import SavedPlan, check_writable, read_plan, write_plan
 from .report.sentences import refusals, unknown_ids
+from .restore import restore
 from .result import Orphan, Result
 from .used_by_files import read_files
 from .uses import uses_of
-from .view import SilentView, View
+from .view import View
 
 if TYPE_CHECKING:
     import boto3
@@ -50,17 +51,12 @@ def clean(
     read: then nothing was changed.  Failures after that are in the result.  An OSError of the view's ends the run in order,
     and is raised once `finished` was told.
     """
-    run = Run(config, view or SilentView(), clock, interrupts or Interrupts())
-    return conclude(run, lambda stack: _clean(run, sessions, stack))
-
-
-def conclude(run: Run, work: Callable[[ExitStack], None]) -> Result:
-    """Does the work of a run, reports its end whatever happened, and returns its result."""
+    run = Run(config, view or View(), clock, interrupts or Interrupts())
     with ExitStack() as stack:
         failure: Exception | None = None
         try:
             try:
-                work(stack)
+                (restore if config.restore else _clean)(run, sessions, stack)
             except InputEnded as ended:
                 run.problem(describe(ended))
         except Interrupted as interrupted:

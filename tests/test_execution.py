@@ -23,7 +23,7 @@ from amicleaner.models import AmiResult, Inventory, Snapshot, SnapshotResult, Ta
 from amicleaner.plan import Plan
 from amicleaner.planning import PlanningResult, References
 from amicleaner.result import Orphan
-from amicleaner.view import SilentView
+from amicleaner.view import View
 
 from .aws.simulation import HOME, FakeAws, Fault, Image, SimulatedTime, denied, make_ami
 from .virtual_time import Time
@@ -41,11 +41,10 @@ class Threads(SimulatedTime):
     run = Time.run
 
 
-class Told(SilentView):
+class Told(View):
     """What the view was told, in order."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.lines: list[str] = []
 
     def ami_done(self, result: AmiResult) -> None:

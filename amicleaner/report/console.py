@@ -12,6 +12,7 @@ from ..config import BY_NAME, Config
 from ..models import AmiResult, CallRecord, RestoreResult, SnapshotResult, Target
 from ..plan import Plan
 from ..result import Orphan, Result
+from ..view import View
 from . import explain, result_sentences, sentences, tables
 from .advice import cautions, tag_hints
 from .document import document
@@ -31,8 +32,8 @@ _SETTINGS = (
 CLOSED = "Standard output was closed."
 
 
-class Console:
-    """A `View` on three streams, each of which may be missing.
+class Console(View):
+    """Prints to three streams, each of which may be missing.
 
     With `--output table` everything is written to standard output except warnings, problems and progress.  With another
     format all messages are written to standard error, and only the document to standard output, at the end of the run.

@@ -1,7 +1,7 @@
 """The document of a run, version 1: what the JSON output, a saved plan and CSV are made from.
 
-`docs/make_schema.py` states its shape.  `sha256` is the hexadecimal SHA-256 of the UTF-8 text of all other members in canonical
-form: `json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=True)`.
+`docs/make_schema.py` states its shape.  `sha256` is the hexadecimal SHA-256 of the UTF-8 text of all other members in
+canonical form: `json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=True)`.
 """
 
 from __future__ import annotations
