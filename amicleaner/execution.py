@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Any
 
 from .actions import DELETE, DELETE_SNAPSHOT, ORDER, RELEASE
-from .audit import Audit, Subject
+from .audit import AuditLog, Subject
 from .aws.api import Api
 from .aws.changes import CALLS_AT_ONCE, Changer
 from .aws.concurrency import thread_pool
@@ -36,41 +36,33 @@ REGIONS_AT_ONCE = 16
 """Regions that are read again together, at most."""
 
 
+@dataclass(eq=False)
 class Execution:
-    """The changing half of a run.  `problems` are what ended it early, or in one target."""
+    """The changing half of a run.  `problems` are what ended it early, or in one target; `stopped_by` is what ended it early
+    altogether, besides an interruption."""
 
-    def __init__(
-        self,
-        config: Config,
-        planner: Planner,
-        scans: Sequence[Scan],
-        audit: Audit,
-        clock: Clock,
-        interrupts: Interrupts,
-        view: View,
-        warn: Callable[[Target | None, str], None],
-    ) -> None:
-        self.problems: list[AmicleanerError] = []
-        self.stopped_by: Exception | None = None
-        """What ended the deletion early, besides an interruption."""
-        self._config = config
-        self._planner = planner
-        self._scans = scans
-        self._audit = audit
-        self._clock = clock
-        self._interrupts = interrupts
-        self._view = view
-        self._warn = warn
-        self._apis = {scan.target: scan.location.api for scan in scans if not scan.location.read_only}
+    config: Config
+    planner: Planner
+    scans: Sequence[Scan]
+    audit: AuditLog
+    clock: Clock
+    interrupts: Interrupts
+    view: View
+    warn: Callable[[Target | None, str], None]
+    problems: list[AmicleanerError] = field(default_factory=list)
+    stopped_by: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self._apis = {scan.target: scan.location.api for scan in self.scans if not scan.location.read_only}
         # AWS's buckets don't know about our steps: orphaned snapshots and AMIs share what a run may ask for.
-        self._limits = RateLimits(clock)
+        self._limits = RateLimits(self.clock)
 
     def amis(self, plan: Plan, known: PlanningResult | None) -> dict[tuple[Target, str], AmiResult]:
         """Carries out a plan; the results of what was tried, in the plan's order.
 
         `known`: the planning on which it rests, where nobody was asked since; None: everything is read again first.
         """
-        inventories = [(scan.target, scan.inventory.amis) for scan in self._scans]
+        inventories = [(scan.target, scan.inventory.amis) for scan in self.scans]
         deleted = [(decision.target, decision.ami.id) for decision in plan.removals]
         references = SnapshotReferences(inventories, deleted)
 
@@ -101,7 +93,7 @@ class Execution:
             first = {}
             if finished is not None:
                 # An AMI of any Region may need one, so a round is as old as the oldest reading.
-                began = min(scan.started for scan in self._scans)
+                began = min(scan.started for scan in self.scans)
                 found = Round(began, finished, {job.key: Verdict(True) for job in jobs})
                 first = {orphan.target.region: found for orphan in orphans}
             await deleter.run(jobs, self._recheck_orphans, first)
@@ -119,7 +111,7 @@ class Execution:
             except AwsError as error:
                 warnings = (f"The Recycle Bin could not be read: {error}",)
             if warnings:
-                self._warn(target, *warnings)
+                self.warn(target, *warnings)
                 return None
             found |= {(target, id): until for id, until in images.items() if until is not None}
         return found
@@ -133,19 +125,17 @@ class Execution:
                     changer,
                     self._apis,
                     references,
-                    clock=self._clock,
-                    rounds=rounds,
-                    report=self._report,
-                    warn=lambda text: self._warn(None, text),
-                    quarantine_days=self._config.quarantine or 0,
-                    shared=None if self._config.include_shared else self._shared_with,
+                    self.clock,
+                    rounds,
+                    self._report,
+                    warn=lambda text: self.warn(None, text),
+                    quarantine_days=self.config.quarantine or 0,
+                    shared=None if self.config.include_shared else self._shared_with,
                 )
                 made.append(deleter)
                 await work(deleter, changer)
 
-        self.stopped_by = run_changes(
-            main, self._apis, self._config, self._clock, self._audit, self._interrupts, self._limits
-        )
+        self.stopped_by = run_changes(main, self._apis, self.config, self.clock, self.audit, self.interrupts, self._limits)
         self.problems += made[0].problems
         return made[0]
 
@@ -165,24 +155,24 @@ class Execution:
     def _first_rounds(self, jobs: Sequence[Job], known: PlanningResult) -> dict[str, Round]:
         """The planning's own reading, as the first round of each Region."""
         started: dict[str, float] = {}
-        for scan in self._scans:
+        for scan in self.scans:
             started[scan.target.region] = min(scan.started, started.get(scan.target.region, scan.started))
         verdicts = {job.key: Verdict(True, shared_known=job.key in known.shared_known) for job in jobs}
         return {region: Round(began, known.finished, verdicts) for region, began in started.items()}
 
     def _recheck(self, region: str, jobs: Sequence[Job]) -> Round:
         """Reads a Region again in every account, and decides again about these AMIs as if for the first time."""
-        scans = self._planner.scanner.scan([scan.location for scan in self._scans if scan.target.region == region])
+        scans = self.planner.scanner.scan([scan.location for scan in self.scans if scan.target.region == region])
         allowed = {job.key: job.action.name for job in jobs}
-        known = self._planner.decide(scans, allowed, deleting=True, elsewhere=self._pending_elsewhere(region, jobs))
+        known = self.planner.decide(scans, allowed, deleting=True, elsewhere=self._pending_elsewhere(region, jobs))
         decisions = {(decision.target, decision.ami.id): decision for decision in known.plan.decisions}
         verdicts = {job.key: _verdict(decisions.get(job.key), job) for job in jobs}
         return self._round(scans, verdicts, [text for _, text in known.warnings])
 
     def _recheck_orphans(self, region: str, jobs: Sequence[Job]) -> Round:
         """The same for orphaned snapshots.  An AMI of any Region may still need one, so all Regions are read."""
-        scans = self._planner.scanner.scan([scan.location for scan in self._scans])
-        orphans, warnings = find_all_orphans(self._planner.scanner, scans, self._clock.now())
+        scans = self.planner.scanner.scan([scan.location for scan in self.scans])
+        orphans, warnings = find_all_orphans(self.planner.scanner, scans, self.clock.now())
         today = {(orphan.target, orphan.snapshot.id) for orphan in orphans}
         exist = {(scan.target, snapshot.id) for scan in scans for snapshot in scan.snapshots}
         kept = Verdict(False, explanation="no longer orphaned")
@@ -193,23 +183,23 @@ class Execution:
     def _pending_elsewhere(self, region: str, jobs: Sequence[Job]) -> list[Inventory]:
         """What the accounts of these AMIs are copying into other Regions of the run."""
         accounts = {"", *(job.target.account for job in jobs)}
-        others = [scan for scan in self._scans if scan.target.region != region and scan.target.account in accounts]
-        return self._planner.scanner.pending([scan.location for scan in others if not scan.location.read_only])
+        others = [scan for scan in self.scans if scan.target.region != region and scan.target.account in accounts]
+        return self.planner.scanner.pending([scan.location for scan in others if not scan.location.read_only])
 
     def _round(self, scans: Sequence[Scan], verdicts: Mapping[tuple[Target, str], Verdict], warnings: list[str]) -> Round:
         started = min(scan.started for scan in scans)
         told = [text for scan in scans for text in scan.warnings]
-        return Round(started, self._clock.monotonic(), verdicts, tuple(dict.fromkeys([*told, *warnings])))
+        return Round(started, self.clock.monotonic(), verdicts, tuple(dict.fromkeys([*told, *warnings])))
 
     def _shared_with(self, target: Target, id: str) -> Sequence[str]:
-        inside = frozenset(scan.target.account for scan in self._scans)
+        inside = frozenset(scan.target.account for scan in self.scans)
         return fetch_shared_with(self._apis[target], id, inside)
 
     def _report(self, result: AmiResult | SnapshotResult) -> None:
         if isinstance(result, AmiResult):
-            self._view.ami_done(result)
+            self.view.ami_done(result)
         else:
-            self._view.snapshot_done(result)
+            self.view.snapshot_done(result)
 
 
 def _oldest_first(decisions: Sequence[Decision]) -> list[Decision]:
@@ -235,7 +225,7 @@ def run_changes(
     apis: Mapping[Target, Api],
     config: Config,
     clock: Clock,
-    audit: Audit,
+    audit: AuditLog,
     interrupts: Interrupts,
     limits: RateLimits,
 ) -> Exception | None:
@@ -245,7 +235,7 @@ def run_changes(
 
     async def run() -> Exception | None:
         loop = asyncio.get_running_loop()
-        changer = Changer(apis, clock=clock, audit=audit, limits=limits, attempts=config.max_attempts, pool=calls)
+        changer = Changer(apis, clock, audit, limits, config.max_attempts, calls)
         with interrupts.finishing(on_stop=lambda: loop.call_soon_threadsafe(changer.halt)):
             if interrupts.stop.is_set():
                 changer.halt()

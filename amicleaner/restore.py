@@ -48,7 +48,7 @@ def restore(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
     results: list[RestoreResult] = []
 
     async def main(changer: Changer) -> None:
-        restorer = Restorer(changer, apis, clock=run.clock, report=run.view.restored)
+        restorer = Restorer(changer, apis, run.clock, run.view.restored)
         await restorer.run(todo)
         results.extend(restorer.results)
 

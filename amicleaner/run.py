@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from .audit import Audit, AuditLog
+from .audit import AuditLog
 from .aws.api import Api
 from .aws.scan import Scan, Scanner
 from .aws.session import Clients
@@ -105,11 +105,9 @@ class Run:
     result: Result = field(default_factory=Result)
     _several: bool = False
 
-    def open_audit(self, stack: ExitStack) -> Audit:
+    def open_audit(self, stack: ExitStack) -> AuditLog:
         """The audit log, if something may be changed.  Raises UsageError: open it before AWS is called."""
-        if self.config.audit_log is None or not self.config.deletes:
-            return Audit()
-        audit = AuditLog(self.config.audit_log, clock=self.clock)
+        audit = AuditLog(self.config.audit_log if self.config.deletes else None, clock=self.clock)
         stack.callback(audit.close)
         return audit
 

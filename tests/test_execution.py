@@ -13,7 +13,7 @@ import pytest
 
 from amicleaner import execution
 from amicleaner.actions import DELETE, KEEP, QUARANTINE, QUARANTINE_TAG, RELEASE, Action
-from amicleaner.audit import Audit, Subject
+from amicleaner.audit import AuditLog, Subject
 from amicleaner.config import Config
 from amicleaner.decisions import Decision
 from amicleaner.errors import AwsError
@@ -54,10 +54,11 @@ class Told(View):
         self.lines.append(f"{result.id} {result.outcome}")
 
 
-class Log(Audit):
+class Log(AuditLog):
     """The subjects of a log."""
 
     def __init__(self) -> None:
+        super().__init__(None)
         self.subjects: list[Subject] = []
 
     def before(self, action: str, subject: Subject) -> str:
@@ -288,7 +289,7 @@ def orphans(run: Run, *ids: str) -> list[Orphan]:
 def test_orphaned_snapshots_without_a_prompt_are_not_read_again() -> None:
     run = Run()
     found = orphans(run, "snap-1", "snap-2")
-    results = run.execution.orphans(found, run.execution._clock.monotonic())
+    results = run.execution.orphans(found, run.execution.clock.monotonic())
     assert [orphan.result and orphan.result.outcome for orphan in with_results(found, results)] == ["removed", "removed"]
     assert run.scanned == []
     assert run.log.subjects[0].ami == "ami-gone"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from amicleaner.actions import DELETE_SNAPSHOT, DEREGISTER, DISABLE, TAG
-from amicleaner.audit import Audit, AuditError, Subject
+from amicleaner.audit import AuditError, AuditLog, Subject
 from amicleaner.aws.changes import CALLS_AT_ONCE, FOREVER, STOP_GRACE, Changed
 from amicleaner.errors import CredentialsError, TransientError
 from amicleaner.models import Target
@@ -35,7 +35,7 @@ from .simulation import (
 AMI = Subject(HOME, "ami-1", snapshots=("snap-1",))
 
 
-def scene(*faults: Exception, audit: Audit | None = None, log: Path | None = None, attempts: int = 4) -> Scene:
+def scene(*faults: Exception, audit: AuditLog | None = None, log: Path | None = None, attempts: int = 4) -> Scene:
     """One AMI whose calls meet these errors in turn."""
     made = Scene(HOME, audit=audit, log=log, attempts=attempts)
     made.home.add("ami-1", "snap-1")
@@ -291,7 +291,7 @@ def test_a_stop_ends_a_pause_between_two_tries(error: Exception, lost: bool) -> 
 
 def test_a_stop_ends_the_wait_for_a_token() -> None:
     made = scene()
-    bucket = made.changer._limits.bucket(DEREGISTER, HOME)
+    bucket = made.changer.limits.bucket(DEREGISTER, HOME)
     bucket.empty()
     made.time.at(0.05, made.changer.halt)
     assert change(made).end == "stopped"
