@@ -4,8 +4,6 @@ of a plan with their words.  Pure.
 The limits are those of the EC2 guide ("Request throttling for the Amazon EC2 API"), the codes those of the API reference.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """The words of a command line: which are options, which are their values, and which are mistakes.  Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from .config import AMI_ID, BY_FLAG

@@ -4,8 +4,6 @@ After a kill the log and a fresh look at the account tell what happened: only th
 not known.
 """
 
-from __future__ import annotations
-
 import errno
 import json
 import os
@@ -16,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from itertools import count
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 from .clock import SYSTEM_CLOCK, Clock
 from .errors import AmicleanerError, AwsError, UsageError
@@ -51,7 +49,7 @@ class Subject:
     snapshots: tuple[str, ...] = ()
     ami: str = ""
 
-    def snapshot(self, id: str) -> Subject:
+    def snapshot(self, id: str) -> "Subject":
         """One of the AMI's snapshots."""
         return Subject(self.target, id, reason=self.reason, ami=self.id)
 
@@ -116,7 +114,7 @@ class AuditLog:
         finally:
             self._lock.release()
 
-    def __enter__(self) -> AuditLog:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

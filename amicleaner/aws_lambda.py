@@ -4,8 +4,6 @@ The event holds options by their long names, as a configuration file does.  What
 `force_delete`, counts only where the function's environment variable AMICLEANER_ALLOW names it.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

@@ -1,7 +1,5 @@
 """The command: parses, calls, prints.  The only module that knows click."""
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import json

@@ -3,8 +3,6 @@
 The placeholder of an option in the help tells what it takes: `R` is a Region, `P` a profile.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace

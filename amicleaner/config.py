@@ -1,7 +1,5 @@
 """One frozen `Config` from the command line to the pipeline.  Every option is stated here, and only here."""
 
-from __future__ import annotations
-
 import re
 import warnings
 from collections.abc import Iterable, Mapping
@@ -17,6 +15,7 @@ from .options import (
     FILTERS,
     GROUPING,
     IN_USE,
+    KINDS,
     OUTPUT,
     PREVIEW,
     RETENTION,
@@ -24,7 +23,6 @@ from .options import (
     UNDO,
     Form,
     Option,
-    kind_of,
     option,
 )
 
@@ -249,7 +247,7 @@ class Config:
             return self.keep_previous
         return 0 if any((self.keep_daily, self.keep_weekly, self.keep_monthly, self.keep_yearly)) else KEEP_PREVIOUS
 
-    def for_rule(self, rule: Rule) -> Config:
+    def for_rule(self, rule: Rule) -> "Config":
         """The configuration that holds for the AMIs of one rule; what the rule leaves out comes from here."""
         return _for_rule(self, rule)
 
@@ -261,7 +259,7 @@ def _for_rule(config: Config, rule: Rule) -> Config:
 
 
 def _option(field: Field[Any]) -> Option:
-    return Option(name=field.name, kind=kind_of(str(field.type)), default=field.default, **field.metadata["option"])
+    return Option(name=field.name, kind=KINDS[field.type], default=field.default, **field.metadata["option"])
 
 
 OPTIONS: tuple[Option, ...] = tuple(_option(field) for field in fields(Config) if "option" in field.metadata)

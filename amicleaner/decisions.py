@@ -1,7 +1,5 @@
 """What is decided about each AMI of one target, and why: map, filter, reduce, and where its quarantine stands.  Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -75,7 +73,7 @@ class Decision:
         """Whether it is on its way out: to be deleted, or quarantined first."""
         return self.action in (DELETE, QUARANTINE)
 
-    def keep(self, reason: Reason, explanation: str) -> Decision:
+    def keep(self, reason: Reason, explanation: str) -> "Decision":
         """The same AMI, kept as it is: a quarantine goes on, and none begins."""
         until = None if self.action is QUARANTINE else self.until
         return replace(self, action=KEEP, reason=reason, explanation=explanation, until=until, restorable_until=None)

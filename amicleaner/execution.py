@@ -1,7 +1,5 @@
 """Carries out what was confirmed: makes jobs of a plan, and reads the account again while it deletes."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor

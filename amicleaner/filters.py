@@ -4,8 +4,6 @@ Each rule returns one sentence for people, or None.  The order of `RULES` is the
 is shown.  More references, snapshot tags or options to keep AMIs never delete more.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

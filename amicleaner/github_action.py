@@ -1,8 +1,6 @@
 """The step of `action.yml` that runs amicleaner: writes the plan to the job's summary, sets the outputs, and ends with the
 exit status of the command."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import sys

@@ -1,7 +1,5 @@
 """The limits beyond which a run deletes nothing.  Pure."""
 
-from __future__ import annotations
-
 from .plan import Plan
 
 

@@ -3,13 +3,11 @@
 `from_aws` takes one item of boto3's response to the call named in its docstring; times are parsed once, to aware UTC.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from sys import intern
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 UseKind = Literal[
     "instance",
@@ -122,7 +120,7 @@ class Ami:
     source: tuple[str, str] = ("", "")
 
     @classmethod
-    def from_aws(cls, image: Mapping[str, Any]) -> Ami:
+    def from_aws(cls, image: Mapping[str, Any]) -> Self:
         """Takes one of `Images`.  A snapshot of two devices counts once.  Raises KeyError without an id,
         ValueError for an invalid size or tag."""
         snapshots: dict[str, int] = {}
@@ -172,7 +170,7 @@ class Snapshot:
     volume: str = ""
 
     @classmethod
-    def from_aws(cls, snapshot: Mapping[str, Any]) -> Snapshot:
+    def from_aws(cls, snapshot: Mapping[str, Any]) -> Self:
         """Takes one of `Snapshots`.  Raises KeyError without an id, ValueError for an invalid size or tag."""
         return cls(
             id=snapshot["SnapshotId"],

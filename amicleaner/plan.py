@@ -1,7 +1,5 @@
 """The plan: a decision and a reason for every AMI that was looked at.  Pure; numbers for people are counted once, here."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Reduce: which AMIs of a group are kept because they are new, and by which option.  Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 

@@ -1,7 +1,5 @@
 """Brings AMIs back (`--restore`): from quarantine, from the Recycle Bin, or everything in an audit log."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from .run import Run
 
 
-def restore(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
+def restore(run: "Run", sessions: SessionMaker, stack: ExitStack) -> None:
     """Brings back what `config.restore` names: ids of AMIs, and paths of audit logs.  The run's result says what cannot be
     restored, and why."""
     config = run.config

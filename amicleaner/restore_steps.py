@@ -1,7 +1,5 @@
 """What has to be done to bring AMIs back: from an audit log or from ids, by what an account holds now.  Pure."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping

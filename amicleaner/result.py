@@ -1,7 +1,5 @@
 """What a run did: the plan, what became of each part of it, and the exit status that says so."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,7 +1,5 @@
 """A whole run, from a `Config` to a `Result`: read, decide, show, prompt, delete, report.  It knows only the order."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -312,5 +310,5 @@ def _over_limits(run: Run, plan: Plan) -> bool:
     return bool(exceeded) and not run.config.dry_run
 
 
-def _always(session: boto3.Session) -> SessionMaker:
+def _always(session: "boto3.Session") -> SessionMaker:
     return lambda profile: session

@@ -1,8 +1,6 @@
 """Options from a TOML file and from the environment, and how they combine with the command line.  Pure but for reading the
 file.  What deletes or weakens a check is taken from the command line alone."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Suggests a configuration file for an account: a rule for each family of AMIs, with what it would delete.  Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby

@@ -3,8 +3,6 @@
 `Uses` are the references to AMIs of one Region, by AMI id; they come from the readers in `aws/usage`.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What a run reports while it runs.  `report/console.py` prints it; a library's caller may ignore it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from .config import Config

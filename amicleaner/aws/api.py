@@ -4,8 +4,6 @@ botocore's own retries are off (`session.py`): they sleep by themselves, and wha
 time is passed in.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from threading import Event
 from typing import Any

@@ -3,8 +3,6 @@
 It decides nothing about AMIs.  Every change of a run goes through `Changer.change`.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor

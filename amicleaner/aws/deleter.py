@@ -3,8 +3,6 @@
 Each line runs in one of a few workers per target, all in one event loop: AWS's rate is the limit, not their number.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -4,8 +4,6 @@ AWS's own buckets are in `actions.py` (changes) and below (reads).  A fifth of t
 left to others who work in the account.
 """
 
-from __future__ import annotations
-
 from threading import Lock
 
 from ..actions import Change

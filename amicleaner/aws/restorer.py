@@ -1,7 +1,5 @@
 """Brings AMIs back: enables those in quarantine, and restores those in the Recycle Bin, their snapshots first."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Which accounts and Regions a run works in: profiles, roles, an organization, patterns over Regions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase

@@ -5,8 +5,6 @@ made on a round that was begun more than 60 seconds ago.  Where one reading of t
 may be used for ten seconds after it has ended, unless it took five minutes.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -4,8 +4,6 @@ No AWS account is needed and none can be reached: within `demo_session` every re
 is either answered by the simulation or refused.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -38,7 +36,7 @@ REGIONS = {"article": (article.REGION,), "tour": (tour.HOME, tour.AWAY)}
 
 
 @contextmanager
-def demo_session(kind: str, clock: Clock) -> Iterator[boto3.Session]:
+def demo_session(kind: str, clock: Clock) -> "Iterator[boto3.Session]":
     """A session of a simulated account (`article` or `tour`).  The account, and all that was changed in it, is gone
     afterwards.
 
@@ -56,7 +54,7 @@ def demo_session(kind: str, clock: Clock) -> Iterator[boto3.Session]:
         yield session
 
 
-def _start(stack: ExitStack, account: DemoAccount, clock: Clock) -> boto3.Session:
+def _start(stack: ExitStack, account: DemoAccount, clock: Clock) -> "boto3.Session":
     import boto3
 
     try:
@@ -78,9 +76,9 @@ def _start(stack: ExitStack, account: DemoAccount, clock: Clock) -> boto3.Sessio
 
 
 def _fill(
-    session: boto3.Session,
+    session: "boto3.Session",
     account: DemoAccount,
-    backends: Mapping[str, EC2Backend],
+    backends: "Mapping[str, EC2Backend]",
     calls: MissingCalls,
     clock: Clock,
 ) -> None:

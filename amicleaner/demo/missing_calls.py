@@ -1,7 +1,5 @@
 """The calls that moto does not have, answered from its backends: disabling, the Recycle Bin, and what names an AMI."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -41,7 +39,7 @@ class MissingCalls:
     """Answers for one simulated account.  `bin` holds what was deleted, by Region and id, with the time when it leaves."""
 
     account: DemoAccount
-    backends: Mapping[str, EC2Backend]
+    backends: "Mapping[str, EC2Backend]"
     clock: Clock
     bin_amis: dict[str, dict[str, tuple[Any, datetime]]] = field(default_factory=dict)
     bin_snapshots: dict[str, dict[str, tuple[Any, datetime]]] = field(default_factory=dict)

@@ -1,7 +1,5 @@
 """Warnings where a choice looks like a mistake, and what to try where nothing can be deleted.  Pure."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections import Counter, defaultdict

@@ -1,7 +1,5 @@
 """The view of the command line: the texts that people and scripts know, in their order."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import IO

@@ -4,8 +4,6 @@
 canonical form: `json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=True)`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """`--explain`: every AMI by group with its decision and the reason, or everything that is known about some AMIs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 
 from ..decisions import Decision

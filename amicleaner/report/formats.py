@@ -5,8 +5,6 @@ terminal as a control character.  Rows end with a line feed: they go through tex
 RFC 4180 takes them.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json

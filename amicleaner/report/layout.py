@@ -1,8 +1,6 @@
 """A table that fits: on a narrow terminal the cells that may wrap do, and where even that is too wide each row becomes a
 block of lines.  Without a width (a pipe) every row is one line, so that scripts can parse it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass

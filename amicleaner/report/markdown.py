@@ -3,8 +3,6 @@
 GitHub takes at most 1 MiB for a summary, so that of many AMIs only the oldest are listed.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 

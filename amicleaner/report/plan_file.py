@@ -4,8 +4,6 @@ Only the members that are used are looked at, once the checksum and the version 
 wrote the plan, of one version of the document all can be read.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import stat

@@ -1,7 +1,5 @@
 """Writes messages, errors, data and progress to their streams, whichever of them exist."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """One line of progress on a terminal, gone before anything else is written."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import IO
 

@@ -1,7 +1,5 @@
 """Every sentence about what became of a plan.  Pure: a result in, plain English out."""
 
-from __future__ import annotations
-
 import shlex
 from collections import Counter
 from collections.abc import Sequence

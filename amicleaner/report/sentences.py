@@ -1,7 +1,5 @@
 """Every sentence about a plan, and the words that all sentences share.  Pure: a plan in, plain English out."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Ages and sizes for people: whole days, and upper bounds in GiB and USD.  Pure."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable
 from datetime import datetime

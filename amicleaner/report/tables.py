@@ -1,7 +1,5 @@
 """The tables of the plan and of its end.  Sorted here; with several targets they begin with `Account` and `Region`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
