@@ -6,10 +6,10 @@ from ..decisions import Decision
 from ..models import UNREADABLE, Reference, Target
 from ..plan import Plan
 from ..reducer import newest_first
-from .layout import Column, table
+from .layout import Column
 from .sentences import where
-from .sizes import Sizes, age, gib, sizes_of
-from .tables import columns
+from .sizes import Sizes, age, sizes_of
+from .tables import cells, draw
 
 _COLUMNS = (
     Column("AMI Name", 10), Column("AMI ID"), Column("Created", 10, optional=True), Column("Age", right=True),
@@ -49,29 +49,13 @@ def _table(
     kept = sum(not decision.candidate for decision in decisions)
     # One date for all is in the sentence on the Recycle Bin.
     differ = len({decision.restorable_until for decision in plan.removals}) > 1
-    rows = [
-        [
-            decision.ami.name,
-            decision.ami.id,
-            _created(decision),
-            age(decision.ami.created, plan.created),
-            str(gib([decision], sizes)),
-            decision.action.verb,
-            _explanation(decision, differ),
-        ]
-        for decision in ordered
-    ]
+    rows = []
+    for decision in ordered:
+        undo = decision.restorable_until if differ else None
+        restorable = f" Restorable until {undo:%Y-%m-%d}." if undo else ""
+        rows.append(cells(decision, plan, sizes) | {"Explanation": f"{decision.explanation}{restorable}"})
     cuts = {kept - 1} if 0 < kept < len(decisions) else set()
-    return table(_COLUMNS, rows, width, cuts=cuts, style=style)
-
-
-def _created(decision: Decision) -> str:
-    return f"{decision.ami.created:%Y-%m-%d}" if decision.ami.created else decision.ami.created_text
-
-
-def _explanation(decision: Decision, restorable: bool) -> str:
-    undo = decision.restorable_until
-    return f"{decision.explanation} Restorable until {undo:%Y-%m-%d}." if undo and restorable else decision.explanation
+    return draw(_COLUMNS, rows, False, width, cuts=cuts, style=style)
 
 
 def in_detail(plan: Plan, ids: Iterable[str]) -> list[str]:
@@ -112,8 +96,14 @@ def _facts(plan: Plan, decision: Decision, sizes: Sizes) -> Iterable[tuple[str, 
 
 def dangling(references: Iterable[Reference], width: int | None = None) -> str:
     """The references to AMIs that do not exist: what fails at its next launch.  Empty if there are none."""
-    rows = sorted(
-        {(reference.use.account, reference.use.region, reference.use.label, reference.ami) for reference in references}
-    )
-    head = columns((Column("Dangling reference", 20), Column("Missing AMI")), True)
-    return table(head, rows, width) if rows else ""
+    rows = [
+        {
+            "Account": reference.use.account,
+            "Region": reference.use.region,
+            "Dangling reference": reference.use.label,
+            "Missing AMI": reference.ami,
+        }
+        for reference in set(references)
+    ]
+    rows.sort(key=lambda row: tuple(row.values()))
+    return draw((Column("Dangling reference", 20), Column("Missing AMI")), rows, True, width) if rows else ""

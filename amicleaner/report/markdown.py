@@ -21,11 +21,14 @@ from .result_sentences import (
 )
 from .sanitize import escape_control
 from .sentences import REASON_WORDS, orphans_sentence, plan_notes, plan_sentence, where
-from .sizes import age, gib, sizes_of
-from .tables import oldest_first
+from .sizes import sizes_of
+from .tables import cells, oldest_first
 
 ROWS = 500
 """AMIs that are listed, in all targets together."""
+
+COLUMNS = {"AMI": "AMI Name", "id": "AMI ID", "group": "Group", "age": "Age", "GiB": "GiB", "action": "Action"}
+"""The heads of the columns, each with that of the screen's tables."""
 
 # What CommonMark and GitHub's extensions would read as markup: also `$` (mathematics), `~` (struck out) and bare addresses.
 _MARKUP = re.compile(r"[\\`*_<>\[\]|&~$#]|:(?=//)|(?<=www)\.|@", re.IGNORECASE)
@@ -78,17 +81,11 @@ def _changes(plan: Plan, result: Result) -> Iterable[str]:
     for target, decisions in sorted(by_target.items()):
         rows = []
         for decision in decisions[:left]:
+            found = cells(decision, plan, sizes)
             done = result.amis.get((target, decision.ami.id))
-            row = [
-                decision.ami.name,
-                decision.ami.id,
-                "; ".join(decision.groups),
-                age(decision.ami.created, plan.created),
-                str(gib([decision], sizes)),
-                decision.action.verb,
-            ]
-            rows.append([*row, done.outcome if done else ""] if result.amis else row)
-        head = ("AMI", "id", "group", "age", "GiB", "action", *(("outcome",) if result.amis else ()))
+            outcome = [done.outcome if done else ""] if result.amis else []
+            rows.append([*(found[title] for title in COLUMNS.values()), *outcome])
+        head = [*COLUMNS, *(["outcome"] if result.amis else [])]
         yield f"### {escape_markup(where(target)[:1].upper() + where(target)[1:])}"
         if rows:
             yield _table(head, rows)
