@@ -77,13 +77,12 @@ CHANGES = (DEREGISTER, DELETE_SNAPSHOT, DISABLE, ENABLE, TAG, UNTAG, RESTORE_IMA
 @dataclass(frozen=True, slots=True)
 class Action:
     """What a plan does with an AMI.  `name` is its word in the documents, `verb` in the plan's sentence, `prompt_verb` in
-    the prompt, `done` in the line about one AMI, `outcome` what a result says; `calls` are the changes it is made of."""
+    the prompt, `outcome` what a result says; `calls` are the changes it is made of."""
 
     name: Literal["remove", "keep", "quarantine", "release"]
     verb: str
     past: str
     prompt_verb: str
-    done: str
     outcome: Literal["removed", "kept", "quarantined", "released"]
     calls: tuple[Change, ...] = ()
 
@@ -98,12 +97,10 @@ class Action:
         return min(self.calls, key=lambda call: (call.rate, call.bucket))
 
 
-KEEP = Action("keep", "keep", "kept", "keep", "kept", "kept")
-DELETE = Action("remove", "delete", "deleted", "remove", "deregistered", "removed", (DEREGISTER, DELETE_SNAPSHOT))
-QUARANTINE = Action(
-    "quarantine", "quarantine", "quarantined", "quarantine", "quarantined", "quarantined", (TAG, DISABLE, UNTAG)
-)
-RELEASE = Action("release", "release", "released", "release", "released", "released", (ENABLE, UNTAG))
+KEEP = Action("keep", "keep", "kept", "keep", "kept")
+DELETE = Action("remove", "delete", "deleted", "remove", "removed", (DEREGISTER, DELETE_SNAPSHOT))
+QUARANTINE = Action("quarantine", "quarantine", "quarantined", "quarantine", "quarantined", (TAG, DISABLE, UNTAG))
+RELEASE = Action("release", "release", "released", "release", "released", (ENABLE, UNTAG))
 
 ACTIONS = {action.name: action for action in (KEEP, DELETE, QUARANTINE, RELEASE)}
 ORDER = (RELEASE, QUARANTINE, DELETE)

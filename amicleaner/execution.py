@@ -1,9 +1,9 @@
 """Carries out what was confirmed: makes jobs of a plan, and reads the account again while it deletes."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
 
@@ -46,7 +46,7 @@ class Execution:
     clock: Clock
     interrupts: Interrupts
     view: View
-    warn: Callable[[Target | None, str], None]
+    warn: Callable[[Iterable[tuple[Target | None, str]]], None]
     problems: list[AmicleanerError] = field(default_factory=list)
     stopped_by: Exception | None = None
 
@@ -109,7 +109,7 @@ class Execution:
             except AwsError as error:
                 warnings = (f"The Recycle Bin could not be read: {error}",)
             if warnings:
-                self.warn(target, *warnings)
+                self.warn((target, warning) for warning in warnings)
                 return None
             found |= {(target, id): until for id, until in images.items() if until is not None}
         return found
@@ -126,7 +126,7 @@ class Execution:
                     self.clock,
                     rounds,
                     self._report,
-                    warn=lambda text: self.warn(None, text),
+                    warn=lambda text: self.warn([(None, text)]),
                     quarantine_days=self.config.quarantine or 0,
                     shared=None if self.config.include_shared else self._shared_with,
                 )
@@ -229,9 +229,9 @@ def run_changes(
 ) -> Exception | None:
     """Runs `main`, which changes something, to its end; an interruption only stops its changer.  Returns what ended it
     early, besides an interruption."""
-    calls = started_pool(min(CALLS_AT_ONCE, WORKERS * max(1, len(apis))), "change")
+    threads = min(CALLS_AT_ONCE, WORKERS * max(1, len(apis)))
 
-    async def run() -> Exception | None:
+    async def run(calls: ThreadPoolExecutor) -> Exception | None:
         loop = asyncio.get_running_loop()
         changer = Changer(apis, clock, audit, limits, config.max_attempts, calls)
         with interrupts.finishing(on_stop=lambda: loop.call_soon_threadsafe(changer.halt)):
@@ -240,28 +240,17 @@ def run_changes(
             await main(changer)
         return changer.stopped_by
 
-    try:
-        stopped_by: Exception | None = clock.run(run())
-    finally:
-        calls.shutdown(wait=False, cancel_futures=True)
+    with thread_pool(threads, "change") as calls:
+        start_threads(calls, threads)
+        stopped_by: Exception | None = clock.run(run(calls))
     return stopped_by
 
 
-def started_pool(threads: int, name: str) -> ThreadPoolExecutor:
-    """A pool whose threads exist: a system without threads left says so (RuntimeError) before anything is changed."""
-    pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+def start_threads(pool: ThreadPoolExecutor, threads: int) -> None:
+    """Starts all threads of a pool: a system without threads left says so (RuntimeError) before anything is changed."""
     begin = Event()
     try:
         for _ in range(threads):
             pool.submit(begin.wait)
-    except RuntimeError:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
     finally:
         begin.set()
-    return pool
-
-
-def with_results(orphans: Sequence[Orphan], results: Mapping[tuple[Target, str], SnapshotResult]) -> tuple[Orphan, ...]:
-    """The orphaned snapshots with what became of each."""
-    return tuple(replace(orphan, result=results.get((orphan.target, orphan.snapshot.id))) for orphan in orphans)

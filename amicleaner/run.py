@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from .audit import AuditLog
 from .aws.api import Api
@@ -15,11 +14,10 @@ from .aws.usage import UsageOptions
 from .clock import SYSTEM_CLOCK, Clock
 from .config import Config
 from .errors import AmicleanerError, InputEnded, describe
-from .execution import Execution, with_results
+from .execution import Execution
 from .interrupts import Interrupted, Interrupts
-from .limits import limits_exceeded
 from .models import Target
-from .plan import Plan, rules_without_amis
+from .plan import Plan, limits_exceeded, rules_without_amis
 from .planning import Planner, PlanningResult, find_all_orphans
 from .report.plan_file import SavedPlan, check_writable, read_plan, write_plan
 from .report.sentences import refusals, unknown_ids
@@ -28,9 +26,6 @@ from .result import Orphan, Result
 from .used_by_files import read_files
 from .uses import uses_of
 from .view import View
-
-if TYPE_CHECKING:
-    import boto3
 
 
 def clean(
@@ -114,7 +109,8 @@ class Run:
         if self.config.demo is not None:
             from .demo import REGIONS, demo_session
 
-            sessions = _always(stack.enter_context(demo_session(self.config.demo, self.clock)))
+            session = stack.enter_context(demo_session(self.config.demo, self.clock))
+            sessions = lambda profile: session  # noqa: E731
             if not (self.config.region or self.config.exclude_region):
                 self.config = replace(self.config, region=REGIONS[self.config.demo])
         check_sessions(self.config, sessions)
@@ -158,22 +154,14 @@ class Run:
         self.result = replace(self.result, problems=(*self.result.problems, text))
         self.view.problem(text)
 
-    def warn(self, found: Iterable[tuple[Target, str]]) -> None:
-        """Each warning once, with its location if the run has several."""
-        where: dict[str, list[Target]] = {}
+    def warn(self, found: Iterable[tuple[Target | None, str]]) -> None:
+        """Each warning once, with its location, if it has one and the run has several."""
+        where: dict[str, dict[str, None]] = {}
         for target, text in found:
-            where.setdefault(text, []).append(target)
-        for text, targets in where.items():
-            shown = [str(target) for target in dict.fromkeys(targets)]
-            more = [f"and {len(shown) - 3} more"] if len(shown) > 3 else []
-            self.warning(f"{text} ({', '.join([*shown[:3], *more])})" if self._several else text)
-
-    def warn_of(self, target: Target | None, text: str) -> None:
-        """A warning of the deletion, about one location or the whole run."""
-        if target is None:
-            self.warning(text)
-        else:
-            self.warn([(target, text)])
+            where.setdefault(text, {}).update({str(target): None} if target else {})
+        for text, places in where.items():
+            shown = [*list(places)[:3], *([f"and {len(places) - 3} more"] if len(places) > 3 else [])]
+            self.warning(f"{text} ({', '.join(shown)})" if self._several and shown else text)
 
     def lost_to_a_signal(self, failure: Exception | None) -> None:
         """A terminal that is lost breaks the output and sends SIGHUP, in either order: the signal is what ended the run."""
@@ -220,7 +208,7 @@ def _clean(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
         return
     # Everything is read before the first orphaned snapshot is deleted: what cannot be read stops that deletion too.
     known = planner.decide(scans, saved.changes if saved else None)
-    execution = Execution(config, planner, scans, audit, run.clock, run.interrupts, run.view, run.warn_of)
+    execution = Execution(config, planner, scans, audit, run.clock, run.interrupts, run.view, run.warn)
     if config.check_orphans:
         orphans, warnings = find_all_orphans(scanner, scans, run.clock.now())
         finished = run.clock.monotonic()
@@ -251,7 +239,8 @@ def _delete_orphans(run: Run, found: tuple[Orphan, ...], plan: Plan, execution: 
     run.view.removing_orphans(len(found))
     with run.interrupts.finishing():  # whatever was done is in the result before the run ends
         results = execution.orphans(found, None if confirmed else finished)
-        run.result = replace(run.result, orphans=with_results(found, results))
+        orphans = (replace(orphan, result=results.get((orphan.target, orphan.snapshot.id))) for orphan in found)
+        run.result = replace(run.result, orphans=tuple(orphans))
     run.view.removed_orphans(sum(result.outcome == "removed" for result in results.values()))
     run.ended(execution.stopped_by, execution.problems)
 
@@ -308,7 +297,3 @@ def _over_limits(run: Run, plan: Plan) -> bool:
         elif f"{text} {NOTHING}" not in run.result.problems:
             run.problem(f"{text} {NOTHING}")
     return bool(exceeded) and not run.config.dry_run
-
-
-def _always(session: "boto3.Session") -> SessionMaker:
-    return lambda profile: session

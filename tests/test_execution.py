@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from amicleaner.audit import AuditLog, Subject
 from amicleaner.config import Config
 from amicleaner.decisions import Decision
 from amicleaner.errors import AwsError
-from amicleaner.execution import Execution, started_pool, with_results
+from amicleaner.execution import Execution, start_threads
 from amicleaner.interrupts import Interrupts
 from amicleaner.models import AmiResult, Inventory, Snapshot, SnapshotResult, Target
 from amicleaner.plan import Plan
@@ -130,7 +131,7 @@ class Run:
             self.time.clock,
             self.interrupts,
             self.view,
-            lambda target, text: self.warned.append((target, text)),
+            self.warned.extend,
         )
 
     def amis(self, *, confirmed: bool = True) -> dict[str, str]:
@@ -272,7 +273,8 @@ def test_a_system_without_threads_says_so_before_anything_is_changed(started: in
 
 
 def test_the_threads_of_a_pool_exist_when_it_is_made() -> None:
-    pool = started_pool(5, "early")
+    pool = ThreadPoolExecutor(5, thread_name_prefix="early")
+    start_threads(pool, 5)
     assert len([thread for thread in threading.enumerate() if thread.name.startswith("early")]) == 5
     pool.shutdown()
 
@@ -290,7 +292,7 @@ def test_orphaned_snapshots_without_a_prompt_are_not_read_again() -> None:
     run = Run()
     found = orphans(run, "snap-1", "snap-2")
     results = run.execution.orphans(found, run.execution.clock.monotonic())
-    assert [orphan.result and orphan.result.outcome for orphan in with_results(found, results)] == ["removed", "removed"]
+    assert [result.outcome for result in results.values()] == ["removed", "removed"]
     assert run.scanned == []
     assert run.log.subjects[0].ami == "ami-gone"
 

@@ -139,13 +139,13 @@ class Changer:
         subject: Subject,
         *,
         attempts: Attempts | None = None,
-        expires: Callable[[], float] = lambda: FOREVER,
+        expires: float = FOREVER,
         finishing: bool = False,
         **parameters: Any,
     ) -> Changed:
         """Makes one change, and tries again while its failure may pass.
 
-        `expires` tells until when (`clock.monotonic()`) what is known of the subject allows the call.  `finishing`: it
+        `expires` is until when (`clock.monotonic()`) what is known of the subject allows the call.  `finishing`: it
         completes what was begun, so that a stop does not prevent it.  Raises nothing that AWS answers.
         """
         tries = attempts or self.attempts()
@@ -251,9 +251,9 @@ class Changer:
         tries.in_use += 1
         return IN_USE_PAUSES[tries.in_use - 1] if tries.in_use <= len(IN_USE_PAUSES) else None
 
-    def _call(self, change: Change, subject: Subject, expires: Callable[[], float], parameters: dict[str, Any]) -> _Attempt:
+    def _call(self, change: Change, subject: Subject, expires: float, parameters: dict[str, Any]) -> _Attempt:
         """In a thread: one call between its two lines in the audit log."""
-        if self.clock.monotonic() > expires():
+        if self.clock.monotonic() > expires:
             return _Attempt({}, expired=True)
         try:
             attempt = self.audit.before(change.name, subject)
@@ -262,7 +262,7 @@ class Changer:
         answer: dict[str, Any] = {}
         error: AwsError | None = None
         fatal: Exception | None = None
-        expired = self.clock.monotonic() > expires()  # a slow disk, or a machine that slept
+        expired = self.clock.monotonic() > expires  # a slow disk, or a machine that slept
         if not expired:
             try:
                 answer = self.apis[subject.target].call(change.call, attempts=1, **change.request(subject.id, **parameters))

@@ -118,7 +118,7 @@ class Deleter:
     async def _delete(self, job: Job, expires: float) -> _End:
         """Deregisters one AMI, reads what became of its snapshots, deletes those that are left, and reports."""
         target, ami = job.target, _ami(job)
-        changed = await self.changer.change(DEREGISTER, job.subject, attempts=job.attempts, expires=lambda: expires)
+        changed = await self.changer.change(DEREGISTER, job.subject, attempts=job.attempts, expires=expires)
         if not_made := self._not_made(changed):
             return not_made
         exists = not changed.succeeded
@@ -136,7 +136,9 @@ class Deleter:
         for result in plan.settled:
             self._snapshot_done(found, result)
         for id in plan.singly:
-            self._snapshot_done(found, await self._delete_snapshot(job, id))
+            changed = await self.changer.change(DELETE_SNAPSHOT, job.subject.snapshot(id), finishing=True)
+            job.denied = job.denied or changed.denied
+            self._snapshot_done(found, self._snapshot_result(job, id, changed))
         self._left += [(job, id) for id in plan.left]
         self.results[job.key] = AmiResult(target, ami.id, "removed", snapshots=in_device_order(ami, found))
         job.denied = job.denied or any(r.error and r.error.code == MISSING_PERMISSIONS for r in found.values())
@@ -147,12 +149,10 @@ class Deleter:
         now = self.clock.now()
         tags = [{"Key": QUARANTINE_TAG, "Value": format_since(now)}]
         restarts = _ami(job).state == DISABLED
-        changed = await self.changer.change(TAG, job.subject, attempts=job.attempts, expires=lambda: expires, Tags=tags)
+        changed = await self.changer.change(TAG, job.subject, attempts=job.attempts, expires=expires, Tags=tags)
         tagged = changed.succeeded or changed.lost
         if changed.succeeded and not restarts:
-            changed = await self.changer.change(
-                DISABLE, job.subject, attempts=job.attempts, expires=lambda: expires, finishing=True
-            )
+            changed = await self.changer.change(DISABLE, job.subject, attempts=job.attempts, expires=expires, finishing=True)
             if changed.lost and not changed.succeeded:
                 state = await self._state(job)
                 if state is None:
@@ -171,7 +171,7 @@ class Deleter:
 
     async def _release(self, job: Job, expires: float) -> _End:
         """Enables one AMI, then removes the tag."""
-        changed = await self.changer.change(ENABLE, job.subject, attempts=job.attempts, expires=lambda: expires)
+        changed = await self.changer.change(ENABLE, job.subject, attempts=job.attempts, expires=expires)
         if changed.lost and not changed.succeeded and await self._state(job) == "available":
             changed = Changed("done")
         if not_made := self._not_made(changed):
@@ -184,24 +184,17 @@ class Deleter:
 
     async def _delete_orphan(self, job: Job, expires: float) -> _End:
         """Deletes one orphaned snapshot."""
-        changed = await self.changer.change(DELETE_SNAPSHOT, job.subject, attempts=job.attempts, expires=lambda: expires)
+        changed = await self.changer.change(DELETE_SNAPSHOT, job.subject, attempts=job.attempts, expires=expires)
         if not_made := self._not_made(changed):
             return not_made
         job.denied = changed.denied
-        self.snapshots[job.key] = result = self._snapshot_result(job, job.subject.id, changed)
-        self._tell(result)
-        return "tried"
+        return self._done(job, self._snapshot_result(job, job.subject.id, changed))
 
     def _not_made(self, changed: Changed) -> _End | None:
         """What follows where the call was not made: another check, or nothing, because the run ends."""
         if changed.end == "expired" and not self.changer.stopping.is_set():
             return "again"
         return "untouched" if changed.end in ("expired", "stopped") and not changed.lost else None
-
-    async def _delete_snapshot(self, job: Job, id: str) -> SnapshotResult:
-        changed = await self.changer.change(DELETE_SNAPSHOT, job.subject.snapshot(id), finishing=True)
-        job.denied = job.denied or changed.denied
-        return self._snapshot_result(job, id, changed)
 
     def _snapshot_result(self, job: Job, id: str, changed: Changed) -> SnapshotResult:
         if changed.succeeded:
@@ -238,9 +231,7 @@ class Deleter:
     def _gone(self, job: Job) -> _End:
         """Somebody else was faster: an AMI's snapshots are then theirs."""
         if job.ami is None:
-            self.snapshots[job.key] = orphan = SnapshotResult(job.target, job.subject.id, "removed")
-            self._tell(orphan)
-            return "tried"
+            return self._done(job, SnapshotResult(job.target, job.subject.id, "removed"))
         why = f"{job.subject.id} was deregistered by somebody else"
         self.references.deregistered(job.target, job.ami)
         # One that another AMI of this run uses goes, or went, with that one.
@@ -256,10 +247,7 @@ class Deleter:
     def _keep(self, job: Job, verdict: Verdict) -> None:
         """Today's account no longer allows the change."""
         if job.ami is None:
-            self.snapshots[job.key] = orphan = SnapshotResult(
-                job.target, job.subject.id, "kept", explanation=verdict.explanation
-            )
-            self._tell(orphan)
+            self._done(job, SnapshotResult(job.target, job.subject.id, "kept", explanation=verdict.explanation))
             return
         failure = Changed("refused", error=job.attempts.error, lost=True).failure if job.attempts.lost else None
         result = AmiResult(
@@ -279,8 +267,11 @@ class Deleter:
             self._unknown.add(job.key)
         return self._done(job, AmiResult(job.target, job.subject.id, "failed", changed.failure))
 
-    def _done(self, job: Job, result: AmiResult) -> _End:
-        self.results[job.key] = result
+    def _done(self, job: Job, result: AmiResult | SnapshotResult) -> _End:
+        if isinstance(result, AmiResult):
+            self.results[job.key] = result
+        else:
+            self.snapshots[job.key] = result
         self._tell(result)
         return "tried"
 
