@@ -128,7 +128,7 @@ class Ami:
             ebs = mapping.get("Ebs") or {}
             if ebs.get("SnapshotId"):
                 snapshots[ebs["SnapshotId"]] = max(_gib(ebs.get("VolumeSize")), snapshots.get(ebs["SnapshotId"], 0))
-        created = str(image.get("CreationDate") or "")
+        created, launched = str(image.get("CreationDate") or ""), image.get("LastLaunchedTime")
         return cls(
             id=image["ImageId"],
             name=str(image.get("Name") or ""),
@@ -139,7 +139,7 @@ class Ami:
             snapshots=tuple(BlockSnapshot(id, size) for id, size in snapshots.items()),
             public=bool(image.get("Public")),
             protection=intern(str(image.get("DeregistrationProtection") or "")),
-            last_launched=_launched(image.get("LastLaunchedTime")),
+            last_launched=(parse_time(launched) or UNREADABLE) if launched else None,
             owner=intern(str(image.get("OwnerId") or "")),
             owner_alias=intern(str(image.get("ImageOwnerAlias") or "")),
             source=(str(image.get("SourceImageId") or ""), intern(str(image.get("SourceImageRegion") or ""))),
@@ -187,10 +187,6 @@ class Snapshot:
 
 UNREADABLE = datetime.max.replace(tzinfo=UTC)
 """Later than any other time: an AMI whose last launch cannot be read counts as launched just now."""
-
-
-def _launched(value: Any) -> datetime | None:
-    return (parse_time(value) or UNREADABLE) if value else None
 
 
 def tags_from_aws(tags: Any) -> tuple[tuple[str, str], ...]:

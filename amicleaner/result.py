@@ -81,9 +81,8 @@ class Result:
         """0, 1, 3 (`--exit-code`), 129, 130 or 143; wrong input never gets as far as a result."""
         if self.interrupted is not None:
             return self.interrupted
-        if self.problems or self.failed_amis or self.failed_snapshots:
-            return 1
-        if any(restored.outcome == "failed" for restored in self.restored):
+        unrestored = any(restored.outcome == "failed" for restored in self.restored)
+        if self.problems or self.failed_amis or self.failed_snapshots or unrestored:
             return 1
         if self.plan and self.plan.config.exit_code and self.would_change:
             return 3
