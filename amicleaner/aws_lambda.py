@@ -117,7 +117,7 @@ def summarize(result: Result) -> dict[str, Any]:
         "quarantined": outcomes["quarantined"],
         "released": outcomes["released"],
         "failed": outcomes["failed"],
-        "left": sum((decision.target, decision.ami.id) not in result.amis for decision in candidates),
+        "left": sum(decision.key not in result.amis for decision in candidates),
         "kept": dict(result.plan.kept_by_reason) if result.plan else {},
         "warnings": list(result.warnings),
         "problems": list(result.problems),

@@ -64,9 +64,9 @@ class Decision:
     restorable_until: datetime | None = None
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        """Account, Region, id: the order of everything that is printed."""
-        return (self.target.account, self.target.region, self.ami.id)
+    def key(self) -> tuple[Target, str]:
+        """What tells it from others: the order of everything that is printed."""
+        return self.target, self.ami.id
 
     @property
     def candidate(self) -> bool:

@@ -61,7 +61,7 @@ class Execution:
         `known`: the planning on which it rests, where nobody was asked since; None: everything is read again first.
         """
         inventories = [(scan.target, scan.inventory.amis) for scan in self.scans]
-        deleted = [(decision.target, decision.ami.id) for decision in plan.removals]
+        deleted = [decision.key for decision in plan.removals]
         references = SnapshotReferences(inventories, deleted)
 
         async def work(deleter: Deleter, changer: Changer) -> None:
@@ -73,7 +73,7 @@ class Execution:
             deleter.settle_left()
 
         deleter = self._run(work, references)
-        order = [(decision.target, decision.ami.id) for decision in plan.changes]
+        order = [decision.key for decision in plan.changes]
         return {key: deleter.results[key] for key in order if key in deleter.results}
 
     def orphans(self, orphans: Sequence[Orphan], finished: float | None) -> dict[tuple[Target, str], SnapshotResult]:
@@ -163,7 +163,7 @@ class Execution:
         scans = self.planner.scanner.scan([scan.location for scan in self.scans if scan.target.region == region])
         allowed = {job.key: job.action.name for job in jobs}
         known = self.planner.decide(scans, allowed, deleting=True, elsewhere=self._pending_elsewhere(region, jobs))
-        decisions = {(decision.target, decision.ami.id): decision for decision in known.plan.decisions}
+        decisions = {decision.key: decision for decision in known.plan.decisions}
         verdicts = {job.key: _verdict(decisions.get(job.key), job) for job in jobs}
         return self._round(scans, verdicts, [text for _, text in known.warnings])
 

@@ -35,7 +35,8 @@ class GroupSummary:
 class Plan:
     """Decisions sorted by account, Region and id.
 
-    `own_amis` is how many AMIs each target has.  `snapshots` are those that will be deleted with their AMIs; `registered`
+    `own_amis` is how many AMIs each target has.  `snapshots` are those that will be deleted with their AMIs, sorted and as
+    far as known measured; `registered`
     counts those of them that were not made for these AMIs; `missing` are listed ids that do not exist.  `shared_unasked`:
     whom the AMIs are shared with is read only while they are deleted.  `bins_read`: the Recycle Bin's rules were read in
     every target where something would be deleted (with --require-recycle-bin: or quarantined); without that such a plan may
@@ -46,7 +47,7 @@ class Plan:
     created: datetime
     own_amis: Mapping[Target, int]
     decisions: tuple[Decision, ...]
-    snapshots: tuple[tuple[Target, BlockSnapshot], ...]
+    snapshots: Mapping[tuple[Target, str], BlockSnapshot]
     missing: tuple[str, ...] = ()
     registered: int = 0
     shared_unasked: bool = False
@@ -56,6 +57,10 @@ class Plan:
     def targets(self) -> tuple[Target, ...]:
         """Where the run may delete, sorted."""
         return tuple(sorted(self.own_amis))
+
+    def size_of(self, target: Target, snapshot: BlockSnapshot) -> int:
+        """GiB of a snapshot: measured where that was done, else the volume's size."""
+        return self.snapshots.get((target, snapshot.id), snapshot).size_gib
 
     def of(self, *actions: Action) -> tuple[Decision, ...]:
         """The decisions for one of these actions."""
@@ -119,9 +124,9 @@ def make_plan(
         decisions = _restricted(decisions, allowed)
     decisions = sorted(_limited(decisions, config.limit), key=lambda decision: decision.key)
     found = {ami.id for inventory in inventories for ami in inventory.amis}
-    deleted = {(decision.target, decision.ami.id) for decision in decisions if decision.action is DELETE}
+    deleted = {decision.key for decision in decisions if decision.action is DELETE}
     snapshots = _snapshots_deleted(inventories, deleted, facts)
-    known = [(target, facts.snapshots.get((target, snapshot.id))) for target, snapshot in snapshots]
+    known = [(key[0], facts.snapshots.get(key)) for key in snapshots]
     required = config.require_recycle_bin is not None
     asked = {d.target for d in decisions if d.action is DELETE or (required and d.candidate)}
     return Plan(
@@ -151,7 +156,7 @@ def to_resolve(plan: Plan, allowed: Allowed | None = None) -> dict[Target, tuple
         for decision in plan.decisions
         if decision.action is not KEEP
         or decision.reason in waiting
-        or (decision.reason == "not-selected" and (decision.target, decision.ami.id) in (allowed or ()))
+        or (decision.reason == "not-selected" and decision.key in (allowed or ()))
     ]
     ids = {decision.key for decision in asked}
     groups = {(decision.target, decision.rule, label) for decision in asked for label in decision.groups}
@@ -192,9 +197,9 @@ def limits_exceeded(plan: Plan, orphans: int = 0) -> list[str]:
 
 def _snapshots_deleted(
     inventories: Sequence[Inventory], deleted: Collection[tuple[Target, str]], facts: Facts
-) -> tuple[tuple[Target, BlockSnapshot], ...]:
+) -> dict[tuple[Target, str], BlockSnapshot]:
     """The snapshots of the deleted AMIs, less those that a kept AMI uses too; each once, with its size as far as known."""
-    found: list[tuple[Target, BlockSnapshot]] = []
+    found: dict[tuple[Target, str], BlockSnapshot] = {}
     for inventory in inventories:
         target = inventory.target
         sizes: dict[str, int] = {}
@@ -206,10 +211,9 @@ def _snapshots_deleted(
             for snapshot in ami.snapshots:
                 if snapshot.id in sizes and (target, ami.id) not in deleted:
                     del sizes[snapshot.id]
-        found += [
-            (target, measured(BlockSnapshot(id, size), facts.snapshots.get((target, id)))) for id, size in sizes.items()
-        ]
-    return tuple(sorted(found, key=lambda entry: (entry[0], entry[1].id)))
+        for id, size in sizes.items():
+            found[target, id] = measured(BlockSnapshot(id, size), facts.snapshots.get((target, id)))
+    return dict(sorted(found.items()))
 
 
 def measured(block: BlockSnapshot, known: Snapshot | None) -> BlockSnapshot:
@@ -236,7 +240,7 @@ def _covered(decision: Decision, facts: Facts, config: Config, now: datetime) ->
 def _restricted(decisions: Iterable[Decision], allowed: Allowed) -> list[Decision]:
     return [
         decision
-        if decision.action is KEEP or allowed.get((decision.target, decision.ami.id)) == decision.action.name
+        if decision.action is KEEP or allowed.get(decision.key) == decision.action.name
         else decision.keep("not-selected", "The confirmed plan does not change it.")
         for decision in decisions
     ]

@@ -105,7 +105,7 @@ class Run:
         )
 
     def plan(self, decisions: Sequence[Decision]) -> Plan:
-        return Plan(self.config, self.time.now(), {HOME: len(decisions)}, tuple(decisions), ())
+        return Plan(self.config, self.time.now(), {HOME: len(decisions)}, tuple(decisions), {})
 
     def _scan(self, locations: Sequence[Any]) -> list[Any]:
         self.scanned.append("again")

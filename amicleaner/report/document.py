@@ -13,10 +13,11 @@ from typing import Any
 from ..config import OPTIONS, Config
 from ..decisions import Decision
 from ..models import AmiResult, Failure, Reference, Use
+from ..plan import Plan
 from ..result import Orphan, Result
 from .advice import cautions
 from .result_sentences import kept_because, restore_line
-from .sizes import Sizes, age_days, created_for, gib, monthly_usd, orphan_block, sizes_of
+from .sizes import age_days, created_for, gib, monthly_usd, orphan_block
 
 VERSION = 1
 
@@ -30,8 +31,7 @@ def document(result: Result, config: Config, *, version: str, created: datetime)
     of the plan where there is one, which is another's when a plan is applied."""
     plan = result.plan
     options = plan.config if plan else config
-    sizes = sizes_of(plan) if plan else {}
-    snapshots = [snapshot for _, snapshot in plan.snapshots] if plan else []
+    snapshots = list(plan.snapshots.values()) if plan else []
     failed = [restore_line(restored) for restored in result.restored if restored.outcome == "failed"]
     rest: dict[str, Any] = {
         "version": VERSION,
@@ -47,7 +47,7 @@ def document(result: Result, config: Config, *, version: str, created: datetime)
         ],
         "warnings": list(dict.fromkeys((*result.warnings, *(cautions(plan) if plan else ())))),
         "problems": [*result.problems, *failed],
-        "amis": [_ami(decision, result, sizes, plan.created) for decision in plan.decisions] if plan else [],
+        "amis": [_ami(decision, plan, result) for decision in plan.decisions] if plan else [],
         "orphan_snapshots": [
             _orphan(orphan, created)
             for orphan in sorted(result.orphans, key=lambda orphan: (orphan.target, orphan.snapshot.id))
@@ -83,7 +83,7 @@ def _options(config: Config) -> dict[str, Any]:
     return values
 
 
-def _ami(decision: Decision, run: Result, sizes: Sizes, now: datetime) -> dict[str, Any]:
+def _ami(decision: Decision, plan: Plan, run: Result) -> dict[str, Any]:
     ami = decision.ami
     result = run.amis.get((decision.target, ami.id))
     why = kept_because(result) if result and result.outcome == "kept" else ""
@@ -94,8 +94,8 @@ def _ami(decision: Decision, run: Result, sizes: Sizes, now: datetime) -> dict[s
         "id": ami.id,
         "name": ami.name,
         "created": ami.created_text,
-        "age_days": age_days(ami.created, now),
-        "size_gib": gib([decision], sizes),
+        "age_days": age_days(ami.created, plan.created),
+        "size_gib": gib(plan, decision),
         "tags": dict(ami.tags),
         "rule": decision.rule,
         "groups": list(decision.groups),
@@ -104,8 +104,7 @@ def _ami(decision: Decision, run: Result, sizes: Sizes, now: datetime) -> dict[s
         "explanation": f"Kept meanwhile: {why}" if why else decision.explanation,
         "used_by": [_use(use) for use in used_by],
         "snapshots": [
-            {"id": snapshot.id, "size_gib": sizes.get((decision.target, snapshot.id), snapshot.size_gib)}
-            for snapshot in ami.snapshots
+            {"id": snapshot.id, "size_gib": plan.size_of(decision.target, snapshot)} for snapshot in ami.snapshots
         ],
         "restorable_until": _time(decision.restorable_until) if decision.restorable_until else None,
         "outcome": result.outcome if result else None,

@@ -21,7 +21,6 @@ from .result_sentences import (
 )
 from .sanitize import escape_control
 from .sentences import REASON_WORDS, orphans_sentence, plan_notes, plan_sentence, where
-from .sizes import sizes_of
 from .tables import cells, oldest_first
 
 ROWS = 500
@@ -74,15 +73,14 @@ def headline(result: Result) -> str:
 def _changes(plan: Plan, result: Result) -> Iterable[str]:
     """A table for each target of what the plan changes, oldest first."""
     left = ROWS
-    sizes = sizes_of(plan)
     by_target: dict[Target, list[Decision]] = {}
     for decision in oldest_first(plan.changes):
         by_target.setdefault(decision.target, []).append(decision)
     for target, decisions in sorted(by_target.items()):
         rows = []
         for decision in decisions[:left]:
-            found = cells(decision, plan, sizes)
-            done = result.amis.get((target, decision.ami.id))
+            found = cells(decision, plan)
+            done = result.amis.get(decision.key)
             outcome = [done.outcome if done else ""] if result.amis else []
             rows.append([*(found[title] for title in COLUMNS.values()), *outcome])
         head = [*COLUMNS, *(["outcome"] if result.amis else [])]

@@ -86,7 +86,7 @@ def plan_sentence(plan: Plan) -> str:
                 parts[-1] += f" for {number(plan.config.quarantine or 0, 'day')}"
             if action is DELETE and plan.snapshots:
                 parts[-1] += f" and {number(len(plan.snapshots), 'snapshot')}"
-    size, cost = upper_bound((snapshot for _, snapshot in plan.snapshots), plan.config.price_per_gib)
+    size, cost = upper_bound(plan.snapshots.values(), plan.config.price_per_gib)
     freeing = f", freeing {size}{f' ({cost})' if cost else ''}" if size else ""
     kept = ", ".join(f"{count} {REASON_WORDS[reason]}" for reason, count in plan.kept_by_reason)
     said = f"Plan: {series(parts)}{freeing}." if parts else "Nothing to delete."
@@ -145,7 +145,7 @@ def refusals(plan: Plan, allowed: Allowed | None) -> list[str]:
         refused = [decision for decision in plan.decisions if plan.config.from_ids and not decision.candidate]
     else:
         missing = []
-        requested = [(decision, allowed.get((decision.target, decision.ami.id))) for decision in plan.decisions]
+        requested = [(decision, allowed.get(decision.key)) for decision in plan.decisions]
         refused = [decision for decision, name in requested if name not in (None, decision.action.name)]
     return missing + [f"{decision.ami.id} kept: {uncapitalized(decision.explanation)}" for decision in refused]
 

@@ -11,7 +11,7 @@ from ..plan import GroupSummary, Plan
 from ..reducer import newest_first
 from ..result import Orphan
 from .layout import Column, table
-from .sizes import Sizes, age, created_for, gib, orphan_block, sizes_of
+from .sizes import age, created_for, gib, orphan_block
 
 ALL_NAMED = 20
 """Up to this number, all AMIs are named before the prompt; beyond it only the `FIRST_NAMED` oldest."""
@@ -39,7 +39,7 @@ _ORPHANS = (Column("Orphan Snapshots"), _GIB, _AGE, Column("Created for", option
 
 def summary(plan: Plan, width: int | None = None) -> str:
     """A row for each group out of which something would be deleted, and one for the untagged AMIs.  Empty without rows."""
-    sizes, rows = sizes_of(plan), []
+    rows = []
     for group in plan.groups:
         oldest = newest_first(decision.ami for decision in group.decisions)[-1]
         row = {
@@ -48,7 +48,7 @@ def summary(plan: Plan, width: int | None = None) -> str:
             "AMIs": str(group.amis),
             "in use": str(group.in_use),
             "oldest": age(oldest.created, plan.created),
-            "GiB": str(gib(group.decisions, sizes)),
+            "GiB": str(gib(plan, *group.decisions)),
             "Rule": group.rule,
         }
         rows.append(row | at(group.target))
@@ -58,7 +58,7 @@ def summary(plan: Plan, width: int | None = None) -> str:
 
 def named(plan: Plan, action: Action, width: int | None = None, *, whole: bool = False) -> str:
     """The AMIs with this action, oldest first: all up to `ALL_NAMED`, or if `whole`.  Empty where there are none."""
-    sizes, several = sizes_of(plan), len(plan.targets) > 1
+    several = len(plan.targets) > 1
     ordered = oldest_first(plan.of(action))
     if not ordered:
         return ""
@@ -66,21 +66,21 @@ def named(plan: Plan, action: Action, width: int | None = None, *, whole: bool =
     columns = [_NAME, _ID, _AGE, _GIB]
     if any(decision.groups for decision in shown) and (width is None or width >= WIDE + 25 * several):
         columns.append(_GROUP)
-    drawn = draw(columns, [cells(decision, plan, sizes) for decision in shown], several, width)
+    drawn = draw(columns, [cells(decision, plan) for decision in shown], several, width)
     more = len(ordered) - len(shown)
     return f"{drawn}\n… {more} more: --full-report" if more else drawn
 
 
 def full_report(plan: Plan, width: int | None = None) -> list[tuple[str, str]]:
     """Each group's label and the table of its AMIs to be deleted, by name."""
-    sizes, several = sizes_of(plan), len(plan.targets) > 1
+    several = len(plan.targets) > 1
     # Whether an AMI is quarantined or deleted differs only in a run with --quarantine.
     columns = (*_FULL, Column("Action")) if plan.of(QUARANTINE) else _FULL
     found = []
     for group in plan.groups:
         ordered = sorted(group.decisions, key=lambda decision: (decision.ami.name, decision.ami.id))
         heading = f"{label(group)} (rule {group.rule})" if group.rule else label(group)
-        found.append((heading, draw(columns, [cells(decision, plan, sizes) for decision in ordered], several, width)))
+        found.append((heading, draw(columns, [cells(decision, plan) for decision in ordered], several, width)))
     return found
 
 
@@ -113,7 +113,7 @@ def failed(
     return drawn, [f"{code}: {message}" for code, message in sorted(messages.items())]
 
 
-def cells(decision: Decision, plan: Plan, sizes: Sizes) -> dict[str, str]:
+def cells(decision: Decision, plan: Plan) -> dict[str, str]:
     """What a table may say about an AMI, by the title of the column."""
     ami = decision.ami
     return at(decision.target) | {
@@ -122,7 +122,7 @@ def cells(decision: Decision, plan: Plan, sizes: Sizes) -> dict[str, str]:
         "Creation Date": ami.created_text,
         "Created": f"{ami.created:%Y-%m-%d}" if ami.created else ami.created_text,
         "Age": age(ami.created, plan.created),
-        "GiB": str(gib([decision], sizes)),
+        "GiB": str(gib(plan, decision)),
         "Group": "; ".join(decision.groups),
         "Action": decision.action.verb,
         "Decision": decision.action.verb,
@@ -142,7 +142,7 @@ def draw(columns: Sequence[Column], rows: Iterable[Mapping[str, str]], several: 
 
 def oldest_first(decisions: Iterable[Decision]) -> list[Decision]:
     """By creation date, the unknown ones first, in all targets together."""
-    by_ami = {(decision.target, decision.ami.id): decision for decision in decisions}
+    by_ami = {decision.key: decision for decision in decisions}
     return sorted(by_ami.values(), key=lambda d: (d.ami.created is not None, d.ami.created or 0, d.key))
 
 
