@@ -15,10 +15,10 @@ from click.core import ParameterSource
 from . import __version__
 from .arguments import BARE, one_value_per_flag
 from .clock import SYSTEM_CLOCK
-from .config import BY_NAME, OPTIONS, Config
+from .config import BY_NAME, OPTIONS, SECTIONS, Config
 from .errors import AmicleanerError, describe
 from .interrupts import Interrupted, Interrupts
-from .options import OWN, SECTIONS, Option
+from .options import OWN, Option
 from .settings import combine, from_environment, from_file, suspicious
 
 COMPLETE = "_AMICLEANER_COMPLETE"

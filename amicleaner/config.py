@@ -9,22 +9,21 @@ from typing import Any
 
 from .checks import CHECKS, FURTHER_CHECKS
 from .errors import UsageError
-from .options import (
-    ACCOUNTS,
-    DELETION,
-    FILTERS,
-    GROUPING,
-    IN_USE,
-    KINDS,
-    OUTPUT,
-    PREVIEW,
-    RETENTION,
-    SETTINGS,
-    UNDO,
-    Form,
-    Option,
-    option,
-)
+from .options import KINDS, Form, Option, option
+
+GROUPING = "Grouping"
+FILTERS = "Filters"
+RETENTION = "Retention"
+IN_USE = "In-use checks"
+PREVIEW = "Plan and preview"
+DELETION = "Deletion"
+UNDO = "Quarantine and restore"
+ACCOUNTS = "Accounts and Regions"
+OUTPUT = "Output"
+SETTINGS = "Settings"
+
+SECTIONS = (GROUPING, FILTERS, RETENTION, IN_USE, PREVIEW, DELETION, UNDO, ACCOUNTS, OUTPUT, SETTINGS)
+"""In the order of the help."""
 
 AMI_ID = re.compile(r"ami-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 ACCOUNT_ID = re.compile(r"[0-9]{12}")

@@ -10,30 +10,11 @@ from sys import intern
 from typing import Any, Literal, Self
 
 UseKind = Literal[
-    "instance",
-    "launch-configuration",
-    "launch-template",
-    "auto-scaling-group",
-    "instance-refresh",
-    "spot-fleet",
-    "spot-request",
-    "fleet",
-    "ssm-parameter",
-    "image-recipe",
-    "container-recipe",
-    "image-pipeline",
-    "image-copy",
-    "batch-compute-environment",
-    "fast-launch",
-    "file",
-    "sagemaker-cluster",
-    "pcs-node-group",
-    "rds-custom-engine-version",
-    "emr-cluster",
-    "beanstalk-configuration",
-    "beanstalk-platform",
-    "cloudformation-stack",
-]
+    "instance", "launch-configuration", "launch-template", "auto-scaling-group", "instance-refresh", "spot-fleet",
+    "spot-request", "fleet", "ssm-parameter", "image-recipe", "container-recipe", "image-pipeline", "image-copy",
+    "batch-compute-environment", "fast-launch", "file", "sagemaker-cluster", "pcs-node-group", "rds-custom-engine-version",
+    "emr-cluster", "beanstalk-configuration", "beanstalk-platform", "cloudformation-stack",
+]  # fmt: skip
 
 Reason = Literal[
     "in-use", "state", "quarantined", "released", "protected", "managed", "public", "shared", "keep-tag", "keep-until",

@@ -36,20 +36,6 @@ KINDS: dict[Any, Kind] = {
 FLAG_WORDS = {"1": True, "0": False, "true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
 """What an environment variable of a flag may say, in upper or lower case."""
 
-GROUPING = "Grouping"
-FILTERS = "Filters"
-RETENTION = "Retention"
-IN_USE = "In-use checks"
-PREVIEW = "Plan and preview"
-DELETION = "Deletion"
-UNDO = "Quarantine and restore"
-ACCOUNTS = "Accounts and Regions"
-OUTPUT = "Output"
-SETTINGS = "Settings"
-
-SECTIONS = (GROUPING, FILTERS, RETENTION, IN_USE, PREVIEW, DELETION, UNDO, ACCOUNTS, OUTPUT, SETTINGS)
-"""In the order of the help."""
-
 _VERSION, _HELP = "Print the version and exit.", "Show this message and exit."
 
 OWN = {"-v": _VERSION, "--version": _VERSION, "-h": _HELP, "--help": _HELP}

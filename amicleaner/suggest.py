@@ -5,11 +5,10 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from .config import BY_NAME, OPTIONS, Config, Rule
+from .config import BY_NAME, OPTIONS, RETENTION, Config, Rule
 from .decisions import Decision
 from .family import family_of
 from .models import Ami, Inventory
-from .options import RETENTION
 from .plan import Plan
 
 MAX_RULES = 50

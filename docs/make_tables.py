@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from amicleaner.aws import usage
-from amicleaner.config import OPTIONS
-from amicleaner.options import KIND_WORDS, OWN, SECTIONS, Option
+from amicleaner.config import OPTIONS, SECTIONS
+from amicleaner.options import KIND_WORDS, OWN, Option
 from amicleaner.settings import FILE_KEYS, RULE_KEYS
 
 ROOT = Path(__file__).parent.parent

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import amicleaner
 from amicleaner import config
-from amicleaner.config import BY_FLAG, BY_NAME, OPTIONS, Config, Rule
+from amicleaner.config import BY_FLAG, BY_NAME, OPTIONS, SECTIONS, UNDO, Config, Rule
 from amicleaner.errors import UsageError
-from amicleaner.options import KINDS, OWN, SECTIONS, UNDO, Form, Option, nearest, option
+from amicleaner.options import KINDS, OWN, Form, Option, nearest, option
 from amicleaner.settings import FILE_KEYS, RULE_KEYS, from_environment, from_mapping
 
 every_option = pytest.mark.parametrize("known", OPTIONS, ids=lambda known: known.name)

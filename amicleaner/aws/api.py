@@ -18,25 +18,14 @@ from ..errors import AwsError, ThrottledError, TransientError, UnsupportedCallEr
 from ..models import CallRecord, Target
 from .error_mapping import LACKS, NO_SUCH_HOST, PLAIN, about_credentials, map_error, unknown_host
 from .operations import EVERYWHERE, OPERATIONS, Operation, iam_action
-from .rate_limits import ReadLimiter
+from .rate_limits import TokenBucket, read_bucket
 from .retry import Retries
 
 # The DNS suffixes of AWS's partitions and of its dual-stack names (botocore's partitions.json); VPC endpoints have them too.
-AWS_SUFFIXES = (
-    ".amazonaws.com",
-    ".amazonaws.com.cn",
-    ".amazonaws.eu",
-    ".api.aws",
-    ".api.amazonwebservices.com.cn",
-    ".api.amazonwebservices.eu",
-    ".c2s.ic.gov",
-    ".sc2s.sgov.gov",
-    ".cloud.adc-e.uk",
-    ".csp.hci.ic.gov",
-    ".api.aws.ic.gov",
-    ".api.aws.scloud",
-    ".api.cloud-aws.adc-e.uk",
-    ".api.aws.hci.ic.gov",
+AWS_SUFFIXES = tuple(
+    ".amazonaws.com .amazonaws.com.cn .amazonaws.eu .api.aws .api.amazonwebservices.com.cn .api.amazonwebservices.eu "
+    ".c2s.ic.gov .sc2s.sgov.gov .cloud.adc-e.uk .csp.hci.ic.gov .api.aws.ic.gov .api.aws.scloud .api.cloud-aws.adc-e.uk "
+    ".api.aws.hci.ic.gov".split()
 )
 
 
@@ -62,7 +51,7 @@ class Api:
         self._stop = stop or Event()
         self._observe = observe
         self._answered: set[str] = set()
-        self._limiters: dict[str, ReadLimiter] = {}
+        self._buckets: dict[str, TokenBucket] = {}
 
     def call(self, action: str, *, attempts: int | None = None, **parameters: Any) -> dict[str, Any]:
         """One call (`DescribeImages`), tried again while its failure may pass, at most `attempts` times.
@@ -72,10 +61,11 @@ class Api:
         operation = OPERATIONS[action]
         retries = Retries(self.clock, attempts or self._attempts)
         if operation.many:
-            self._limiters.setdefault(action, ReadLimiter(self.clock, many=True))
+            self._buckets.setdefault(action, read_bucket(self.clock, full=True))
         while True:
-            if not operation.changes and action in self._limiters:
-                self._limiters[action].enter()
+            bucket = self._buckets.get(action)
+            while bucket is not None and not bucket.take():
+                self.clock.sleep(bucket.wait())
             client = self._client_of(action, operation.service)
             started = self.clock.monotonic()
             try:
@@ -95,7 +85,10 @@ class Api:
                     error = self.error(action, error.code, error.message)
                 error.exists = exists
                 if isinstance(error, ThrottledError) and not operation.changes:
-                    self._limiters.setdefault(action, ReadLimiter(self.clock)).throttled()
+                    fresh = read_bucket(self.clock, full=False)
+                    bucket = self._buckets.setdefault(action, fresh)
+                    if bucket is not fresh:
+                        bucket.throttled()
                 pause = retries.pause(error, attempts=4 if lacks and error.code == "ResponseParserError" else None)
                 if pause is None:
                     raise (_unsupported(error) if lacks else error) from exception

@@ -169,7 +169,7 @@ def prompt(plan: Plan) -> str:
     if not (quarantined or released):
         return f"Do you want to continue and remove {deleted} AMIs [y/N] ? : "
     counts = ((DELETE, deleted), (QUARANTINE, quarantined), (RELEASE, released))
-    parts = [f"{action.prompt_verb} {number(count, 'AMI')}" for action, count in counts if count]
+    parts = [f"{action.name} {number(count, 'AMI')}" for action, count in counts if count]
     before = ", ".join(parts[:-1])
     return f"Do you want to continue{f', {before}' if before else ''} and {parts[-1]} [y/N] ? : "
 
