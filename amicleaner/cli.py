@@ -127,7 +127,6 @@ def _carry_out(config: Config) -> int:
         stdin=sys.stdin,
         environ=os.environ,
         clock=SYSTEM_CLOCK,
-        version=__version__,
     )
     # Looking for garbage among thousands of AMIs, again and again, takes a tenth of the time.
     gc.freeze()

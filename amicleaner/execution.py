@@ -24,9 +24,8 @@ from .decisions import Decision
 from .errors import AmicleanerError, AwsError
 from .interrupts import Interrupts
 from .models import AmiResult, Inventory, SnapshotResult, Target
-from .plan import Plan
+from .plan import Plan, oldest_first
 from .planning import Planner, PlanningResult, find_all_orphans
-from .reducer import newest_first
 from .result import InBin, Orphan
 from .view import View
 
@@ -66,7 +65,7 @@ class Execution:
 
         async def work(deleter: Deleter, changer: Changer) -> None:
             for action in ORDER:
-                jobs = [self._job(decision, changer) for decision in _oldest_first(plan.of(action))]
+                jobs = [self._job(decision, changer) for decision in oldest_first(plan.of(action))]
                 first = self._first_rounds(jobs, known) if known else {}
                 if jobs and not changer.stopping.is_set():
                     await deleter.run(jobs, self._recheck, first)
@@ -198,12 +197,6 @@ class Execution:
             self.view.ami_done(result)
         else:
             self.view.snapshot_done(result)
-
-
-def _oldest_first(decisions: Sequence[Decision]) -> list[Decision]:
-    newest = newest_first(decision.ami for decision in decisions)
-    order = {ami.id: -place for place, ami in enumerate(newest)}
-    return sorted(decisions, key=lambda decision: (decision.target, order[decision.ami.id]))
 
 
 def _verdict(decision: Decision | None, job: Job) -> Verdict:

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import __version__
 from .clock import SYSTEM_CLOCK
 from .config import Config
 from .errors import AmicleanerError, UsageError, describe
@@ -55,7 +54,6 @@ def main() -> int:
         stdin=None,
         environ=os.environ,
         clock=SYSTEM_CLOCK,
-        version=__version__,
     )
     interrupts = Interrupts()
     try:
@@ -114,7 +112,7 @@ def outputs(result: Result, config: Config, status: int) -> Iterator[tuple[str, 
     if config.save_plan is not None and result.plan is not None and "\n" not in config.save_plan:
         yield "plan", config.save_plan
     path = Path(tempfile.mkdtemp(prefix="amicleaner-", dir=os.environ["RUNNER_TEMP"]), "result.json")
-    path.write_text(to_json(document(result, config, version=__version__, created=SYSTEM_CLOCK.now())), "utf-8")
+    path.write_text(to_json(document(result, config, SYSTEM_CLOCK.now())), "utf-8")
     yield "result", path
 
 

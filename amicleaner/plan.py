@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from .actions import DELETE, KEEP, QUARANTINE, RELEASE, Action
 from .config import Config
@@ -12,6 +12,7 @@ from .mapper import UNTAGGED_LABEL
 from .models import BlockSnapshot, Inventory, Reason, Snapshot, Target
 from .orphans import origin_of
 from .recycle_bin import restorable_until
+from .reducer import NEVER
 
 Allowed = Mapping[tuple[Target, str], str]
 """(Target, AMI id) to the name of the action that a confirmed or saved plan has for it."""
@@ -176,6 +177,11 @@ def rules_without_amis(plan: Plan) -> tuple[str, ...]:
     return tuple(name for name in run if name not in deciding)
 
 
+def oldest_first(decisions: Iterable[Decision]) -> list[Decision]:
+    """By creation date, the unknown ones first, in all targets together."""
+    return sorted(decisions, key=lambda decision: (decision.ami.created or NEVER, decision.key))
+
+
 def limits_exceeded(plan: Plan, orphans: int = 0) -> list[str]:
     """A sentence for each limit that the plan or the number of orphaned snapshots exceeds.  AMIs to be quarantined count
     like those to be deleted."""
@@ -250,9 +256,7 @@ def _limited(decisions: list[Decision], limit: int | None) -> list[Decision]:
     """Of what would be deleted or quarantined, in all targets together, the oldest."""
     if limit is None:
         return decisions
-    never = datetime.min.replace(tzinfo=UTC)
-    candidates = [decision for decision in decisions if decision.candidate]
-    candidates.sort(key=lambda decision: (decision.ami.created or never, decision.key))
+    candidates = oldest_first(decision for decision in decisions if decision.candidate)
     spared = {decision.key for decision in candidates[limit:]}
     why = f"Left for the next run (--limit {limit})."
     return [decision.keep("over-limit", why) if decision.key in spared else decision for decision in decisions]

@@ -47,12 +47,10 @@ class Console(View):
         stdin: IO[str] | None,
         environ: Mapping[str, str],
         clock: Clock,
-        version: str,
     ) -> None:
         messages = stdout if config.output == "table" else stderr
         self._config = config
         self._clock = clock
-        self._version = version
         self._print = Printer(messages, stderr, stdout, environ, clock, progress=not config.quiet)
         self._answers = Prompt(stdin, messages)
         self._scanning = Scanning(clock)
@@ -210,7 +208,7 @@ class Console(View):
         """Failures, the final sentence, errors, and machine-readable data.  Each of these is written although the stream of
         another one is broken; then the first OSError is raised."""
         self._begin(str)
-        self._print.clear()
+        self._print.progress.clear()
         broken: OSError | None = None
         for step in (self._summarize, self._report_errors, self._write_data):
             try:
@@ -253,7 +251,7 @@ class Console(View):
         if output == "markdown":
             self._print.machine(to_markdown(result, self._config.price_per_gib))
         elif output != "table":
-            made = document(result, self._config, version=self._version, created=self._clock.now())
+            made = document(result, self._config, self._clock.now())
             self._print.machine(to_json(made) if output == "json" else to_csv(made))
 
     def _explain(self, plan: Plan) -> None:
@@ -309,10 +307,10 @@ class Console(View):
     def _begin(self, doing: Callable[[], str], patience: float = 1.0) -> None:
         """From now on progress shows what `doing` returns, if anything."""
         self._doing = doing
-        self._print.begin(patience)
+        self._print.progress.begin(patience)
         self._draw()
 
     def _draw(self) -> None:
         text = self._doing()
         if text:
-            self._print.show(text + self._scanning.throttled())
+            self._print.progress.show(text + self._scanning.throttled())

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from .. import __version__
 from ..config import OPTIONS, Config
 from ..decisions import Decision
 from ..models import AmiResult, Failure, Reference, Use
@@ -26,7 +27,7 @@ PLAN_OPTIONS = tuple(sorted(option.name for option in OPTIONS if option.in_plan)
 so that a default that changes later does not change a plan.  Credentials and outputs are not."""
 
 
-def document(result: Result, config: Config, *, version: str, created: datetime) -> dict[str, Any]:
+def document(result: Result, config: Config, created: datetime) -> dict[str, Any]:
     """The document, its members in the order in which people read them.  `config` is the run's own; the options are those
     of the plan where there is one, which is another's when a plan is applied."""
     plan = result.plan
@@ -35,7 +36,7 @@ def document(result: Result, config: Config, *, version: str, created: datetime)
     failed = [restore_line(restored) for restored in result.restored if restored.outcome == "failed"]
     rest: dict[str, Any] = {
         "version": VERSION,
-        "amicleaner": version,
+        "amicleaner": __version__,
         "created": _time(created),
         "dry_run": not config.deletes,
         "status": result.status,

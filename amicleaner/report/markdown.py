@@ -8,20 +8,13 @@ from collections.abc import Iterable, Sequence
 
 from ..decisions import Decision
 from ..models import Target
-from ..plan import Plan
+from ..plan import Plan, oldest_first
 from ..result import Result
+from . import result_sentences
 from .advice import cautions
-from .result_sentences import (
-    failure_errors,
-    final_sentence,
-    interrupted_sentence,
-    restore_line,
-    restore_sentence,
-    undo_notes,
-)
 from .sanitize import escape_control
 from .sentences import REASON_WORDS, orphans_sentence, plan_notes, plan_sentence, where
-from .tables import cells, oldest_first
+from .tables import cells
 
 ROWS = 500
 """AMIs that are listed, in all targets together."""
@@ -37,10 +30,10 @@ def to_markdown(result: Result, price_per_gib: float) -> str:
     """The whole page, with a newline at its end."""
     plan = result.plan
     parts = [f"**{escape_markup(headline(result))}**"]
-    notes = plan_notes(plan) if plan and not result.amis else undo_notes(result)
+    notes = plan_notes(plan) if plan and not result.amis else result_sentences.undo_notes(result)
     parts += [escape_markup(note) for note in notes]
     for title, texts in (
-        ("Problems", [*result.problems, *failure_errors(result)]),
+        ("Problems", [*result.problems, *result_sentences.failure_errors(result)]),
         ("Warnings", list(dict.fromkeys([*result.warnings, *(cautions(plan) if plan else ())]))),
     ):
         if texts:
@@ -53,21 +46,22 @@ def to_markdown(result: Result, price_per_gib: float) -> str:
     if result.orphans:
         parts.append(escape_markup(orphans_sentence(result.orphans, price_per_gib)))
     if result.restored:
-        parts.append("\n".join(f"- {escape_markup(restore_line(restored))}" for restored in result.restored))
+        lines = map(result_sentences.restore_line, result.restored)
+        parts.append("\n".join(f"- {escape_markup(line)}" for line in lines))
     return "\n\n".join(parts) + "\n"
 
 
 def headline(result: Result) -> str:
     """The run in one sentence."""
     if result.interrupted is not None:
-        return f"Interrupted. {interrupted_sentence(result)}"
+        return f"Interrupted. {result_sentences.interrupted_sentence(result)}"
     if result.restored:
-        return restore_sentence(result)
+        return result_sentences.restore_sentence(result)
     if result.plan is None:
         return "amicleaner failed before there was a plan." if result.exit_status else "amicleaner has nothing to report."
     if result.declined:
         return f"Not confirmed: nothing was deleted. {plan_sentence(result.plan)}"
-    return final_sentence(result) if result.amis else plan_sentence(result.plan)
+    return result_sentences.final_sentence(result) if result.amis else plan_sentence(result.plan)
 
 
 def _changes(plan: Plan, result: Result) -> Iterable[str]:

@@ -16,7 +16,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
 from ..actions import ACTIONS, KEEP
 from ..config import BY_NAME, Config, Rule
 from ..errors import UsageError
@@ -223,7 +222,7 @@ def write_plan(path: str, result: Result, created: datetime) -> None:
     """Writes the plan of a result as JSON.  Raises UsageError where that fails."""
     if result.plan is None:
         raise ValueError("the run has no plan yet")
-    write_text(path, to_json(document(result, result.plan.config, version=__version__, created=created)))
+    write_text(path, to_json(document(result, result.plan.config, created)))
 
 
 def write_text(path: str, text: str) -> None:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from threading import RLock
 from typing import IO
 
 from ..clock import Clock
@@ -36,8 +35,7 @@ class Printer:
         self._messages, self._errors, self._data = messages, errors, data
         self.styles = styles_for(messages, environ)
         self.error_styles = self.styles if messages is errors else styles_for(errors, environ)
-        self._progress = Progress(errors if progress else None, environ, clock)
-        self._lock = RLock()
+        self.progress = Progress(errors if progress else None, environ, clock)
 
     @property
     def width(self) -> int | None:
@@ -66,24 +64,9 @@ class Printer:
         """Machine-readable output, as it is."""
         self._write(self._data, data)
 
-    def begin(self, patience: float = 1.0) -> None:
-        """Something begins that needs progress once it takes longer than `patience` seconds."""
-        with self._lock:
-            self._progress.begin(patience)
-
-    def show(self, progress: str) -> None:
-        """Draws a line of progress, if somebody can see it.  From any thread."""
-        with self._lock:
-            self._progress.show(progress)
-
-    def clear(self) -> None:
-        """Takes the line of progress away."""
-        with self._lock:
-            self._progress.clear()
-
     def _write(self, stream: IO[str] | None, text: str) -> None:
-        with self._lock:
-            self._progress.clear()
+        with self.progress.lock:
+            self.progress.clear()
             if stream is not None:
                 stream.write(text)
                 stream.flush()

@@ -1,6 +1,7 @@
 """One line of progress on a terminal, gone before anything else is written."""
 
 from collections.abc import Mapping
+from threading import RLock
 from typing import IO
 
 from ..clock import Clock
@@ -22,32 +23,39 @@ _THROTTLES = ("RequestLimitExceeded", "TooManyRequestsException", "SlowDown", "B
 
 
 class Progress:
-    """Draws only on a terminal that says what it is: on others a carriage return may not go back."""
+    """Draws only on a terminal that says what it is: on others a carriage return may not go back.
+
+    Calls return in many threads: whoever writes anything else to the terminal holds the `lock`.
+    """
 
     def __init__(self, stream: IO[str] | None, environ: Mapping[str, str], clock: Clock) -> None:
         self._stream = stream if is_terminal(stream) and environ.get("TERM", "") not in MUTE else None
         self._clock = clock
         self._drawn = 0
+        self.lock = RLock()
         self.begin()
 
     def begin(self, patience: float = _PATIENCE) -> None:
         """Something new begins, which may be over within `patience` seconds, before anybody wonders."""
-        self._next = self._clock.monotonic() + patience
+        with self.lock:
+            self._next = self._clock.monotonic() + patience
 
     def show(self, text: str) -> None:
         """Draws `text` in place of the last one, unless that was drawn just now."""
-        if self._stream is None or self._clock.monotonic() < self._next:
-            return
-        line = cut(escape_control(text), (width_of(self._stream) or 80) - 1)
-        self._write("\r" + line + " " * (self._drawn - columns(line)))
-        self._drawn = columns(line)
-        self._next = self._clock.monotonic() + _INTERVAL
+        with self.lock:
+            if self._stream is None or self._clock.monotonic() < self._next:
+                return
+            line = cut(escape_control(text), (width_of(self._stream) or 80) - 1)
+            self._write("\r" + line + " " * (self._drawn - columns(line)))
+            self._drawn = columns(line)
+            self._next = self._clock.monotonic() + _INTERVAL
 
     def clear(self) -> None:
         """Takes the line away."""
-        if self._drawn:
-            self._write("\r" + " " * self._drawn + "\r")
-            self._drawn = 0
+        with self.lock:
+            if self._drawn:
+                self._write("\r" + " " * self._drawn + "\r")
+                self._drawn = 0
 
     def _write(self, text: str) -> None:
         if self._stream is None:

@@ -7,7 +7,7 @@ from typing import Any
 from ..actions import QUARANTINE, Action
 from ..decisions import Decision
 from ..models import AmiResult, SnapshotResult, Target
-from ..plan import GroupSummary, Plan
+from ..plan import GroupSummary, Plan, oldest_first
 from ..reducer import newest_first
 from ..result import Orphan
 from .layout import Column, table
@@ -138,12 +138,6 @@ def draw(columns: Sequence[Column], rows: Iterable[Mapping[str, str]], several: 
     """The table of some columns of the rows.  With several targets, tables begin with theirs."""
     shown = (*_WHERE, *columns) if several else columns
     return table(shown, [[row[column.title] for column in shown] for row in rows], width, **more)
-
-
-def oldest_first(decisions: Iterable[Decision]) -> list[Decision]:
-    """By creation date, the unknown ones first, in all targets together."""
-    by_ami = {decision.key: decision for decision in decisions}
-    return sorted(by_ami.values(), key=lambda d: (d.ami.created is not None, d.ami.created or 0, d.key))
 
 
 def label(group: GroupSummary) -> str:

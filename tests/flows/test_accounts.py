@@ -446,11 +446,9 @@ def output(flow: Flow, options: dict[str, Any]) -> tuple[str, str, str]:
     config = Config(**options)
     out, err = io.StringIO(), io.StringIO()
     environ: Mapping[str, str] = {"COLUMNS": "160"}
-    console = Console(
-        config, stdout=out, stderr=err, stdin=io.StringIO(), environ=environ, clock=flow.time.clock, version="1"
-    )
+    console = Console(config, stdout=out, stderr=err, stdin=io.StringIO(), environ=environ, clock=flow.time.clock)
     result = clean(config, view=console, clock=flow.time.clock)
-    return out.getvalue(), err.getvalue(), to_json(document(result, config, version="1", created=NOW))
+    return out.getvalue(), err.getvalue(), to_json(document(result, config, NOW))
 
 
 def shuffle(numbers: random.Random, seconds: float) -> None:

@@ -27,7 +27,7 @@ SCHEMA = json.loads(Path(__file__).parents[2].joinpath("docs", "schema.json").re
 
 
 def made(result: Result, config: Config | None = None) -> dict[str, Any]:
-    return document(result, config or Config(), version=VERSION, created=NOW)
+    return document(result, config or Config(), NOW)
 
 
 def of_one(name: str) -> dict[str, Any]:
@@ -189,7 +189,7 @@ def test_json_is_exact_and_escapes_even_the_one_control_character_that_ascii_has
 
 def test_times_are_utc() -> None:
     there = NOW.astimezone(timezone(timedelta(hours=2)))
-    assert document(Result(), Config(), version=VERSION, created=there)["created"] == "2017-06-20T00:00:00Z"
+    assert document(Result(), Config(), there)["created"] == "2017-06-20T00:00:00Z"
 
 
 def test_the_digest_is_the_documented_one() -> None:
