@@ -244,7 +244,13 @@ class Config:
         """How many AMIs of each group are kept as the newest: none if --keep-daily to --keep-yearly decide alone."""
         if self.keep_previous is not None:
             return self.keep_previous
-        return 0 if any((self.keep_daily, self.keep_weekly, self.keep_monthly, self.keep_yearly)) else KEEP_PREVIOUS
+        return 0 if any(self.periods.values()) else KEEP_PREVIOUS
+
+    @property
+    def periods(self) -> dict[str, int]:
+        """How many days, weeks, months and years keep their newest AMI."""
+        kept = (self.keep_daily, self.keep_weekly, self.keep_monthly, self.keep_yearly)
+        return dict(zip(("daily", "weekly", "monthly", "yearly"), kept, strict=True))
 
     def for_rule(self, rule: Rule) -> "Config":
         """The configuration that holds for the AMIs of one rule; what the rule leaves out comes from here."""
@@ -297,17 +303,14 @@ def check_combination(config: Config, given: Iterable[str]) -> None:
         raise UsageError("--save-plan cannot be combined with --check-orphans: a plan contains AMIs only.")
     if config.exit_code and not (config.dry_run or config.save_plan):
         raise UsageError("--exit-code requires --dry-run.")
-    if "-" in config.used_by_files and config.deletes and not _is_unattended(config):
+    # Listing ids confirms the AMIs, not the orphaned snapshots.
+    unattended = config.force_delete or (config.from_ids and not config.check_orphans)
+    if "-" in config.used_by_files and config.deletes and not unattended:
         raise UsageError(
             "--used-by-files: - reads standard input, which then cannot answer the prompt.",
             hint="Add --force-delete or --dry-run.",
         )
     _check_accounts(config)
-
-
-def _is_unattended(config: Config) -> bool:
-    """Whether the run shows no prompt.  Listing ids confirms the AMIs, not the orphaned snapshots."""
-    return config.force_delete or (bool(config.from_ids) and not config.check_orphans)
 
 
 def _check_accounts(config: Config) -> None:

@@ -201,17 +201,8 @@ def _kept_in_group(amis: Iterable[Ami], config: Config, label: str, now: datetim
 
 
 def _why_old(config: Config) -> str:
-    numbers = [
-        f"{number} {word}"
-        for number, word in (
-            (config.newest_kept, "newest"),
-            (config.keep_daily, "daily"),
-            (config.keep_weekly, "weekly"),
-            (config.keep_monthly, "monthly"),
-            (config.keep_yearly, "yearly"),
-        )
-        if number
-    ]
+    kept = {"newest": config.newest_kept, **config.periods}
+    numbers = [f"{number} {word}" for word, number in kept.items() if number]
     if not numbers:
         return "Unused, and its group keeps no AMIs (--keep-previous 0)."
     if len(numbers) == 1 and config.newest_kept:

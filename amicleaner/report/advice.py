@@ -17,7 +17,8 @@ def cautions(plan: Plan) -> list[str]:
     if not plan.candidates:
         return []
     found = [*_inside_words(plan), *_unreferenced(plan)]
-    if plan.config.force_delete and any(_keeps_nothing(config) for config in _configs(plan.config)):
+    keeps_nothing = (config.keep_previous == 0 and not any(config.periods.values()) for config in _configs(plan.config))
+    if plan.config.force_delete and any(keeps_nothing):
         found.append("--keep-previous 0 with --force-delete: no unused AMI is kept in any group.")
     return found
 
@@ -26,12 +27,6 @@ def _configs(config: Config) -> list[Config]:
     if config.from_ids:
         return []
     return [config.for_rule(rule) for rule in config.rules] if config.rules else [config]
-
-
-def _keeps_nothing(config: Config) -> bool:
-    return config.keep_previous == 0 and not any(
-        (config.keep_daily, config.keep_weekly, config.keep_monthly, config.keep_yearly)
-    )
 
 
 def _inside_words(plan: Plan) -> list[str]:

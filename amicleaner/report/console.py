@@ -60,11 +60,9 @@ class Console(View):
         self._doing: Callable[[], str] = self._scanning.text
 
     def warning(self, text: str) -> None:
-        """On standard error."""
         self._print.error(f"Warning: {text}", self._print.error_styles.yellow)
 
     def problem(self, text: str) -> None:
-        """On standard error."""
         self._print.error(f"Error: {text}", self._print.error_styles.red)
 
     def retrieving(self, config: Config) -> None:
@@ -106,7 +104,6 @@ class Console(View):
             self._draw()
 
     def scanned(self, target: Target, amis: int) -> None:
-        """Progress."""
         self._scanning.amis[target] = amis
         with suppress(OSError):
             self._draw()
@@ -149,16 +146,13 @@ class Console(View):
             self._print.text(text)
 
     def confirm_orphans(self, orphans: Sequence[Orphan]) -> bool:
-        """The prompt for orphaned snapshots."""
         prompt = f"Do you want to continue and remove {len(orphans)} orphan snapshots [y/N] ? : "
         return self._answers.read(lambda: self._print.ask(prompt))
 
     def confirm(self, plan: Plan) -> bool:
-        """The prompt for the plan."""
         return self._answers.read(lambda: self._print.ask(sentences.prompt(plan)))
 
     def declined(self) -> None:
-        """After a no."""
         self._print.text("No AMI was deleted." if self._orphans_deleted else "Nothing was deleted.")
 
     def checking(self) -> None:
@@ -172,13 +166,11 @@ class Console(View):
         self._begin(self._changing)
 
     def removed_orphans(self, count: int) -> None:
-        """How many were really deleted."""
         self._orphans_deleted = count
         self._begin(str)
         self._print.text(f"{count} orphan snapshots successfully removed !")
 
     def cleaning(self, plan: Plan) -> None:
-        """The start of the changes."""
         self._noun, self._total, self._done = "AMIs", len(plan.changes), 0
         by_id = bool(plan.config.from_ids)
         self._bold(f"Cleaning from {self._total} AMI id(s) ..." if by_id else f"Cleaning {self._total} AMIs ...")
@@ -191,7 +183,6 @@ class Console(View):
         self._count("AMIs")
 
     def snapshot_done(self, result: SnapshotResult) -> None:
-        """A line."""
         self._about(result_sentences.snapshot_line(result), result.target)
         self._count("snapshots")
 

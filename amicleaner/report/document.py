@@ -13,7 +13,7 @@ from typing import Any
 from .. import __version__
 from ..config import OPTIONS, Config
 from ..decisions import Decision
-from ..models import AmiResult, Failure, Reference, Use
+from ..models import AmiResult, Failure, Use
 from ..plan import Plan
 from ..result import Orphan, Result
 from .advice import cautions
@@ -53,7 +53,7 @@ def document(result: Result, config: Config, created: datetime) -> dict[str, Any
             _orphan(orphan, created)
             for orphan in sorted(result.orphans, key=lambda orphan: (orphan.target, orphan.snapshot.id))
         ],
-        "dangling_references": [_dangling(reference) for reference in sorted(result.dangling)],
+        "dangling_references": [{"ami": reference.ami} | _use(reference.use) for reference in sorted(result.dangling)],
         "totals": {
             "amis": len(plan.removals) if plan else 0,
             "snapshots": len(snapshots),
@@ -137,10 +137,6 @@ def _orphan(orphan: Orphan, now: datetime) -> dict[str, Any]:
         "outcome": result.outcome if result else None,
         "error": _error(result.error) if result and result.error else None,
     }
-
-
-def _dangling(reference: Reference) -> dict[str, str]:
-    return {"ami": reference.ami} | _use(reference.use)
 
 
 def _use(use: Use) -> dict[str, str]:

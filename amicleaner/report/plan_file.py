@@ -61,7 +61,7 @@ class SavedPlan:
             for rule in config.rules:
                 config.for_rule(rule)
         except UsageError as error:
-            raise UsageError(f"{_shown(self.path)}: its options are not valid: {error}") from error
+            raise UsageError(f"{escape_control(self.path)}: its options are not valid: {error}") from error
         return config
 
     def check_accounts(self, accounts: Iterable[str]) -> None:
@@ -69,9 +69,8 @@ class SavedPlan:
         today = sorted(set(accounts))
         missing = sorted({target.account for target in self.targets} - set(today))
         if missing:
-            raise UsageError(
-                f"{_shown(self.path)} was created for {_accounts(missing)}; these credentials are for {_accounts(today)}."
-            )
+            created = f"{escape_control(self.path)} was created for {_accounts(missing)}"
+            raise UsageError(f"{created}; these credentials are for {_accounts(today)}.")
 
     def check_targets(self, targets: Iterable[Target]) -> None:
         """Raises UsageError unless the run works in every account and Region of the plan.  That it works in more changes
@@ -80,7 +79,9 @@ class SavedPlan:
         missing = [target for target in self.targets if target not in today]
         if missing:
             created, covered = (listing([where(target) for target in found]) for found in (missing, sorted(today)))
-            raise UsageError(f"{_shown(self.path)} was created for {created}; this run covers {covered or 'no Region'}.")
+            raise UsageError(
+                f"{escape_control(self.path)} was created for {created}; this run covers {covered or 'no Region'}."
+            )
 
 
 def read_plan(path: str) -> SavedPlan:
@@ -89,17 +90,17 @@ def read_plan(path: str) -> SavedPlan:
         with open(path, "rb") as file:
             data = file.read(_MAX_BYTES + 1)
         if len(data) > _MAX_BYTES:
-            raise UsageError(f"--apply-plan: {_shown(path)} is too large for a plan.")
+            raise UsageError(f"--apply-plan: {escape_control(path)} is too large for a plan.")
         # Windows's editors put a mark before the text, which changes nothing in it.
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UsageError(f"--apply-plan: {_shown(path)} is not a plan: it is not UTF-8 text.") from error
+        raise UsageError(f"--apply-plan: {escape_control(path)} is not a plan: it is not UTF-8 text.") from error
     except (OSError, ValueError) as error:
-        raise UsageError(f"--apply-plan: can't read {_shown(path)}: {_reason(error)}.") from error
+        raise UsageError(f"--apply-plan: can't read {escape_control(path)}: {_reason(error)}.") from error
     try:
         return _saved(path, parse(text))
     except UsageError as error:
-        raise UsageError(f"--apply-plan: {_shown(path)}: {error}") from error
+        raise UsageError(f"--apply-plan: {escape_control(path)}: {error}") from error
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -253,7 +254,7 @@ def _temporary(path: str) -> tuple[int, str]:
 
 def _check_place(path: str) -> None:
     if not os.path.basename(path):
-        raise UsageError(f"--save-plan: {_shown(path)} is a folder. Pass the path of a file.")
+        raise UsageError(f"--save-plan: {escape_control(path)} is a folder. Pass the path of a file.")
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -261,23 +262,18 @@ def _check_place(path: str) -> None:
     except (OSError, ValueError) as error:
         raise _cannot(path, error) from error
     if stat.S_ISLNK(mode):
-        raise UsageError(f"--save-plan: {_shown(path)} is a symbolic link. Pass the path of the file itself.")
+        raise UsageError(f"--save-plan: {escape_control(path)} is a symbolic link. Pass the path of the file itself.")
     if not stat.S_ISREG(mode):
-        raise UsageError(
-            f"--save-plan: {_shown(path)} is not a regular file. For a plan on standard output: --dry-run --output json."
-        )
+        other = "For a plan on standard output: --dry-run --output json."
+        raise UsageError(f"--save-plan: {escape_control(path)} is not a regular file. {other}")
 
 
 def _cannot(path: str, error: Exception) -> UsageError:
-    return UsageError(f"--save-plan: can't write {_shown(path)}: {_reason(error)}.")
+    return UsageError(f"--save-plan: can't write {escape_control(path)}: {_reason(error)}.")
 
 
 def _reason(error: Exception) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error)
-
-
-def _shown(path: str) -> str:
-    return escape_control(path)
 
 
 def _accounts(accounts: Sequence[str]) -> str:
