@@ -36,12 +36,11 @@ class GroupSummary:
 class Plan:
     """Decisions sorted by account, Region and id.
 
-    `own_amis` is how many AMIs each target has.  `snapshots` are those that will be deleted with their AMIs, sorted and as
-    far as known measured; `registered`
-    counts those of them that were not made for these AMIs; `missing` are listed ids that do not exist.  `shared_unasked`:
-    whom the AMIs are shared with is read only while they are deleted.  `bins_read`: the Recycle Bin's rules were read in
-    every target where something would be deleted (with --require-recycle-bin: or quarantined); without that such a plan may
-    not be carried out.
+    `own_amis` is how many AMIs each target has.  `snapshots` are those that will be deleted with their AMIs, measured as far
+    as known; `registered` counts those of them that were not made for these AMIs; `missing` are listed ids that do not
+    exist.  `shared_unasked`: whom the AMIs are shared with is read only while they are deleted.  `bins_read`: the Recycle
+    Bin's rules were read in every target where something would be deleted (with --require-recycle-bin: or quarantined);
+    without that such a plan may not be carried out.
     """
 
     config: Config

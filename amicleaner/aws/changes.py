@@ -226,6 +226,13 @@ class Changer:
         except Exception as error:
             self.halt(error)
 
+    def tell(self, report: Callable[[T], None], result: T) -> None:
+        """Reports a result.  A view that fails ends the run, and loses no result."""
+        try:
+            report(result)
+        except Exception as error:
+            self.halt(error)
+
     async def sleep(self, seconds: float, *, finishing: bool = False) -> bool:
         """Waits; false once a stop forbids what comes next."""
         if self._forbidden(finishing):

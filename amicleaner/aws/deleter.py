@@ -81,7 +81,7 @@ class Deleter:
                     settled = SnapshotResult(job.target, id, "failed", Failure("NoResponse", message))
                 result = self.results[job.key]
                 self.results[job.key] = replace(result, snapshots=(*result.snapshots, settled))
-                self._tell(settled)
+                self.changer.tell(self.report, settled)
 
     async def _target(self, monitor: UsageMonitor, target: Target) -> None:
         """The first job goes alone: a missing permission shows there, and not in AMIs whose snapshots are left behind."""
@@ -130,7 +130,7 @@ class Deleter:
         if changed.end == "already" and not changed.lost:
             return self._gone(job)
         self.references.deregistered(target, ami)
-        self._tell(AmiResult(target, ami.id, "removed"))
+        self.changer.tell(self.report, AmiResult(target, ami.id, "removed"))
         plan = classify_snapshots(target, ami, return_codes(changed.answer), self.references)
         found: dict[str, SnapshotResult] = {}
         for result in plan.settled:
@@ -207,7 +207,7 @@ class Deleter:
         found[result.id] = result
         if result.outcome == "removed":
             self.references.deleted(result.target, result.id)
-        self._tell(result)
+        self.changer.tell(self.report, result)
 
     async def _is_unshared(self, job: Job, verdict: Verdict) -> bool:
         """Whether the AMI is shared with nobody outside the run, where that matters and is not known yet."""
@@ -241,7 +241,7 @@ class Deleter:
         kept = tuple(SnapshotResult(job.target, id, "kept", explanation=why) for id in own if id not in left)
         self._done(job, AmiResult(job.target, job.subject.id, "removed", snapshots=kept, explanation=f"{why}."))
         for result in kept:
-            self._tell(result)
+            self.changer.tell(self.report, result)
         return "tried"
 
     def _keep(self, job: Job, verdict: Verdict) -> None:
@@ -272,7 +272,7 @@ class Deleter:
             self.results[job.key] = result
         else:
             self.snapshots[job.key] = result
-        self._tell(result)
+        self.changer.tell(self.report, result)
         return "tried"
 
     def _stop_target(self, job: Job) -> None:
@@ -288,13 +288,6 @@ class Deleter:
                 hint=f"Grant the IAM actions {', '.join(actions)}.",
             )
         )
-
-    def _tell(self, result: AmiResult | SnapshotResult) -> None:
-        """A view that fails ends the run, and loses no result."""
-        try:
-            self.report(result)
-        except Exception as error:
-            self.changer.halt(error)
 
 
 def _ami(job: Job) -> Ami:

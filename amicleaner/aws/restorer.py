@@ -154,12 +154,8 @@ class Restorer:
             self._tell(RestoreResult(step.target, step.id, "failed" if reason else "restored", reason))
 
     def _tell(self, result: RestoreResult) -> None:
-        """A view that fails ends the run, and loses no result."""
         self.results.append(result)
-        try:
-            self.report(result)
-        except Exception as error:
-            self.changer.halt(error)
+        self.changer.tell(self.report, result)
 
 
 def _why(changed: Changed) -> str:

@@ -50,8 +50,8 @@ def _table(plan: Plan, decisions: Sequence[Decision], width: int | None, style: 
         undo = decision.restorable_until if differ else None
         restorable = f" Restorable until {undo:%Y-%m-%d}." if undo else ""
         rows.append(cells(decision, plan) | {"Explanation": f"{decision.explanation}{restorable}"})
-    cuts = {kept - 1} if 0 < kept < len(decisions) else set()
-    return draw(_COLUMNS, rows, False, width, cuts=cuts, style=style)
+    cut = kept - 1 if 0 < kept < len(decisions) else None
+    return draw(_COLUMNS, rows, False, width, cut=cut, style=style)
 
 
 def in_detail(plan: Plan, ids: Iterable[str]) -> list[str]:
