@@ -73,7 +73,7 @@ class Api:
                 if operation.changes:
                     _check_done(answer)
             except Exception as exception:
-                error = self._map_error(action, exception)
+                error = map_error(iam_action(action), exception, self.target)
                 self._record(action, started, error.code)
                 exists = not self._answered.isdisjoint((action, operation.service))
                 if not exists and unknown_host(exception) and not self._has(operation.service, client.meta.partition):
@@ -114,7 +114,7 @@ class Api:
             return self._client(service)
         except (boto.BotoCoreError, *PLAIN) as exception:
             if isinstance(exception, boto.BotoCoreError) or about_credentials(exception):
-                raise self._map_error(action, exception) from exception
+                raise map_error(iam_action(action), exception, self.target) from exception
             raise self.error(action, type(exception).__name__, str(exception)) from exception
 
     def pages(self, action: str, **parameters: Any) -> Iterator[dict[str, Any]]:
@@ -147,13 +147,12 @@ class Api:
             seconds = self.clock.monotonic() - started
             self._observe(CallRecord(iam_action(action), self.target, seconds, outcome))
 
-    def _map_error(self, action: str, exception: Exception) -> AwsError:
-        return map_error(iam_action(action), exception, self.target)
-
 
 def _lacks(action: str, operation: Operation, error: AwsError, endpoint: str) -> bool:
     """Whether this is an emulator's response to a call that it does not have: 500, 501, or something that does not parse."""
-    if not isinstance(error, TransientError) or operation.changes or _is_aws(endpoint):
+    if not isinstance(error, TransientError) or operation.changes:
+        return False
+    if (urlsplit(endpoint).hostname or "").lower().endswith(AWS_SUFFIXES):
         return False
     if error.action != iam_action(action):  # a role's credentials could not be renewed
         return False
@@ -174,7 +173,3 @@ def _check_done(answer: dict[str, Any]) -> None:
     told = answer.get("Return") or metadata.get("RequestId") or kind in ("text/xml", "application/xml")
     if not told or answer.get("Return") is False:
         raise ResponseParserError("the response does not say that it was done")
-
-
-def _is_aws(endpoint: str) -> bool:
-    return (urlsplit(endpoint).hostname or "").lower().endswith(AWS_SUFFIXES)

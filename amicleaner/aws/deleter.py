@@ -107,17 +107,19 @@ class Deleter:
         elif not verdict.go and not verdict.gone:
             self._keep(job, verdict)
         elif await self._is_unshared(job, verdict):
-            line = self._delete_orphan if job.ami is None else self._lines[job.action.name]
-            end = await line(job, expires)
+            if job.ami is None:
+                end = await self._delete_orphan(job, expires)
+            else:
+                end = await self._lines[job.action.name](job, job.ami, expires)
         if end == "again":
             monitor.put_back(job)
         else:
             monitor.settle(job)
         return end
 
-    async def _delete(self, job: Job, expires: float) -> _End:
+    async def _delete(self, job: Job, ami: Ami, expires: float) -> _End:
         """Deregisters one AMI, reads what became of its snapshots, deletes those that are left, and reports."""
-        target, ami = job.target, _ami(job)
+        target = job.target
         changed = await self.changer.change(DEREGISTER, job.subject, attempts=job.attempts, expires=expires)
         if not_made := self._not_made(changed):
             return not_made
@@ -144,11 +146,11 @@ class Deleter:
         job.denied = job.denied or any(r.error and r.error.code == MISSING_PERMISSIONS for r in found.values())
         return "tried"
 
-    async def _quarantine(self, job: Job, expires: float) -> _End:
+    async def _quarantine(self, job: Job, ami: Ami, expires: float) -> _End:
         """Tags one AMI with the time, then disables it; refused, the tag is removed again."""
         now = self.clock.now()
         tags = [{"Key": QUARANTINE_TAG, "Value": format_since(now)}]
-        restarts = _ami(job).state == DISABLED
+        restarts = ami.state == DISABLED
         changed = await self.changer.change(TAG, job.subject, attempts=job.attempts, expires=expires, Tags=tags)
         tagged = changed.succeeded or changed.lost
         if changed.succeeded and not restarts:
@@ -167,9 +169,9 @@ class Deleter:
         if not changed.succeeded:
             return self._failed(job, changed)
         until = quarantine_end(now, self.quarantine_days)
-        return self._done(job, AmiResult(job.target, job.subject.id, "quarantined", until=until))
+        return self._done(job, AmiResult(job.target, ami.id, "quarantined", until=until))
 
-    async def _release(self, job: Job, expires: float) -> _End:
+    async def _release(self, job: Job, ami: Ami, expires: float) -> _End:
         """Enables one AMI, then removes the tag."""
         changed = await self.changer.change(ENABLE, job.subject, attempts=job.attempts, expires=expires)
         if changed.lost and not changed.succeeded and await self._state(job) == "available":
@@ -180,7 +182,7 @@ class Deleter:
             changed = await self.changer.change(UNTAG, job.subject, finishing=True)
         if not changed.succeeded:
             return self._failed(job, changed)
-        return self._done(job, AmiResult(job.target, job.subject.id, "released"))
+        return self._done(job, AmiResult(job.target, ami.id, "released"))
 
     async def _delete_orphan(self, job: Job, expires: float) -> _End:
         """Deletes one orphaned snapshot."""
@@ -288,9 +290,3 @@ class Deleter:
                 hint=f"Grant the IAM actions {', '.join(actions)}.",
             )
         )
-
-
-def _ami(job: Job) -> Ami:
-    if job.ami is None:
-        raise TypeError(f"{job.subject.id} is not an AMI")
-    return job.ami

@@ -12,12 +12,10 @@ from ..plan import Plan
 from ..result import Orphan, Result
 from ..view import View
 from . import explain, result_sentences, sentences, tables
-from .advice import cautions, tag_hints
 from .document import document
 from .formats import to_csv, to_json
 from .markdown import to_markdown
-from .printer import Printer
-from .progress import Scanning
+from .printer import Printer, Scanning
 from .prompt import Prompt
 
 _SETTINGS = (
@@ -119,7 +117,7 @@ class Console(View):
         """The tables, and the plan in one sentence with what else matters before the confirmation."""
         self._several = len(plan.targets) > 1
         self._begin(str)
-        for text in cautions(plan):
+        for text in sentences.cautions(plan):
             self.warning(text)
         if self._config.quiet:
             # Nothing follows a dry run and a plan without changes, and a prompt needs to say what for.
@@ -142,7 +140,7 @@ class Console(View):
         self._named(plan)
         styles = self._print.styles
         self._print.text(sentences.plan_sentence(plan), styles.red if plan.removals else styles.bold)
-        for text in (*sentences.plan_notes(plan), *tag_hints(plan)):
+        for text in (*sentences.plan_notes(plan), *sentences.tag_hints(plan)):
             self._print.text(text)
 
     def confirm_orphans(self, orphans: Sequence[Orphan]) -> bool:

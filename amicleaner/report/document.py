@@ -16,8 +16,8 @@ from ..decisions import Decision
 from ..models import AmiResult, Failure, Use
 from ..plan import Plan
 from ..result import Orphan, Result
-from .advice import cautions
 from .result_sentences import kept_because, restore_line
+from .sentences import cautions
 from .sizes import age_days, created_for, gib, monthly_usd, orphan_block
 
 VERSION = 1

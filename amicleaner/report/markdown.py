@@ -11,9 +11,8 @@ from ..models import Target
 from ..plan import Plan, oldest_first
 from ..result import Result
 from . import result_sentences
-from .advice import cautions
 from .sanitize import escape_control
-from .sentences import REASON_WORDS, orphans_sentence, plan_notes, plan_sentence, where
+from .sentences import REASON_WORDS, cautions, orphans_sentence, plan_notes, plan_sentence, where
 from .tables import cells
 
 ROWS = 500
