@@ -74,7 +74,7 @@ CHANGES = (DEREGISTER, DELETE_SNAPSHOT, DISABLE, ENABLE, TAG, UNTAG, RESTORE_IMA
 @dataclass(frozen=True, slots=True)
 class Action:
     """What a plan does with an AMI.  `name` is its word in the documents and the prompt, `verb` in the plan's sentence,
-    `outcome` what a result says; `calls` are the changes it is made of."""
+    `outcome` what a result says; `calls` are the changes it is made of, the main one first."""
 
     name: Literal["remove", "keep", "quarantine", "release"]
     verb: str
@@ -95,7 +95,7 @@ class Action:
 
 KEEP = Action("keep", "keep", "kept", "kept")
 DELETE = Action("remove", "delete", "deleted", "removed", (DEREGISTER, DELETE_SNAPSHOT))
-QUARANTINE = Action("quarantine", "quarantine", "quarantined", "quarantined", (TAG, DISABLE, UNTAG))
+QUARANTINE = Action("quarantine", "quarantine", "quarantined", "quarantined", (DISABLE, TAG, UNTAG))
 RELEASE = Action("release", "release", "released", "released", (ENABLE, UNTAG))
 
 ACTIONS = {action.name: action for action in (KEEP, DELETE, QUARANTINE, RELEASE)}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 from .actions import DELETE, DELETE_SNAPSHOT, ORDER, RELEASE
 from .audit import AuditLog, Subject
@@ -28,6 +28,8 @@ from .plan import Plan, oldest_first
 from .planning import Planner, PlanningResult, find_all_orphans
 from .result import InBin, Orphan
 from .view import View
+
+T = TypeVar("T")
 
 REGIONS_AT_ONCE = 16
 """Regions that are read again together, at most."""
@@ -114,9 +116,7 @@ class Execution:
         return found
 
     def _run(self, work: Callable[[Deleter, Changer], Coroutine[Any, Any, None]], references: SnapshotReferences) -> Deleter:
-        made: list[Deleter] = []
-
-        async def main(changer: Changer) -> None:
+        async def main(changer: Changer) -> Deleter:
             with thread_pool(REGIONS_AT_ONCE, "recheck") as rounds:
                 deleter = Deleter(
                     changer,
@@ -129,12 +129,14 @@ class Execution:
                     quarantine_days=self.config.quarantine or 0,
                     shared=None if self.config.include_shared else self._shared_with,
                 )
-                made.append(deleter)
                 await work(deleter, changer)
+                return deleter
 
-        self.stopped_by = run_changes(main, self._apis, self.config, self.clock, self.audit, self.interrupts, self._limits)
-        self.problems += made[0].problems
-        return made[0]
+        deleter, self.stopped_by = run_changes(
+            main, self._apis, self.config, self.clock, self.audit, self.interrupts, self._limits
+        )
+        self.problems += deleter.problems
+        return deleter
 
     def _job(self, decision: Decision, changer: Changer) -> Job:
         ami = decision.ami
@@ -212,31 +214,30 @@ def _verdict(decision: Decision | None, job: Job) -> Verdict:
 
 
 def run_changes(
-    main: Callable[[Changer], Coroutine[Any, Any, None]],
+    main: Callable[[Changer], Coroutine[Any, Any, T]],
     apis: Mapping[Target, Api],
     config: Config,
     clock: Clock,
     audit: AuditLog,
     interrupts: Interrupts,
     limits: RateLimits,
-) -> Exception | None:
-    """Runs `main`, which changes something, to its end; an interruption only stops its changer.  Returns what ended it
-    early, besides an interruption."""
+) -> tuple[T, Exception | None]:
+    """Runs `main`, which changes something, to its end; an interruption only stops its changer.  Returns its result, and
+    what ended it early, besides an interruption."""
     threads = min(CALLS_AT_ONCE, WORKERS * max(1, len(apis)))
 
-    async def run(calls: ThreadPoolExecutor) -> Exception | None:
+    async def run(calls: ThreadPoolExecutor) -> tuple[T, Exception | None]:
         loop = asyncio.get_running_loop()
         changer = Changer(apis, clock, audit, limits, config.max_attempts, calls)
         with interrupts.finishing(on_stop=lambda: loop.call_soon_threadsafe(changer.halt)):
             if interrupts.stop.is_set():
                 changer.halt()
-            await main(changer)
-        return changer.stopped_by
+            return await main(changer), changer.stopped_by
 
     with thread_pool(threads, "change") as calls:
         start_threads(calls, threads)
-        stopped_by: Exception | None = clock.run(run(calls))
-    return stopped_by
+        ended: tuple[T, Exception | None] = clock.run(run(calls))
+    return ended
 
 
 def start_threads(pool: ThreadPoolExecutor, threads: int) -> None:

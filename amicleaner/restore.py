@@ -43,15 +43,14 @@ def restore(run: "Run", sessions: SessionMaker, stack: ExitStack) -> None:
                 run.result = replace(run.result, restored=(*run.result.restored, result))
                 run.view.restored(result)
         return
-    results: list[RestoreResult] = []
 
-    async def main(changer: Changer) -> None:
+    async def main(changer: Changer) -> list[RestoreResult]:
         restorer = Restorer(changer, apis, run.clock, run.view.restored)
         await restorer.run(todo)
-        results.extend(restorer.results)
+        return restorer.results
 
     with run.interrupts.finishing():  # whatever was done is in the result before the run ends
-        stopped_by = run_changes(main, apis, config, run.clock, audit, run.interrupts, RateLimits(run.clock))
+        results, stopped_by = run_changes(main, apis, config, run.clock, audit, run.interrupts, RateLimits(run.clock))
         run.result = replace(run.result, restored=tuple(results))
     run.ended(stopped_by)
 

@@ -4,13 +4,12 @@ import shlex
 from collections import Counter
 from collections.abc import Sequence
 
-from ..actions import DELETE, DELETE_SNAPSHOT, DEREGISTER, DISABLE, ENABLE, ORDER, QUARANTINE, RELEASE
+from ..actions import DELETE, DELETE_SNAPSHOT, DEREGISTER, ORDER, QUARANTINE
 from ..models import AmiResult, BlockSnapshot, Failure, RestoreResult, SnapshotResult, Use
 from ..result import Result
 from .sentences import day, listing, number, restorable, series, uncapitalized
 from .sizes import upper_bound
 
-_CALLS = {DELETE.name: DEREGISTER, QUARANTINE.name: DISABLE, RELEASE.name: ENABLE}
 _DENIED = ("UnauthorizedOperation", "AccessDenied", "AccessDeniedException")
 
 
@@ -121,7 +120,7 @@ def failure_errors(result: Result, debug: bool = False) -> list[str]:
     """Equal failures in one sentence: `6 AMIs: UnauthorizedOperation (ec2:DeregisterImage): ami-…, ami-…, 4 more.`, and a
     hint on a line of its own."""
     found: dict[tuple[str, str, str], list[tuple[str, Failure]]] = {}
-    actions = {d.key: _CALLS[d.action.name].name for d in (result.plan.changes if result.plan else ())}
+    actions = {d.key: d.action.calls[0].name for d in (result.plan.changes if result.plan else ())}
     results: list[AmiResult | SnapshotResult] = [*result.failed_amis, *result.failed_snapshots]
     # Results are in the order in which AWS answered.
     for failed in sorted(results, key=lambda failed: (failed.target, failed.id)):
