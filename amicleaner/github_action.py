@@ -16,8 +16,7 @@ from .config import Config
 from .errors import AmicleanerError, UsageError, describe
 from .interrupts import Interrupts
 from .report.console import Console
-from .report.document import document
-from .report.formats import to_json
+from .report.document import document, to_json
 from .report.markdown import to_markdown
 from .result import Result
 from .run import clean

@@ -12,8 +12,7 @@ from ..plan import Plan
 from ..result import Orphan, Result
 from ..view import View
 from . import explain, result_sentences, sentences, tables
-from .document import document
-from .formats import to_csv, to_json
+from .document import document, to_csv, to_json
 from .markdown import to_markdown
 from .printer import Printer, Scanning
 from .prompt import Prompt

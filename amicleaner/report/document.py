@@ -1,11 +1,17 @@
-"""The document of a run, version 1: what the JSON output, a saved plan and CSV are made from.
+"""The document of a run, version 1, and its forms: the JSON output, a saved plan, CSV.
 
 `docs/make_schema.py` states its shape.  `sha256` is the hexadecimal SHA-256 of the UTF-8 text of all other members in
 canonical form: `json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=True)`.
+
+JSON is exact.  In CSV the text from AWS is made visible first (`sanitize.py`), so that a row is a line and nothing reaches a
+terminal as a control character.  Rows end with a line feed, which every reader of RFC 4180 takes.
 """
 
+import csv
 import hashlib
+import io
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +23,7 @@ from ..models import AmiResult, Failure, Use
 from ..plan import Plan
 from ..result import Orphan, Result
 from .result_sentences import kept_because, restore_line
+from .sanitize import escape_control
 from .sentences import cautions
 from .sizes import age_days, created_for, gib, monthly_usd, orphan_block
 
@@ -25,6 +32,16 @@ VERSION = 1
 PLAN_OPTIONS = tuple(sorted(option.name for option in OPTIONS if option.in_plan))
 """The options that a plan brings along: whatever chose the AMIs, and whatever protects them.  All are in the document,
 so that a default that changes later does not change a plan.  Credentials and outputs are not."""
+
+
+COLUMNS = (
+    "account", "region", "group", "id", "name", "created", "decision", "reason", "used_by", "snapshots", "size_gib",
+    "outcome", "error", "age_days", "rule", "explanation", "restorable_until",
+)  # fmt: skip
+"""Of CSV: one row per AMI.  New columns are added at the end."""
+
+# What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection"), full-width signs too.
+_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r]")
 
 
 def document(result: Result, config: Config, created: datetime) -> dict[str, Any]:
@@ -153,3 +170,55 @@ def _time(time: datetime) -> str:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
+
+
+def to_json(document: Mapping[str, Any]) -> str:
+    """JSON in ASCII, an AMI a line: short enough to be read, searched and compared."""
+    members = []
+    for name, value in document.items():
+        text = _json(value)
+        if isinstance(value, list) and value:
+            text = "[\n" + ",\n".join(map(_json, value)) + "\n]"
+        members.append(f"{_json(name)}: {text}")
+    return "{\n" + ",\n".join(members) + "\n}\n"
+
+
+def to_csv(document: Mapping[str, Any]) -> str:
+    """CSV with a header; a cell that a spreadsheet would run begins with an apostrophe."""
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([_harmless(cell) for cell in _row(ami)] for ami in document["amis"])
+    return lines.getvalue()
+
+
+def _row(ami: Mapping[str, Any]) -> list[str]:
+    error = ami["error"]
+    return [
+        ami["account"],
+        ami["region"],
+        "; ".join(ami["groups"]),
+        ami["id"],
+        ami["name"],
+        ami["created"],
+        ami["decision"],
+        ami["reason"],
+        "; ".join(f"{use['kind']} {use['id']}" for use in ami["used_by"]),
+        "; ".join(snapshot["id"] for snapshot in ami["snapshots"]),
+        str(ami["size_gib"]),
+        ami["outcome"] or "",
+        f"{error['code']}: {error['message']}" if error else "",
+        "" if ami["age_days"] is None else str(ami["age_days"]),
+        ami["rule"],
+        ami["explanation"],
+        ami["restorable_until"] or "",
+    ]
+
+
+def _harmless(cell: str) -> str:
+    return ("'" if _FORMULA.match(cell) else "") + escape_control(cell)
+
+
+def _json(value: Any) -> str:
+    # DEL is the one control character that `ensure_ascii` lets pass; it occurs only in strings.
+    return json.dumps(value, ensure_ascii=True, allow_nan=False).replace("\x7f", "\\u007f")

@@ -22,8 +22,7 @@ from ..errors import UsageError
 from ..models import Target
 from ..result import Result
 from ..settings import RULE_KEYS, converted
-from .document import PLAN_OPTIONS, VERSION, digest, document
-from .formats import to_json
+from .document import PLAN_OPTIONS, VERSION, digest, document, to_json
 from .sanitize import cut, escape_control
 from .sentences import listing, where
 

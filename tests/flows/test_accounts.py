@@ -21,8 +21,7 @@ from amicleaner.config import Config
 from amicleaner.errors import AmicleanerError, AwsError, UsageError
 from amicleaner.models import Target
 from amicleaner.report.console import Console
-from amicleaner.report.document import document
-from amicleaner.report.formats import to_json
+from amicleaner.report.document import document, to_json
 from amicleaner.result import Result
 from amicleaner.run import clean
 from tests.fake_aws import identity, serve

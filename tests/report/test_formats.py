@@ -16,8 +16,7 @@ from amicleaner.config import OPTIONS, Config, Rule
 from amicleaner.models import AmiResult, Failure, Reason, Reference, RestoreResult, Snapshot, SnapshotResult, Target, Use
 from amicleaner.plan import Plan
 from amicleaner.recycle_bin import BinRules, RetentionRule
-from amicleaner.report.document import PLAN_OPTIONS, digest, document
-from amicleaner.report.formats import COLUMNS, to_csv, to_json
+from amicleaner.report.document import COLUMNS, PLAN_OPTIONS, digest, document, to_csv, to_json
 from amicleaner.report.sanitize import escape_control
 from amicleaner.result import Orphan, Result
 

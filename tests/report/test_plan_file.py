@@ -18,8 +18,7 @@ from amicleaner.config import Config, Rule
 from amicleaner.errors import UsageError
 from amicleaner.models import Target
 from amicleaner.plan import Plan
-from amicleaner.report.document import digest, document
-from amicleaner.report.formats import to_json
+from amicleaner.report.document import digest, document, to_json
 from amicleaner.report.plan_file import SavedPlan, check_writable, parse, read_plan, write_plan, write_text
 from amicleaner.result import Result
 
