@@ -1,11 +1,11 @@
 """Carries out what was confirmed: makes jobs of a plan, and reads the account again while it deletes."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .actions import DELETE, DELETE_SNAPSHOT, ORDER, RELEASE
 from .audit import AuditLog, Subject
@@ -18,16 +18,15 @@ from .aws.rate_limits import RateLimits
 from .aws.scan import Scan
 from .aws.snapshots import SnapshotReferences
 from .aws.usage_monitor import Job, Round, Verdict
-from .clock import Clock
-from .config import Config
 from .decisions import Decision
 from .errors import AmicleanerError, AwsError
-from .interrupts import Interrupts
 from .models import AmiResult, Inventory, SnapshotResult, Target
 from .plan import Plan, oldest_first
 from .planning import Planner, PlanningResult, find_all_orphans
 from .result import InBin, Orphan
-from .view import View
+
+if TYPE_CHECKING:
+    from .run import Run
 
 T = TypeVar("T")
 
@@ -40,21 +39,17 @@ class Execution:
     """The changing half of a run.  `problems` are what ended it early, or in one target; `stopped_by` is what ended it early
     altogether, besides an interruption."""
 
-    config: Config
+    run: "Run"
     planner: Planner
     scans: Sequence[Scan]
     audit: AuditLog
-    clock: Clock
-    interrupts: Interrupts
-    view: View
-    warn: Callable[[Iterable[tuple[Target | None, str]]], None]
     problems: list[AmicleanerError] = field(default_factory=list)
     stopped_by: Exception | None = None
 
     def __post_init__(self) -> None:
         self._apis = {scan.target: scan.location.api for scan in self.scans if not scan.location.read_only}
         # AWS's buckets don't know about our steps: orphaned snapshots and AMIs share what a run may ask for.
-        self._limits = RateLimits(self.clock)
+        self._limits = RateLimits(self.run.clock)
 
     def amis(self, plan: Plan, known: PlanningResult | None) -> dict[tuple[Target, str], AmiResult]:
         """Carries out a plan; the results of what was tried, in the plan's order.
@@ -110,7 +105,7 @@ class Execution:
             except AwsError as error:
                 warnings = (f"The Recycle Bin could not be read: {error}",)
             if warnings:
-                self.warn((target, warning) for warning in warnings)
+                self.run.warn((target, warning) for warning in warnings)
                 return None
             found |= {(target, id): until for id, until in images.items() if until is not None}
         return found
@@ -122,19 +117,17 @@ class Execution:
                     changer,
                     self._apis,
                     references,
-                    self.clock,
+                    self.run.clock,
                     rounds,
                     self._report,
-                    warn=lambda text: self.warn([(None, text)]),
-                    quarantine_days=self.config.quarantine or 0,
-                    shared=None if self.config.include_shared else self._shared_with,
+                    warn=lambda text: self.run.warn([(None, text)]),
+                    quarantine_days=self.run.config.quarantine or 0,
+                    shared=None if self.run.config.include_shared else self._shared_with,
                 )
                 await work(deleter, changer)
                 return deleter
 
-        deleter, self.stopped_by = run_changes(
-            main, self._apis, self.config, self.clock, self.audit, self.interrupts, self._limits
-        )
+        deleter, self.stopped_by = run_changes(main, self._apis, self.run, self.audit, self._limits)
         self.problems += deleter.problems
         return deleter
 
@@ -171,7 +164,7 @@ class Execution:
     def _recheck_orphans(self, region: str, jobs: Sequence[Job]) -> Round:
         """The same for orphaned snapshots.  An AMI of any Region may still need one, so all Regions are read."""
         scans = self.planner.scanner.scan([scan.location for scan in self.scans])
-        orphans, warnings = find_all_orphans(self.planner.scanner, scans, self.clock.now())
+        orphans, warnings = find_all_orphans(self.planner.scanner, scans, self.run.clock.now())
         today = {(orphan.target, orphan.snapshot.id) for orphan in orphans}
         exist = {(scan.target, snapshot.id) for scan in scans for snapshot in scan.snapshots}
         kept = Verdict(False, explanation="no longer orphaned")
@@ -188,7 +181,7 @@ class Execution:
     def _round(self, scans: Sequence[Scan], verdicts: Mapping[tuple[Target, str], Verdict], warnings: list[str]) -> Round:
         started = min(scan.started for scan in scans)
         told = [text for scan in scans for text in scan.warnings]
-        return Round(started, self.clock.monotonic(), verdicts, tuple(dict.fromkeys([*told, *warnings])))
+        return Round(started, self.run.clock.monotonic(), verdicts, tuple(dict.fromkeys([*told, *warnings])))
 
     def _shared_with(self, target: Target, id: str) -> Sequence[str]:
         inside = frozenset(scan.target.account for scan in self.scans)
@@ -196,9 +189,9 @@ class Execution:
 
     def _report(self, result: AmiResult | SnapshotResult) -> None:
         if isinstance(result, AmiResult):
-            self.view.ami_done(result)
+            self.run.view.ami_done(result)
         else:
-            self.view.snapshot_done(result)
+            self.run.view.snapshot_done(result)
 
 
 def _verdict(decision: Decision | None, job: Job) -> Verdict:
@@ -216,27 +209,25 @@ def _verdict(decision: Decision | None, job: Job) -> Verdict:
 def run_changes(
     main: Callable[[Changer], Coroutine[Any, Any, T]],
     apis: Mapping[Target, Api],
-    config: Config,
-    clock: Clock,
+    run: "Run",
     audit: AuditLog,
-    interrupts: Interrupts,
     limits: RateLimits,
 ) -> tuple[T, Exception | None]:
     """Runs `main`, which changes something, to its end; an interruption only stops its changer.  Returns its result, and
     what ended it early, besides an interruption."""
     threads = min(CALLS_AT_ONCE, WORKERS * max(1, len(apis)))
 
-    async def run(calls: ThreadPoolExecutor) -> tuple[T, Exception | None]:
+    async def change(calls: ThreadPoolExecutor) -> tuple[T, Exception | None]:
         loop = asyncio.get_running_loop()
-        changer = Changer(apis, clock, audit, limits, config.max_attempts, calls)
-        with interrupts.finishing(on_stop=lambda: loop.call_soon_threadsafe(changer.halt)):
-            if interrupts.stop.is_set():
+        changer = Changer(apis, run.clock, audit, limits, run.config.max_attempts, calls)
+        with run.interrupts.finishing(on_stop=lambda: loop.call_soon_threadsafe(changer.halt)):
+            if run.interrupts.stop.is_set():
                 changer.halt()
             return await main(changer), changer.stopped_by
 
     with thread_pool(threads, "change") as calls:
         start_threads(calls, threads)
-        ended: tuple[T, Exception | None] = clock.run(run(calls))
+        ended: tuple[T, Exception | None] = run.clock.run(change(calls))
     return ended
 
 

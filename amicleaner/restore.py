@@ -50,7 +50,7 @@ def restore(run: "Run", sessions: SessionMaker, stack: ExitStack) -> None:
         return restorer.results
 
     with run.interrupts.finishing():  # whatever was done is in the result before the run ends
-        results, stopped_by = run_changes(main, apis, config, run.clock, audit, run.interrupts, RateLimits(run.clock))
+        results, stopped_by = run_changes(main, apis, run, audit, RateLimits(run.clock))
         run.result = replace(run.result, restored=tuple(results))
     run.ended(stopped_by)
 

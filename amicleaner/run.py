@@ -100,9 +100,7 @@ class Run:
 
     def open_audit(self, stack: ExitStack) -> AuditLog:
         """The audit log, if something may be changed.  Raises UsageError: open it before AWS is called."""
-        audit = AuditLog(self.config.audit_log if self.config.deletes else None, clock=self.clock)
-        stack.callback(audit.close)
-        return audit
+        return stack.enter_context(AuditLog(self.config.audit_log if self.config.deletes else None, clock=self.clock))
 
     def sessions(self, sessions: SessionMaker, stack: ExitStack) -> SessionMaker:
         """The function that makes sessions, also in a demo, once it is known that it works."""
@@ -208,7 +206,7 @@ def _clean(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
         return
     # Everything is read before the first orphaned snapshot is deleted: what cannot be read stops that deletion too.
     known = planner.decide(scans, saved.changes if saved else None)
-    execution = Execution(config, planner, scans, audit, run.clock, run.interrupts, run.view, run.warn)
+    execution = Execution(run, planner, scans, audit)
     if config.check_orphans:
         orphans, warnings = find_all_orphans(scanner, scans, run.clock.now())
         finished = run.clock.monotonic()

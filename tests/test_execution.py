@@ -123,16 +123,14 @@ class Run:
     def execution(self) -> Execution:
         scanner = SimpleNamespace(scan=self._scan, pending=lambda locations: [])
         planner: Any = SimpleNamespace(decide=self._decide, scanner=scanner)
-        return Execution(
-            self.config,
-            planner,
-            [self.scan(KNOWN - 1.0)],
-            self.log,
-            self.time.clock,
-            self.interrupts,
-            self.view,
-            self.warned.extend,
+        shared: Any = SimpleNamespace(
+            config=self.config,
+            clock=self.time.clock,
+            interrupts=self.interrupts,
+            view=self.view,
+            warn=self.warned.extend,
         )
+        return Execution(shared, planner, [self.scan(KNOWN - 1.0)], self.log)
 
     def amis(self, *, confirmed: bool = True) -> dict[str, str]:
         known = None if confirmed else self.known(self.decisions)
@@ -291,7 +289,7 @@ def orphans(run: Run, *ids: str) -> list[Orphan]:
 def test_orphaned_snapshots_without_a_prompt_are_not_read_again() -> None:
     run = Run()
     found = orphans(run, "snap-1", "snap-2")
-    results = run.execution.orphans(found, run.execution.clock.monotonic())
+    results = run.execution.orphans(found, run.time.monotonic())
     assert [result.outcome for result in results.values()] == ["removed", "removed"]
     assert run.scanned == []
     assert run.log.subjects[0].ami == "ami-gone"
