@@ -150,9 +150,7 @@ class Api:
 
 def _lacks(action: str, operation: Operation, error: AwsError, endpoint: str) -> bool:
     """Whether this is an emulator's response to a call that it does not have: 500, 501, or something that does not parse."""
-    if not isinstance(error, TransientError) or operation.changes:
-        return False
-    if (urlsplit(endpoint).hostname or "").lower().endswith(AWS_SUFFIXES):
+    if not isinstance(error, TransientError) or operation.changes or _is_aws(endpoint):
         return False
     if error.action != iam_action(action):  # a role's credentials could not be renewed
         return False
@@ -173,3 +171,7 @@ def _check_done(answer: dict[str, Any]) -> None:
     told = answer.get("Return") or metadata.get("RequestId") or kind in ("text/xml", "application/xml")
     if not told or answer.get("Return") is False:
         raise ResponseParserError("the response does not say that it was done")
+
+
+def _is_aws(endpoint: str) -> bool:
+    return (urlsplit(endpoint).hostname or "").lower().endswith(AWS_SUFFIXES)
