@@ -3,8 +3,6 @@
 As a library: `clean(Config(...))` does a whole run and returns a `Result`.  Importing the package loads nothing else.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

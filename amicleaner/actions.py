@@ -4,8 +4,6 @@ of a plan with their words.  Pure.
 The limits are those of the EC2 guide ("Request throttling for the Amazon EC2 API"), the codes those of the API reference.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -31,7 +29,7 @@ class Change:
 
     `call` is the EC2 API call, `id_member` the parameter that takes the id, `parameters` what else is sent each time.
     `already` are the codes that mean that it is so already.  `bucket` tokens, refilled with `rate` a second, are AWS's
-    limit; `permissions` the IAM actions that it needs, on `resources`.
+    limit; `also_needs` are IAM actions that it needs besides its own, on `resources`.
     """
 
     call: str
@@ -41,51 +39,46 @@ class Change:
     already: frozenset[str] = frozenset()
     bucket: float = 50.0
     rate: float = 5.0
-    permissions: tuple[str, ...] = ()
-    many_ids: bool = False
+    also_needs: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """The IAM form: `ec2:DeregisterImage`."""
         return f"ec2:{self.call}"
 
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """The IAM actions that it needs."""
+        return (self.name, *self.also_needs)
+
     def request(self, id: str, **more: Any) -> dict[str, Any]:
         """The parameters of the call for one id."""
-        return {self.id_member: [id] if self.many_ids else id, **self.parameters, **more}
+        return {self.id_member: [id] if self.id_member == "Resources" else id, **self.parameters, **more}
 
 
 DEREGISTER = Change(
-    "DeregisterImage", "ImageId", (IMAGES,), {"DeleteAssociatedSnapshots": True}, AMI_GONE, 100.0, 5.0,
-    ("ec2:DeregisterImage", "ec2:DeleteSnapshot"),
+    "DeregisterImage", "ImageId", (IMAGES,), {"DeleteAssociatedSnapshots": True}, AMI_GONE, bucket=100.0,
+    also_needs=("ec2:DeleteSnapshot",),
 )  # fmt: skip
-DELETE_SNAPSHOT = Change(
-    "DeleteSnapshot", "SnapshotId", (SNAPSHOTS,), {}, SNAPSHOT_GONE, 100.0, 5.0, ("ec2:DeleteSnapshot",)
-)
-DISABLE = Change("DisableImage", "ImageId", (IMAGES,), permissions=("ec2:DisableImage",))
-ENABLE = Change("EnableImage", "ImageId", (IMAGES,), permissions=("ec2:EnableImage",))
-TAG = Change("CreateTags", "Resources", (IMAGES,), {}, frozenset(), 100.0, 10.0, ("ec2:CreateTags",), many_ids=True)
-UNTAG = Change(
-    "DeleteTags", "Resources", (IMAGES,), {"Tags": [{"Key": QUARANTINE_TAG}]}, frozenset(), 100.0, 10.0,
-    ("ec2:DeleteTags",), many_ids=True,
-)  # fmt: skip
-RESTORE_IMAGE = Change("RestoreImageFromRecycleBin", "ImageId", (IMAGES,), permissions=("ec2:RestoreImageFromRecycleBin",))
-RESTORE_SNAPSHOT = Change(
-    "RestoreSnapshotFromRecycleBin", "SnapshotId", (SNAPSHOTS,), permissions=("ec2:RestoreSnapshotFromRecycleBin",)
-)
+DELETE_SNAPSHOT = Change("DeleteSnapshot", "SnapshotId", (SNAPSHOTS,), already=SNAPSHOT_GONE, bucket=100.0)
+DISABLE = Change("DisableImage", "ImageId", (IMAGES,))
+ENABLE = Change("EnableImage", "ImageId", (IMAGES,))
+TAG = Change("CreateTags", "Resources", (IMAGES,), bucket=100.0, rate=10.0)
+UNTAG = Change("DeleteTags", "Resources", (IMAGES,), {"Tags": [{"Key": QUARANTINE_TAG}]}, bucket=100.0, rate=10.0)
+RESTORE_IMAGE = Change("RestoreImageFromRecycleBin", "ImageId", (IMAGES,))
+RESTORE_SNAPSHOT = Change("RestoreSnapshotFromRecycleBin", "SnapshotId", (SNAPSHOTS,))
 
 CHANGES = (DEREGISTER, DELETE_SNAPSHOT, DISABLE, ENABLE, TAG, UNTAG, RESTORE_IMAGE, RESTORE_SNAPSHOT)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Action:
-    """What a plan does with an AMI.  `name` is its word in the documents, `verb` in the plan's sentence, `prompt_verb` in
-    the prompt, `done` in the line about one AMI, `outcome` what a result says; `calls` are the changes it is made of."""
+    """What a plan does with an AMI.  `name` is its word in the documents and the prompt, `verb` in the plan's sentence,
+    `outcome` what a result says; `calls` are the changes it is made of, the main one first."""
 
     name: Literal["remove", "keep", "quarantine", "release"]
     verb: str
     past: str
-    prompt_verb: str
-    done: str
     outcome: Literal["removed", "kept", "quarantined", "released"]
     calls: tuple[Change, ...] = ()
 
@@ -100,12 +93,10 @@ class Action:
         return min(self.calls, key=lambda call: (call.rate, call.bucket))
 
 
-KEEP = Action("keep", "keep", "kept", "keep", "kept", "kept")
-DELETE = Action("remove", "delete", "deleted", "remove", "deregistered", "removed", (DEREGISTER, DELETE_SNAPSHOT))
-QUARANTINE = Action(
-    "quarantine", "quarantine", "quarantined", "quarantine", "quarantined", "quarantined", (TAG, DISABLE, UNTAG)
-)
-RELEASE = Action("release", "release", "released", "release", "released", "released", (ENABLE, UNTAG))
+KEEP = Action("keep", "keep", "kept", "kept")
+DELETE = Action("remove", "delete", "deleted", "removed", (DEREGISTER, DELETE_SNAPSHOT))
+QUARANTINE = Action("quarantine", "quarantine", "quarantined", "quarantined", (DISABLE, TAG, UNTAG))
+RELEASE = Action("release", "release", "released", "released", (ENABLE, UNTAG))
 
 ACTIONS = {action.name: action for action in (KEEP, DELETE, QUARANTINE, RELEASE)}
 ORDER = (RELEASE, QUARANTINE, DELETE)

@@ -1,7 +1,5 @@
 """The words of a command line: which are options, which are their values, and which are mistakes.  Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from .config import AMI_ID, BY_FLAG
@@ -46,7 +44,10 @@ def one_value_per_flag(words: Sequence[str]) -> Iterator[str]:
 def _take_values(option: Option, flag: str, rest: list[str]) -> list[str]:
     """The values of an option, taken off the front of the remaining words."""
     values: list[str] = []
-    while rest and _is_value(option, rest[0]) and not (values and option.kind != "strings"):
+    while rest and not (values and option.kind != "strings"):
+        is_number = option.kind in ("integer", "number") and rest[0][1:2].isdigit()
+        if rest[0].startswith("-") and not is_number and not (rest[0] == "-" and option.dash):
+            break
         values.append(rest.pop(0))
     if values:
         return values
@@ -56,12 +57,6 @@ def _take_values(option: Option, flag: str, rest: list[str]) -> list[str]:
         raise UsageError(f"{flag} requires a number.")
     hint = f"If the value starts with a dash, write {flag}={rest[0]}" if rest else ""
     raise UsageError(f"{flag} requires a value.", hint=hint)
-
-
-def _is_value(option: Option, word: str) -> bool:
-    if option.kind in ("integer", "number") and word[1:2].isdigit():
-        return True
-    return not word.startswith("-") or (word == "-" and option.dash)
 
 
 def _check_joined(word: str) -> None:

@@ -4,8 +4,6 @@ After a kill the log and a fresh look at the account tell what happened: only th
 not known.
 """
 
-from __future__ import annotations
-
 import errno
 import json
 import os
@@ -16,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from itertools import count
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 from .clock import SYSTEM_CLOCK, Clock
 from .errors import AmicleanerError, AwsError, UsageError
@@ -51,53 +49,35 @@ class Subject:
     snapshots: tuple[str, ...] = ()
     ami: str = ""
 
-    def snapshot(self, id: str) -> Subject:
+    def snapshot(self, id: str) -> "Subject":
         """One of the AMI's snapshots."""
         return Subject(self.target, id, reason=self.reason, ami=self.id)
 
 
-class Audit:
-    """Where changes are written down; this one keeps nothing.  Called from several threads; both methods raise
-    AuditError."""
+class AuditLog:
+    """JSON lines appended to a file or a pipe, each on disk before its call is made.  Several runs may share a file, and
+    several threads the log."""
 
-    def before(self, action: str, subject: Subject) -> str:
-        """Says that a call (`ec2:DeleteSnapshot`) is about to be made; returns the id of the attempt."""
-        return ""
-
-    def after(
-        self,
-        attempt: str,
-        action: str,
-        subject: Subject,
-        error: AwsError | None,
-        *,
-        sent: bool = True,
-        answer: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Says what came back: AWS's response, or the error; `sent` is false if the call was not made after all."""
-
-    def close(self) -> None:
-        """Closes the log; twice is no error."""
-
-
-class AuditLog(Audit):
-    """JSON lines appended to a file or a pipe, each on disk before its call is made.  Several runs may share a file."""
-
-    def __init__(self, path: str | os.PathLike[str], *, clock: Clock = SYSTEM_CLOCK) -> None:
-        """Opens the file, for its owner alone (0600) where it is new; `-` is standard output.  Raises UsageError: make it
-        before AWS is called."""
-        self._path = os.fspath(path)
-        self._clock = clock
+    def __init__(self, path: str | os.PathLike[str] | None, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        """Opens the file, for its owner alone (0600) where it is new; `-` is standard output, None keeps nothing.  Raises
+        UsageError: make it before AWS is called."""
         self._lock = Lock()
         self._run = secrets.token_hex(4)
         self._numbers = count(1)
+        self._file = -1
+        self._keeps = path is not None
+        if path is None:
+            return
+        self._path = os.fspath(path)
+        self._clock = clock
         self._file = os.dup(1) if self._path == STANDARD_OUTPUT else _open(self._path)
         self._regular = stat.S_ISREG(os.fstat(self._file).st_mode)
         # The last line of a run that was killed, or of a full disk, may lack its end: don't continue it.
         self._torn = self._path != STANDARD_OUTPUT and self._regular and _ends_within_a_line(self._path)
 
     def before(self, action: str, subject: Subject) -> str:
-        """One line, on disk when this returns.  The attempt's id is unique in the file."""
+        """One line about a call (`ec2:DeleteSnapshot`), on disk when this returns.  Returns the attempt's id, unique in the
+        file; raises AuditError."""
         attempt = f"{self._run}-{next(self._numbers)}"
         self._write("before", attempt, action, subject, {})
         return attempt
@@ -113,7 +93,7 @@ class AuditLog(Audit):
         answer: Mapping[str, Any] | None = None,
     ) -> None:
         """One line, on disk when this returns, with the same facts as its `before` and what came back.  `outcome` is `done`,
-        `refused` (AWS said no), `unknown` (no response: AWS may have done it) or `not-sent`."""
+        `refused` (AWS said no), `unknown` (no response: AWS may have done it) or `not-sent`.  Raises AuditError."""
         outcome = "not-sent" if not sent else "done" if error is None else "unknown" if error.acted else "refused"
         facts: dict[str, Any] = {"outcome": outcome, "code": None, "message": None}
         if error is not None:
@@ -134,13 +114,15 @@ class AuditLog(Audit):
         finally:
             self._lock.release()
 
-    def __enter__(self) -> AuditLog:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def _write(self, event: str, attempt: str, action: str, subject: Subject, facts: Mapping[str, Any]) -> None:
+        if not self._keeps:
+            return
         line: dict[str, Any] = {
             "version": FORMAT,
             "time": self._clock.now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),

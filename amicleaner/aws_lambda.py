@@ -4,8 +4,6 @@ The event holds options by their long names, as a configuration file does.  What
 `force_delete`, counts only where the function's environment variable AMICLEANER_ALLOW names it.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os
@@ -15,11 +13,10 @@ from typing import Any
 from .config import BY_NAME, Config
 from .errors import AmicleanerError, UsageError, describe
 from .interrupts import Interrupted, Interrupts
-from .restore import restore
 from .result import Result
 from .run import clean
 from .settings import combine, from_environment, from_file, from_mapping
-from .view import SilentView
+from .view import View
 
 ALLOW = "AMICLEANER_ALLOW"
 """Names of options that an event may set although they are for the command line alone, separated by spaces."""
@@ -35,7 +32,7 @@ class RunFailed(AmicleanerError):
     """The run did not do what it was asked to do; the message is the JSON summary."""
 
 
-class LogView(SilentView):
+class LogView(View):
     """Logs warnings and problems, and prompts for nothing."""
 
     def warning(self, text: str) -> None:
@@ -59,7 +56,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
             raise UsageError("The function's timeout is too short. Set it to 60 to 900 seconds.")
         config = configure(event, os.environ, view)
         with interrupts.signals(), interrupts.deadline(seconds):
-            result = (restore if config.restore else clean)(config, view=view, interrupts=interrupts)
+            result = clean(config, view=view, interrupts=interrupts)
     except AmicleanerError as error:
         log.error("Error: %s", describe(error))
         raise
@@ -120,7 +117,7 @@ def summarize(result: Result) -> dict[str, Any]:
         "quarantined": outcomes["quarantined"],
         "released": outcomes["released"],
         "failed": outcomes["failed"],
-        "left": sum((decision.target, decision.ami.id) not in result.amis for decision in candidates),
+        "left": sum(decision.key not in result.amis for decision in candidates),
         "kept": dict(result.plan.kept_by_reason) if result.plan else {},
         "warnings": list(result.warnings),
         "problems": list(result.problems),

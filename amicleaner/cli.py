@@ -1,7 +1,5 @@
 """The command: parses, calls, prints.  The only module that knows click."""
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import json
@@ -16,10 +14,10 @@ from click.core import ParameterSource
 
 from .arguments import BARE, one_value_per_flag
 from .clock import SYSTEM_CLOCK
-from .config import BY_NAME, OPTIONS, Config
+from .config import BY_NAME, OPTIONS, SECTIONS, Config
 from .errors import AmicleanerError, describe
 from .interrupts import Interrupted, Interrupts
-from .options import OWN, SECTIONS, Option
+from .options import OWN, Option
 from .settings import combine, from_environment, from_file, suspicious
 from .version import __version__
 
@@ -58,7 +56,12 @@ class Command(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options in their sections, those of click (help, version) last."""
         for section in SECTIONS:
-            rows = [(_synopsis(option), _meaning(option)) for option in OPTIONS if option.section == section]
+            rows = []
+            for option in OPTIONS:
+                if option.section == section:
+                    flags = sorted(option.flags, key=lambda flag: flag.startswith("--"))
+                    default = f"  [default: {option.shown}]" if option.shown else ""
+                    rows.append((f"{', '.join(flags)} {option.usage}".strip(), f"{option.help}{default}"))
             if section == SECTIONS[-1]:
                 rows += [("-v, --version", OWN["--version"]), ("-h, --help", OWN["--help"])]
             with formatter.section(section):
@@ -73,16 +76,6 @@ class Command(click.Command):
                     formatter.write_text(text)
         with formatter.section("Documentation"):
             formatter.write_text(DOCUMENTATION)
-
-
-def _synopsis(option: Option) -> str:
-    """`-f, -y, --force-delete, --yes`, `--keep-previous N`."""
-    flags = sorted(option.flags, key=lambda flag: flag.startswith("--"))
-    return f"{', '.join(flags)} {option.usage}".strip()
-
-
-def _meaning(option: Option) -> str:
-    return f"{option.help}  [default: {option.shown}]" if option.shown else option.help
 
 
 def _parameter(option: Option) -> click.Option:
@@ -125,6 +118,7 @@ def _carry_out(config: Config) -> int:
     """The run; returns its exit status."""
     # boto3 takes longer to load than everything else: --help and --version do without it.
     from .report.console import Console
+    from .run import clean
 
     console = Console(
         config,
@@ -133,19 +127,12 @@ def _carry_out(config: Config) -> int:
         stdin=sys.stdin,
         environ=os.environ,
         clock=SYSTEM_CLOCK,
-        version=__version__,
     )
     # Looking for garbage among thousands of AMIs, again and again, takes a tenth of the time.
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
     interrupts = Interrupts()
     with interrupts.signals():
-        if config.restore:
-            from .restore import restore
-
-            return restore(config, view=console, interrupts=interrupts).exit_status
-        from .run import clean
-
         return clean(config, view=console, interrupts=interrupts).exit_status
 
 
@@ -169,17 +156,8 @@ def register_completion() -> None:
         def get_completions(self, args: list[str], incomplete: str) -> list[shells.CompletionItem[str]]:
             return [shells.CompletionItem(found.text, found.kind, found.help) for found in suggest(args, incomplete)]
 
-    class Bash(Suggesting, shells.BashComplete):
-        pass
-
-    class Zsh(Suggesting, shells.ZshComplete):
-        pass
-
-    class Fish(Suggesting, shells.FishComplete):
-        pass
-
-    for shell in (Bash, Zsh, Fish):
-        shells.add_completion_class(shell)
+    for shell in (shells.BashComplete, shells.ZshComplete, shells.FishComplete):
+        shells.add_completion_class(type(shell.__name__, (Suggesting, shell), {}))
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -212,12 +190,9 @@ def _status(args: Sequence[str] | None) -> int:
     except AmicleanerError as error:
         echo_error(f"Error: {describe(error)}")
         return error.exit_status
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort, Interrupted) as interrupted:
         echo_error("Interrupted.")
-        return 130
-    except Interrupted as interrupted:
-        echo_error("Interrupted.")
-        return interrupted.status
+        return interrupted.status if isinstance(interrupted, Interrupted) else 130
     except BrokenPipeError:
         echo_error("Error: Standard output was closed.")
         return 1

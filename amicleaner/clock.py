@@ -1,7 +1,5 @@
 """Time, passed in: nothing else in the package reads a clock or sleeps."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable, Coroutine

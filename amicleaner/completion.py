@@ -3,9 +3,7 @@
 The placeholder of an option in the help tells what it takes: `R` is a Region, `P` a profile.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -75,10 +73,12 @@ def _values(option: Option | None, taken: Sequence[str], incomplete: str) -> lis
     if option.file:
         return [Suggestion(incomplete, kind="file")]
     values: Iterable[str] = option.choices
-    if option.metavar in _FOUND:
+    if option.metavar in ("R", "P"):
+        from .aws import local
+
         # A run reports what is wrong with the AWS configuration; completion must not.
         with suppress(Exception):
-            values = _FOUND[option.metavar]()
+            values = local.regions() if option.metavar == "R" else local.profiles()
     return [Suggestion(value) for value in values if value.startswith(incomplete) and value not in taken]
 
 
@@ -91,18 +91,3 @@ def _flags(said: Sequence[str], incomplete: str) -> list[Suggestion]:
         for flag, help in flags.items()
         if flag.startswith(incomplete) and (incomplete == "-" or flag.startswith("--"))
     ]
-
-
-def _regions() -> list[str]:
-    from .aws.local import regions
-
-    return regions()
-
-
-def _profiles() -> list[str]:
-    from .aws.local import profiles
-
-    return profiles()
-
-
-_FOUND: dict[str, Callable[[], list[str]]] = {"R": _regions, "P": _profiles}

@@ -1,7 +1,5 @@
 """One frozen `Config` from the command line to the pipeline.  Every option is stated here, and only here."""
 
-from __future__ import annotations
-
 import re
 import warnings
 from collections.abc import Iterable, Mapping
@@ -10,23 +8,22 @@ from functools import lru_cache
 from typing import Any
 
 from .errors import UsageError
-from .options import (
-    ACCOUNTS,
-    DELETION,
-    FILTERS,
-    GROUPING,
-    IN_USE,
-    OUTPUT,
-    PREVIEW,
-    RETENTION,
-    SETTINGS,
-    UNDO,
-    Form,
-    Option,
-    kind_of,
-    option,
-)
+from .options import KINDS, Form, Option, option
 from .sources import CHECKS, FURTHER_CHECKS
+
+GROUPING = "Grouping"
+FILTERS = "Filters"
+RETENTION = "Retention"
+IN_USE = "In-use checks"
+PREVIEW = "Plan and preview"
+DELETION = "Deletion"
+UNDO = "Quarantine and restore"
+ACCOUNTS = "Accounts and Regions"
+OUTPUT = "Output"
+SETTINGS = "Settings"
+
+SECTIONS = (GROUPING, FILTERS, RETENTION, IN_USE, PREVIEW, DELETION, UNDO, ACCOUNTS, OUTPUT, SETTINGS)
+"""In the order of the help."""
 
 AMI_ID = re.compile(r"ami-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 ACCOUNT_ID = re.compile(r"[0-9]{12}")
@@ -247,9 +244,15 @@ class Config:
         """How many AMIs of each group are kept as the newest: none if --keep-daily to --keep-yearly decide alone."""
         if self.keep_previous is not None:
             return self.keep_previous
-        return 0 if any((self.keep_daily, self.keep_weekly, self.keep_monthly, self.keep_yearly)) else KEEP_PREVIOUS
+        return 0 if any(self.periods.values()) else KEEP_PREVIOUS
 
-    def for_rule(self, rule: Rule) -> Config:
+    @property
+    def periods(self) -> dict[str, int]:
+        """How many days, weeks, months and years keep their newest AMI."""
+        kept = (self.keep_daily, self.keep_weekly, self.keep_monthly, self.keep_yearly)
+        return dict(zip(("daily", "weekly", "monthly", "yearly"), kept, strict=True))
+
+    def for_rule(self, rule: Rule) -> "Config":
         """The configuration that holds for the AMIs of one rule; what the rule leaves out comes from here."""
         return _for_rule(self, rule)
 
@@ -261,7 +264,7 @@ def _for_rule(config: Config, rule: Rule) -> Config:
 
 
 def _option(field: Field[Any]) -> Option:
-    return Option(name=field.name, kind=kind_of(str(field.type)), default=field.default, **field.metadata["option"])
+    return Option(name=field.name, kind=KINDS[field.type], default=field.default, **field.metadata["option"])
 
 
 OPTIONS: tuple[Option, ...] = tuple(_option(field) for field in fields(Config) if "option" in field.metadata)
@@ -300,17 +303,14 @@ def check_combination(config: Config, given: Iterable[str]) -> None:
         raise UsageError("--save-plan cannot be combined with --check-orphans: a plan contains AMIs only.")
     if config.exit_code and not (config.dry_run or config.save_plan):
         raise UsageError("--exit-code requires --dry-run.")
-    if "-" in config.used_by_files and config.deletes and not _is_unattended(config):
+    # Listing ids confirms the AMIs, not the orphaned snapshots.
+    unattended = config.force_delete or (config.from_ids and not config.check_orphans)
+    if "-" in config.used_by_files and config.deletes and not unattended:
         raise UsageError(
             "--used-by-files: - reads standard input, which then cannot answer the prompt.",
             hint="Add --force-delete or --dry-run.",
         )
     _check_accounts(config)
-
-
-def _is_unattended(config: Config) -> bool:
-    """Whether the run shows no prompt.  Listing ids confirms the AMIs, not the orphaned snapshots."""
-    return config.force_delete or (bool(config.from_ids) and not config.check_orphans)
 
 
 def _check_accounts(config: Config) -> None:

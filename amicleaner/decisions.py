@@ -1,7 +1,5 @@
 """What is decided about each AMI of one target, and why: map, filter, reduce, and where its quarantine stands.  Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -66,16 +64,16 @@ class Decision:
     restorable_until: datetime | None = None
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        """Account, Region, id: the order of everything that is printed."""
-        return (self.target.account, self.target.region, self.ami.id)
+    def key(self) -> tuple[Target, str]:
+        """What tells it from others: the order of everything that is printed."""
+        return self.target, self.ami.id
 
     @property
     def candidate(self) -> bool:
         """Whether it is on its way out: to be deleted, or quarantined first."""
         return self.action in (DELETE, QUARANTINE)
 
-    def keep(self, reason: Reason, explanation: str) -> Decision:
+    def keep(self, reason: Reason, explanation: str) -> "Decision":
         """The same AMI, kept as it is: a quarantine goes on, and none begins."""
         until = None if self.action is QUARANTINE else self.until
         return replace(self, action=KEEP, reason=reason, explanation=explanation, until=until, restorable_until=None)
@@ -203,17 +201,8 @@ def _kept_in_group(amis: Iterable[Ami], config: Config, label: str, now: datetim
 
 
 def _why_old(config: Config) -> str:
-    numbers = [
-        f"{number} {word}"
-        for number, word in (
-            (config.newest_kept, "newest"),
-            (config.keep_daily, "daily"),
-            (config.keep_weekly, "weekly"),
-            (config.keep_monthly, "monthly"),
-            (config.keep_yearly, "yearly"),
-        )
-        if number
-    ]
+    kept = {"newest": config.newest_kept, **config.periods}
+    numbers = [f"{number} {word}" for word, number in kept.items() if number]
     if not numbers:
         return "Unused, and its group keeps no AMIs (--keep-previous 0)."
     if len(numbers) == 1 and config.newest_kept:

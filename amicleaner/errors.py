@@ -1,7 +1,5 @@
 """The errors that a run may end with.  `str(error)` says what happened, `hint` how to fix it."""
 
-from __future__ import annotations
-
 import errno
 
 

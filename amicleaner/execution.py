@@ -1,16 +1,14 @@
 """Carries out what was confirmed: makes jobs of a plan, and reads the account again while it deletes."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .actions import DELETE, DELETE_SNAPSHOT, ORDER, RELEASE
-from .audit import Audit, Subject
+from .audit import AuditLog, Subject
 from .aws.api import Api
 from .aws.changes import CALLS_AT_ONCE, Changer
 from .aws.concurrency import thread_pool
@@ -20,70 +18,58 @@ from .aws.rate_limits import RateLimits
 from .aws.scan import Scan
 from .aws.snapshots import SnapshotReferences
 from .aws.usage_monitor import Job, Round, Verdict
-from .clock import Clock
-from .config import Config
 from .decisions import Decision
 from .errors import AmicleanerError, AwsError
-from .interrupts import Interrupts
 from .models import AmiResult, Inventory, SnapshotResult, Target
-from .plan import Plan
+from .plan import Plan, oldest_first
 from .planning import Planner, PlanningResult, find_all_orphans
-from .reducer import newest_first
 from .result import InBin, Orphan
-from .view import View
+
+if TYPE_CHECKING:
+    from .run import Run
+
+T = TypeVar("T")
 
 REGIONS_AT_ONCE = 16
 """Regions that are read again together, at most."""
 
 
+@dataclass(eq=False)
 class Execution:
-    """The changing half of a run.  `problems` are what ended it early, or in one target."""
+    """The changing half of a run.  `problems` are what ended it early, or in one target; `stopped_by` is what ended it early
+    altogether, besides an interruption."""
 
-    def __init__(
-        self,
-        config: Config,
-        planner: Planner,
-        scans: Sequence[Scan],
-        audit: Audit,
-        clock: Clock,
-        interrupts: Interrupts,
-        view: View,
-        warn: Callable[[Target | None, str], None],
-    ) -> None:
-        self.problems: list[AmicleanerError] = []
-        self.stopped_by: Exception | None = None
-        """What ended the deletion early, besides an interruption."""
-        self._config = config
-        self._planner = planner
-        self._scans = scans
-        self._audit = audit
-        self._clock = clock
-        self._interrupts = interrupts
-        self._view = view
-        self._warn = warn
-        self._apis = {scan.target: scan.location.api for scan in scans if not scan.location.read_only}
+    run: "Run"
+    planner: Planner
+    scans: Sequence[Scan]
+    audit: AuditLog
+    problems: list[AmicleanerError] = field(default_factory=list)
+    stopped_by: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self._apis = {scan.target: scan.location.api for scan in self.scans if not scan.location.read_only}
         # AWS's buckets don't know about our steps: orphaned snapshots and AMIs share what a run may ask for.
-        self._limits = RateLimits(clock)
+        self._limits = RateLimits(self.run.clock)
 
     def amis(self, plan: Plan, known: PlanningResult | None) -> dict[tuple[Target, str], AmiResult]:
         """Carries out a plan; the results of what was tried, in the plan's order.
 
         `known`: the planning on which it rests, where nobody was asked since; None: everything is read again first.
         """
-        inventories = [(scan.target, scan.inventory.amis) for scan in self._scans]
-        deleted = [(decision.target, decision.ami.id) for decision in plan.removals]
+        inventories = [(scan.target, scan.inventory.amis) for scan in self.scans]
+        deleted = [decision.key for decision in plan.removals]
         references = SnapshotReferences(inventories, deleted)
 
         async def work(deleter: Deleter, changer: Changer) -> None:
             for action in ORDER:
-                jobs = [self._job(decision, changer) for decision in _oldest_first(plan.of(action))]
+                jobs = [self._job(decision, changer) for decision in oldest_first(plan.of(action))]
                 first = self._first_rounds(jobs, known) if known else {}
                 if jobs and not changer.stopping.is_set():
                     await deleter.run(jobs, self._recheck, first)
             deleter.settle_left()
 
         deleter = self._run(work, references)
-        order = [(decision.target, decision.ami.id) for decision in plan.changes]
+        order = [decision.key for decision in plan.changes]
         return {key: deleter.results[key] for key in order if key in deleter.results}
 
     def orphans(self, orphans: Sequence[Orphan], finished: float | None) -> dict[tuple[Target, str], SnapshotResult]:
@@ -101,7 +87,7 @@ class Execution:
             first = {}
             if finished is not None:
                 # An AMI of any Region may need one, so a round is as old as the oldest reading.
-                began = min(scan.started for scan in self._scans)
+                began = min(scan.started for scan in self.scans)
                 found = Round(began, finished, {job.key: Verdict(True) for job in jobs})
                 first = {orphan.target.region: found for orphan in orphans}
             await deleter.run(jobs, self._recheck_orphans, first)
@@ -119,35 +105,31 @@ class Execution:
             except AwsError as error:
                 warnings = (f"The Recycle Bin could not be read: {error}",)
             if warnings:
-                self._warn(target, *warnings)
+                self.run.warn((target, warning) for warning in warnings)
                 return None
             found |= {(target, id): until for id, until in images.items() if until is not None}
         return found
 
     def _run(self, work: Callable[[Deleter, Changer], Coroutine[Any, Any, None]], references: SnapshotReferences) -> Deleter:
-        made: list[Deleter] = []
-
-        async def main(changer: Changer) -> None:
+        async def main(changer: Changer) -> Deleter:
             with thread_pool(REGIONS_AT_ONCE, "recheck") as rounds:
                 deleter = Deleter(
                     changer,
                     self._apis,
                     references,
-                    clock=self._clock,
-                    rounds=rounds,
-                    report=self._report,
-                    warn=lambda text: self._warn(None, text),
-                    quarantine_days=self._config.quarantine or 0,
-                    shared=None if self._config.include_shared else self._shared_with,
+                    self.run.clock,
+                    rounds,
+                    self._report,
+                    warn=lambda text: self.run.warn([(None, text)]),
+                    quarantine_days=self.run.config.quarantine or 0,
+                    shared=None if self.run.config.include_shared else self._shared_with,
                 )
-                made.append(deleter)
                 await work(deleter, changer)
+                return deleter
 
-        self.stopped_by = run_changes(
-            main, self._apis, self._config, self._clock, self._audit, self._interrupts, self._limits
-        )
-        self.problems += made[0].problems
-        return made[0]
+        deleter, self.stopped_by = run_changes(main, self._apis, self.run, self.audit, self._limits)
+        self.problems += deleter.problems
+        return deleter
 
     def _job(self, decision: Decision, changer: Changer) -> Job:
         ami = decision.ami
@@ -165,24 +147,24 @@ class Execution:
     def _first_rounds(self, jobs: Sequence[Job], known: PlanningResult) -> dict[str, Round]:
         """The planning's own reading, as the first round of each Region."""
         started: dict[str, float] = {}
-        for scan in self._scans:
+        for scan in self.scans:
             started[scan.target.region] = min(scan.started, started.get(scan.target.region, scan.started))
         verdicts = {job.key: Verdict(True, shared_known=job.key in known.shared_known) for job in jobs}
         return {region: Round(began, known.finished, verdicts) for region, began in started.items()}
 
     def _recheck(self, region: str, jobs: Sequence[Job]) -> Round:
         """Reads a Region again in every account, and decides again about these AMIs as if for the first time."""
-        scans = self._planner.scanner.scan([scan.location for scan in self._scans if scan.target.region == region])
+        scans = self.planner.scanner.scan([scan.location for scan in self.scans if scan.target.region == region])
         allowed = {job.key: job.action.name for job in jobs}
-        known = self._planner.decide(scans, allowed, deleting=True, elsewhere=self._pending_elsewhere(region, jobs))
-        decisions = {(decision.target, decision.ami.id): decision for decision in known.plan.decisions}
+        known = self.planner.decide(scans, allowed, deleting=True, elsewhere=self._pending_elsewhere(region, jobs))
+        decisions = {decision.key: decision for decision in known.plan.decisions}
         verdicts = {job.key: _verdict(decisions.get(job.key), job) for job in jobs}
         return self._round(scans, verdicts, [text for _, text in known.warnings])
 
     def _recheck_orphans(self, region: str, jobs: Sequence[Job]) -> Round:
         """The same for orphaned snapshots.  An AMI of any Region may still need one, so all Regions are read."""
-        scans = self._planner.scanner.scan([scan.location for scan in self._scans])
-        orphans, warnings = find_all_orphans(self._planner.scanner, scans, self._clock.now())
+        scans = self.planner.scanner.scan([scan.location for scan in self.scans])
+        orphans, warnings = find_all_orphans(self.planner.scanner, scans, self.run.clock.now())
         today = {(orphan.target, orphan.snapshot.id) for orphan in orphans}
         exist = {(scan.target, snapshot.id) for scan in scans for snapshot in scan.snapshots}
         kept = Verdict(False, explanation="no longer orphaned")
@@ -193,29 +175,23 @@ class Execution:
     def _pending_elsewhere(self, region: str, jobs: Sequence[Job]) -> list[Inventory]:
         """What the accounts of these AMIs are copying into other Regions of the run."""
         accounts = {"", *(job.target.account for job in jobs)}
-        others = [scan for scan in self._scans if scan.target.region != region and scan.target.account in accounts]
-        return self._planner.scanner.pending([scan.location for scan in others if not scan.location.read_only])
+        others = [scan for scan in self.scans if scan.target.region != region and scan.target.account in accounts]
+        return self.planner.scanner.pending([scan.location for scan in others if not scan.location.read_only])
 
     def _round(self, scans: Sequence[Scan], verdicts: Mapping[tuple[Target, str], Verdict], warnings: list[str]) -> Round:
         started = min(scan.started for scan in scans)
         told = [text for scan in scans for text in scan.warnings]
-        return Round(started, self._clock.monotonic(), verdicts, tuple(dict.fromkeys([*told, *warnings])))
+        return Round(started, self.run.clock.monotonic(), verdicts, tuple(dict.fromkeys([*told, *warnings])))
 
     def _shared_with(self, target: Target, id: str) -> Sequence[str]:
-        inside = frozenset(scan.target.account for scan in self._scans)
+        inside = frozenset(scan.target.account for scan in self.scans)
         return fetch_shared_with(self._apis[target], id, inside)
 
     def _report(self, result: AmiResult | SnapshotResult) -> None:
         if isinstance(result, AmiResult):
-            self._view.ami_done(result)
+            self.run.view.ami_done(result)
         else:
-            self._view.snapshot_done(result)
-
-
-def _oldest_first(decisions: Sequence[Decision]) -> list[Decision]:
-    newest = newest_first(decision.ami for decision in decisions)
-    order = {ami.id: -place for place, ami in enumerate(newest)}
-    return sorted(decisions, key=lambda decision: (decision.target, order[decision.ami.id]))
+            self.run.view.snapshot_done(result)
 
 
 def _verdict(decision: Decision | None, job: Job) -> Verdict:
@@ -231,49 +207,35 @@ def _verdict(decision: Decision | None, job: Job) -> Verdict:
 
 
 def run_changes(
-    main: Callable[[Changer], Coroutine[Any, Any, None]],
+    main: Callable[[Changer], Coroutine[Any, Any, T]],
     apis: Mapping[Target, Api],
-    config: Config,
-    clock: Clock,
-    audit: Audit,
-    interrupts: Interrupts,
+    run: "Run",
+    audit: AuditLog,
     limits: RateLimits,
-) -> Exception | None:
-    """Runs `main`, which changes something, to its end; an interruption only stops its changer.  Returns what ended it
-    early, besides an interruption."""
-    calls = started_pool(min(CALLS_AT_ONCE, WORKERS * max(1, len(apis))), "change")
+) -> tuple[T, Exception | None]:
+    """Runs `main`, which changes something, to its end; an interruption only stops its changer.  Returns its result, and
+    what ended it early, besides an interruption."""
+    threads = min(CALLS_AT_ONCE, WORKERS * max(1, len(apis)))
 
-    async def run() -> Exception | None:
+    async def change(calls: ThreadPoolExecutor) -> tuple[T, Exception | None]:
         loop = asyncio.get_running_loop()
-        changer = Changer(apis, clock=clock, audit=audit, limits=limits, attempts=config.max_attempts, pool=calls)
-        with interrupts.finishing(on_stop=lambda: loop.call_soon_threadsafe(changer.halt)):
-            if interrupts.stop.is_set():
+        changer = Changer(apis, run.clock, audit, limits, run.config.max_attempts, calls)
+        with run.interrupts.finishing(on_stop=lambda: loop.call_soon_threadsafe(changer.halt)):
+            if run.interrupts.stop.is_set():
                 changer.halt()
-            await main(changer)
-        return changer.stopped_by
+            return await main(changer), changer.stopped_by
 
-    try:
-        stopped_by: Exception | None = clock.run(run())
-    finally:
-        calls.shutdown(wait=False, cancel_futures=True)
-    return stopped_by
+    with thread_pool(threads, "change") as calls:
+        start_threads(calls, threads)
+        ended: tuple[T, Exception | None] = run.clock.run(change(calls))
+    return ended
 
 
-def started_pool(threads: int, name: str) -> ThreadPoolExecutor:
-    """A pool whose threads exist: a system without threads left says so (RuntimeError) before anything is changed."""
-    pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+def start_threads(pool: ThreadPoolExecutor, threads: int) -> None:
+    """Starts all threads of a pool: a system without threads left says so (RuntimeError) before anything is changed."""
     begin = Event()
     try:
         for _ in range(threads):
             pool.submit(begin.wait)
-    except RuntimeError:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
     finally:
         begin.set()
-    return pool
-
-
-def with_results(orphans: Sequence[Orphan], results: Mapping[tuple[Target, str], SnapshotResult]) -> tuple[Orphan, ...]:
-    """The orphaned snapshots with what became of each."""
-    return tuple(replace(orphan, result=results.get((orphan.target, orphan.snapshot.id))) for orphan in orphans)

@@ -4,8 +4,6 @@ A name alone decides about its family, never the other names of the account.  In
 families keep more AMIs.  `tests/test_family.py` has a table of naming schemes.
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 

@@ -4,8 +4,6 @@ Each rule returns one sentence for people, or None.  The order of `RULES` is the
 is shown.  More references, snapshot tags or options to keep AMIs never delete more.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -158,14 +156,21 @@ def recently_launched(ctx: RuleContext) -> str | None:
 
 def is_selected(ami: Ami, config: Config) -> bool:
     """Whether an AMI has all the tags of `only_tag`, and one of the names of `only_name`."""
-    return _has_tags(ami, config) and _has_name(ami, config)
+    return why_not_selected(ami, config) is None
 
 
 def not_selected(ctx: RuleContext) -> str | None:
     """Outside `--only-tag` or `--only-name`."""
-    if not _has_tags(ctx.ami, ctx.config):
+    return why_not_selected(ctx.ami, ctx.config)
+
+
+def why_not_selected(ami: Ami, config: Config) -> str | None:
+    """What an AMI lacks of the tags of `only_tag`, which it needs all, and of the names of `only_name`."""
+    if config.only_tag and not {f"{key}={value}" for key, value in ami.tags}.issuperset(config.only_tag):
         return "Does not have the tags of --only-tag."
-    return None if _has_name(ctx.ami, ctx.config) else "Name does not match --only-name."
+    if config.only_name and not any(fnmatchcase(ami.name, glob) for glob in config.only_name):
+        return "Name does not match --only-name."
+    return None
 
 
 def no_tags(ctx: RuleContext) -> str | None:
@@ -255,14 +260,6 @@ def _date(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         return None
-
-
-def _has_tags(ami: Ami, config: Config) -> bool:
-    return not config.only_tag or {f"{key}={value}" for key, value in ami.tags}.issuperset(config.only_tag)
-
-
-def _has_name(ami: Ami, config: Config) -> bool:
-    return not config.only_name or any(fnmatchcase(ami.name, glob) for glob in config.only_name)
 
 
 def _number_of_days(days: int) -> str:

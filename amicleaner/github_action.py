@@ -1,8 +1,6 @@
 """The step of `action.yml` that runs amicleaner: writes the plan to the job's summary, sets the outputs, and ends with the
 exit status of the command."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import sys
@@ -18,13 +16,11 @@ from .config import Config
 from .errors import AmicleanerError, UsageError, describe
 from .interrupts import Interrupts
 from .report.console import Console
-from .report.document import document
-from .report.formats import to_json
+from .report.document import document, to_json
 from .report.markdown import to_markdown
 from .result import Result
 from .run import clean
 from .settings import combine, from_environment, from_file
-from .version import __version__
 
 COMMAND_LINE_ONLY = ("DRY_RUN", "APPLY_PLAN", "INCLUDE_SHARED", "SKIP_CHECK")
 """The inputs that the environment and the configuration file may not set."""
@@ -57,7 +53,6 @@ def main() -> int:
         stdin=None,
         environ=os.environ,
         clock=SYSTEM_CLOCK,
-        version=__version__,
     )
     interrupts = Interrupts()
     try:
@@ -116,7 +111,7 @@ def outputs(result: Result, config: Config, status: int) -> Iterator[tuple[str, 
     if config.save_plan is not None and result.plan is not None and "\n" not in config.save_plan:
         yield "plan", config.save_plan
     path = Path(tempfile.mkdtemp(prefix="amicleaner-", dir=os.environ["RUNNER_TEMP"]), "result.json")
-    path.write_text(to_json(document(result, config, version=__version__, created=SYSTEM_CLOCK.now())), "utf-8")
+    path.write_text(to_json(document(result, config, SYSTEM_CLOCK.now())), "utf-8")
     yield "result", path
 
 

@@ -1,8 +1,6 @@
 """Ctrl-C, SIGTERM and SIGHUP: before anything is changed they end the run at once; while it deletes they let what is in
 flight finish."""
 
-from __future__ import annotations
-
 import os
 import signal
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Map: which AMI belongs to which groups.  Pure: values in, values out."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

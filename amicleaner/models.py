@@ -3,13 +3,11 @@
 `from_aws` takes one item of boto3's response to the call named in its docstring; times are parsed once, to aware UTC.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from sys import intern
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 Reason = Literal[
     "in-use", "state", "quarantined", "released", "protected", "managed", "public", "shared", "keep-tag", "keep-until",
@@ -97,7 +95,7 @@ class Ami:
     source: tuple[str, str] = ("", "")
 
     @classmethod
-    def from_aws(cls, image: Mapping[str, Any]) -> Ami:
+    def from_aws(cls, image: Mapping[str, Any]) -> Self:
         """Takes one of `Images`.  A snapshot of two devices counts once.  Raises KeyError without an id,
         ValueError for an invalid size or tag."""
         snapshots: dict[str, int] = {}
@@ -105,7 +103,7 @@ class Ami:
             ebs = mapping.get("Ebs") or {}
             if ebs.get("SnapshotId"):
                 snapshots[ebs["SnapshotId"]] = max(_gib(ebs.get("VolumeSize")), snapshots.get(ebs["SnapshotId"], 0))
-        created = str(image.get("CreationDate") or "")
+        created, launched = str(image.get("CreationDate") or ""), image.get("LastLaunchedTime")
         return cls(
             id=image["ImageId"],
             name=str(image.get("Name") or ""),
@@ -116,7 +114,7 @@ class Ami:
             snapshots=tuple(BlockSnapshot(id, size) for id, size in snapshots.items()),
             public=bool(image.get("Public")),
             protection=intern(str(image.get("DeregistrationProtection") or "")),
-            last_launched=_launched(image.get("LastLaunchedTime")),
+            last_launched=(parse_time(launched) or UNREADABLE) if launched else None,
             owner=intern(str(image.get("OwnerId") or "")),
             owner_alias=intern(str(image.get("ImageOwnerAlias") or "")),
             source=(str(image.get("SourceImageId") or ""), intern(str(image.get("SourceImageRegion") or ""))),
@@ -147,7 +145,7 @@ class Snapshot:
     volume: str = ""
 
     @classmethod
-    def from_aws(cls, snapshot: Mapping[str, Any]) -> Snapshot:
+    def from_aws(cls, snapshot: Mapping[str, Any]) -> Self:
         """Takes one of `Snapshots`.  Raises KeyError without an id, ValueError for an invalid size or tag."""
         return cls(
             id=snapshot["SnapshotId"],
@@ -164,10 +162,6 @@ class Snapshot:
 
 UNREADABLE = datetime.max.replace(tzinfo=UTC)
 """Later than any other time: an AMI whose last launch cannot be read counts as launched just now."""
-
-
-def _launched(value: Any) -> datetime | None:
-    return (parse_time(value) or UNREADABLE) if value else None
 
 
 def tags_from_aws(tags: Any) -> tuple[tuple[str, str], ...]:

@@ -1,8 +1,6 @@
 """What an option is: its facts, and the checks of a single value.  `config.py` states each option once, and everything else
 about it follows from there."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable
@@ -22,22 +20,21 @@ KIND_WORDS: dict[Kind, str] = {
     "strings": "a list of strings",
 }
 
+KINDS: dict[Any, Kind] = {
+    bool: "flag",
+    int: "integer",
+    int | None: "integer",
+    float: "number",
+    float | None: "number",
+    str: "string",
+    str | None: "string",
+    tuple[str, ...]: "strings",
+    tuple[str, ...] | None: "strings",
+}
+"""The kind of an option by the type of its field."""
+
 FLAG_WORDS = {"1": True, "0": False, "true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
 """What an environment variable of a flag may say, in upper or lower case."""
-
-GROUPING = "Grouping"
-FILTERS = "Filters"
-RETENTION = "Retention"
-IN_USE = "In-use checks"
-PREVIEW = "Plan and preview"
-DELETION = "Deletion"
-UNDO = "Quarantine and restore"
-ACCOUNTS = "Accounts and Regions"
-OUTPUT = "Output"
-SETTINGS = "Settings"
-
-SECTIONS = (GROUPING, FILTERS, RETENTION, IN_USE, PREVIEW, DELETION, UNDO, ACCOUNTS, OUTPUT, SETTINGS)
-"""In the order of the help."""
 
 _VERSION, _HELP = "Print the version and exit.", "Show this message and exit."
 
@@ -172,18 +169,6 @@ def option(default: T, section: str, help: str, **facts: Any) -> T:
     """A field of `Config` with the facts about its option, by the names of `Option`; its kind follows from its type."""
     made: T = field(default=default, metadata={"option": {"section": section, "help": help, **facts}})
     return made
-
-
-def kind_of(annotation: str) -> Kind:
-    """The kind of an option by the annotation of its field.  Raises KeyError for a type that no option has."""
-    kinds: dict[str, Kind] = {
-        "bool": "flag",
-        "int": "integer",
-        "float": "number",
-        "str": "string",
-        "tuple[str, ...]": "strings",
-    }
-    return kinds[annotation.removesuffix(" | None")]
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

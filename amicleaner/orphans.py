@@ -1,7 +1,5 @@
 """Orphaned snapshots: those that were made for an AMI that no longer exists.  Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta

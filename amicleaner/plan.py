@@ -1,11 +1,9 @@
 """The plan: a decision and a reason for every AMI that was looked at.  Pure; numbers for people are counted once, here."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from .actions import DELETE, KEEP, QUARANTINE, RELEASE, Action
 from .config import Config
@@ -14,6 +12,7 @@ from .mapper import UNTAGGED_LABEL
 from .models import BlockSnapshot, Inventory, Reason, Snapshot, Target
 from .orphans import origin_of
 from .recycle_bin import restorable_until
+from .reducer import NEVER
 
 Allowed = Mapping[tuple[Target, str], str]
 """(Target, AMI id) to the name of the action that a confirmed or saved plan has for it."""
@@ -37,19 +36,19 @@ class GroupSummary:
 class Plan:
     """Decisions sorted by account, Region and id.
 
-    `own_amis` is how many AMIs each target has.  `snapshots` are those that will be deleted with their AMIs; `registered`
-    counts those of them that were not made for these AMIs; `missing` are listed ids that do not exist.  `shared_unasked`:
-    whom the AMIs are shared with is read only while they are deleted.  `accounts_unasked`: what AWS reports as references
-    in other accounts is read only after the prompt.  `bins_read`: the Recycle Bin's rules were read in
-    every target where something would be deleted (with --require-recycle-bin: or quarantined); without that such a plan may
-    not be carried out.
+    `own_amis` is how many AMIs each target has.  `snapshots` are those that will be deleted with their AMIs, measured as far
+    as known; `registered` counts those of them that were not made for these AMIs; `missing` are listed ids that do not
+    exist.  `shared_unasked`: whom the AMIs are shared with is read only while they are deleted.  `accounts_unasked`: what
+    AWS reports as references in other accounts is read only after the prompt.  `bins_read`: the Recycle Bin's rules were
+    read in every target where something would be deleted (with --require-recycle-bin: or quarantined); without that such a
+    plan may not be carried out.
     """
 
     config: Config
     created: datetime
     own_amis: Mapping[Target, int]
     decisions: tuple[Decision, ...]
-    snapshots: tuple[tuple[Target, BlockSnapshot], ...]
+    snapshots: Mapping[tuple[Target, str], BlockSnapshot]
     missing: tuple[str, ...] = ()
     registered: int = 0
     shared_unasked: bool = False
@@ -60,6 +59,10 @@ class Plan:
     def targets(self) -> tuple[Target, ...]:
         """Where the run may delete, sorted."""
         return tuple(sorted(self.own_amis))
+
+    def size_of(self, target: Target, snapshot: BlockSnapshot) -> int:
+        """GiB of a snapshot: measured where that was done, else the volume's size."""
+        return self.snapshots.get((target, snapshot.id), snapshot).size_gib
 
     def of(self, *actions: Action) -> tuple[Decision, ...]:
         """The decisions for one of these actions."""
@@ -123,9 +126,9 @@ def make_plan(
         decisions = _restricted(decisions, allowed)
     decisions = sorted(_limited(decisions, config.limit), key=lambda decision: decision.key)
     found = {ami.id for inventory in inventories for ami in inventory.amis}
-    deleted = {(decision.target, decision.ami.id) for decision in decisions if decision.action is DELETE}
+    deleted = {decision.key for decision in decisions if decision.action is DELETE}
     snapshots = _snapshots_deleted(inventories, deleted, facts)
-    known = [(target, facts.snapshots.get((target, snapshot.id))) for target, snapshot in snapshots]
+    known = [(key[0], facts.snapshots.get(key)) for key in snapshots]
     required = config.require_recycle_bin is not None
     asked = {d.target for d in decisions if d.action is DELETE or (required and d.candidate)}
     return Plan(
@@ -155,7 +158,7 @@ def to_resolve(plan: Plan, allowed: Allowed | None = None) -> dict[Target, tuple
         for decision in plan.decisions
         if decision.action is not KEEP
         or decision.reason in waiting
-        or (decision.reason == "not-selected" and (decision.target, decision.ami.id) in (allowed or ()))
+        or (decision.reason == "not-selected" and decision.key in (allowed or ()))
     ]
     ids = {decision.key for decision in asked}
     groups = {(decision.target, decision.rule, label) for decision in asked for label in decision.groups}
@@ -175,11 +178,35 @@ def rules_without_amis(plan: Plan) -> tuple[str, ...]:
     return tuple(name for name in run if name not in deciding)
 
 
+def oldest_first(decisions: Iterable[Decision]) -> list[Decision]:
+    """By creation date, the unknown ones first, in all targets together."""
+    return sorted(decisions, key=lambda decision: (decision.ami.created or NEVER, decision.key))
+
+
+def limits_exceeded(plan: Plan, orphans: int = 0) -> list[str]:
+    """A sentence for each limit that the plan or the number of orphaned snapshots exceeds.  AMIs to be quarantined count
+    like those to be deleted."""
+    config = plan.config
+    exceeded = []
+    if config.max_deletions is not None:
+        for count, things in ((len(plan.candidates), "AMIs"), (orphans, "orphaned snapshots")):
+            if count > config.max_deletions:
+                allowed = f"more than --max-deletions {config.max_deletions} allows"
+                exceeded.append(f"The plan would delete {count} {things}, {allowed}.")
+    if config.max_percent is not None:
+        for target, total in sorted(plan.own_amis.items()):
+            count = sum(decision.target == target for decision in plan.candidates)
+            if count * 100 > config.max_percent * total:
+                allowed = f"more than --max-percent {config.max_percent:g} allows"
+                exceeded.append(f"The plan would delete {count} of {total} AMIs in {target}, {allowed}.")
+    return exceeded
+
+
 def _snapshots_deleted(
     inventories: Sequence[Inventory], deleted: Collection[tuple[Target, str]], facts: Facts
-) -> tuple[tuple[Target, BlockSnapshot], ...]:
+) -> dict[tuple[Target, str], BlockSnapshot]:
     """The snapshots of the deleted AMIs, less those that a kept AMI uses too; each once, with its size as far as known."""
-    found: list[tuple[Target, BlockSnapshot]] = []
+    found: dict[tuple[Target, str], BlockSnapshot] = {}
     for inventory in inventories:
         target = inventory.target
         sizes: dict[str, int] = {}
@@ -191,10 +218,9 @@ def _snapshots_deleted(
             for snapshot in ami.snapshots:
                 if snapshot.id in sizes and (target, ami.id) not in deleted:
                     del sizes[snapshot.id]
-        found += [
-            (target, measured(BlockSnapshot(id, size), facts.snapshots.get((target, id)))) for id, size in sizes.items()
-        ]
-    return tuple(sorted(found, key=lambda entry: (entry[0], entry[1].id)))
+        for id, size in sizes.items():
+            found[target, id] = measured(BlockSnapshot(id, size), facts.snapshots.get((target, id)))
+    return dict(sorted(found.items()))
 
 
 def measured(block: BlockSnapshot, known: Snapshot | None) -> BlockSnapshot:
@@ -221,7 +247,7 @@ def _covered(decision: Decision, facts: Facts, config: Config, now: datetime) ->
 def _restricted(decisions: Iterable[Decision], allowed: Allowed) -> list[Decision]:
     return [
         decision
-        if decision.action is KEEP or allowed.get((decision.target, decision.ami.id)) == decision.action.name
+        if decision.action is KEEP or allowed.get(decision.key) == decision.action.name
         else decision.keep("not-selected", "The confirmed plan does not change it.")
         for decision in decisions
     ]
@@ -231,9 +257,7 @@ def _limited(decisions: list[Decision], limit: int | None) -> list[Decision]:
     """Of what would be deleted or quarantined, in all targets together, the oldest."""
     if limit is None:
         return decisions
-    never = datetime.min.replace(tzinfo=UTC)
-    candidates = [decision for decision in decisions if decision.candidate]
-    candidates.sort(key=lambda decision: (decision.ami.created or never, decision.key))
+    candidates = oldest_first(decision for decision in decisions if decision.candidate)
     spared = {decision.key for decision in candidates[limit:]}
     why = f"Left for the next run (--limit {limit})."
     return [decision.keep("over-limit", why) if decision.key in spared else decision for decision in decisions]

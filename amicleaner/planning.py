@@ -1,7 +1,5 @@
 """From what was read to a plan: reads what costs calls only where something would be deleted; the pure parts decide."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -34,18 +32,6 @@ after it, when everything is read again anyway."""
 
 Warnings = tuple[tuple[Target, str], ...]
 """Each with its target."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlanningResult:
-    """A plan, what it could not see, when its last reading ended (monotonic clock), and for which AMIs it is known with whom
-    they are shared."""
-
-    plan: Plan
-    references: References
-    warnings: Warnings
-    finished: float
-    shared_known: frozenset[tuple[Target, str]] = frozenset()
 
 
 @dataclass(slots=True)
@@ -81,6 +67,18 @@ class References:
     def usage(self) -> Usage:
         """All of them, by Region and AMI."""
         return {(region, id): uses for region in self.parts for id, uses in self.of(region).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class PlanningResult:
+    """A plan, what it could not see, when its last reading ended (monotonic clock), and for which AMIs it is known with whom
+    they are shared."""
+
+    plan: Plan
+    references: References
+    warnings: Warnings
+    finished: float
+    shared_known: frozenset[tuple[Target, str]] = frozenset()
 
 
 @dataclass(slots=True)

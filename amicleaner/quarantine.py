@@ -4,8 +4,6 @@ A disabled AMI launches nothing and can be enabled by one call (EC2 guide, "Disa
 was disabled, so the time is in a tag, and nowhere else.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal

@@ -4,8 +4,6 @@ EC2 guide, "Recycle Bin": rules for AMIs and for snapshots are separate, only ru
 several that match the longest counts.  An AMI comes back only with all its snapshots, so the shortest of them counts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

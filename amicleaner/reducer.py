@@ -1,20 +1,18 @@
 """Reduce: which AMIs of a group are kept because they are new, and by which option.  Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 
 from .config import Config
 from .models import FAILED_STATES, Ami, Reason
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def newest_first(amis: Iterable[Ami]) -> list[Ami]:
     """By creation date, newest first, then by id, so that the same account gives the same order."""
     by_id = sorted(amis, key=lambda ami: ami.id)
-    return sorted(by_id, key=lambda ami: ami.created or _NEVER, reverse=True)
+    return sorted(by_id, key=lambda ami: ami.created or NEVER, reverse=True)
 
 
 def retained(amis: Iterable[Ami], config: Config, label: str) -> dict[str, tuple[Reason, str]]:

@@ -1,43 +1,26 @@
 """Brings AMIs back (`--restore`): from quarantine, from the Recycle Bin, or everything in an audit log."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from .aws.changes import Changer
 from .aws.rate_limits import RateLimits
 from .aws.restorer import Restorer, fetch_holdings
-from .aws.targets import SessionMaker, make_session
-from .clock import SYSTEM_CLOCK, Clock
-from .config import AMI_ID, Config
+from .aws.targets import SessionMaker
+from .config import AMI_ID
 from .errors import UsageError
 from .execution import run_changes
-from .interrupts import Interrupts
 from .models import RestoreResult
 from .restore_steps import Step, Wanted, read_log, steps
-from .result import Result
-from .run import Run, conclude
-from .view import SilentView, View
+
+if TYPE_CHECKING:
+    from .run import Run
 
 
-def restore(
-    config: Config,
-    *,
-    view: View | None = None,
-    sessions: SessionMaker = make_session,
-    clock: Clock = SYSTEM_CLOCK,
-    interrupts: Interrupts | None = None,
-) -> Result:
-    """Brings back what `config.restore` names: ids of AMIs, and paths of audit logs.
-
-    Returns, raises and reports like `run.clean`.  What cannot be restored is in the result, with the reason.
-    """
-    run = Run(config, view or SilentView(), clock, interrupts or Interrupts())
-    return conclude(run, lambda stack: _restore(run, sessions, stack))
-
-
-def _restore(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
+def restore(run: "Run", sessions: SessionMaker, stack: ExitStack) -> None:
+    """Brings back what `config.restore` names: ids of AMIs, and paths of audit logs.  The run's result says what cannot be
+    restored, and why."""
     config = run.config
     wanted = [entry for word in config.restore for entry in _wanted(word)]
     audit = run.open_audit(stack)
@@ -60,15 +43,14 @@ def _restore(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
                 run.result = replace(run.result, restored=(*run.result.restored, result))
                 run.view.restored(result)
         return
-    results: list[RestoreResult] = []
 
-    async def main(changer: Changer) -> None:
-        restorer = Restorer(changer, apis, clock=run.clock, report=run.view.restored)
+    async def main(changer: Changer) -> list[RestoreResult]:
+        restorer = Restorer(changer, apis, run.clock, run.view.restored)
         await restorer.run(todo)
-        results.extend(restorer.results)
+        return restorer.results
 
     with run.interrupts.finishing():  # whatever was done is in the result before the run ends
-        stopped_by = run_changes(main, apis, config, run.clock, audit, run.interrupts, RateLimits(run.clock))
+        results, stopped_by = run_changes(main, apis, run, audit, RateLimits(run.clock))
         run.result = replace(run.result, restored=tuple(results))
     run.ended(stopped_by)
 

@@ -1,7 +1,5 @@
 """What has to be done to bring AMIs back: from an audit log or from ids, by what an account holds now.  Pure."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -79,27 +77,29 @@ def read_log(text: str, path: str) -> tuple[Wanted, ...]:
     A line without its end, as a killed run leaves it, is ignored: a call is made only once its line is whole.  Raises
     UsageError for anything else that is not a line of such a log.
     """
-    amis: dict[tuple[Target, str], set[str]] = {}
-    singly: dict[tuple[Target, str], set[str]] = defaultdict(set)
     began: dict[str, Mapping[str, Any]] = {}
+    done: list[Mapping[str, Any]] = []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         entry = _entry(line)
         if entry is None:
             raise UsageError(f"--restore: {path} is not an audit log: line {number} is malformed.")
-        if not entry:
-            continue
-        target, id = Target(entry["account"], entry["region"]), entry["id"]
-        event, attempt, action = entry["event"], entry["attempt"], entry["action"]
-        if event == "before":
-            began[attempt] = entry
-            continue
-        began.pop(attempt, None)
-        if entry.get("outcome") in ("done", "unknown"):
-            _note(entry, action, target, id, amis, singly)
-    for cut in began.values():  # killed before the outcome was written: it may have been done
-        _note(cut, cut["action"], Target(cut["account"], cut["region"]), cut["id"], amis, singly)
+        if entry.get("event") == "before":
+            began[entry["attempt"]] = entry
+        elif entry:
+            began.pop(entry["attempt"], None)
+            if entry.get("outcome") in ("done", "unknown"):
+                done.append(entry)
+    amis: dict[tuple[Target, str], set[str]] = defaultdict(set)
+    singly: dict[tuple[Target, str], set[str]] = defaultdict(set)
+    for record in (*done, *began.values()):  # killed before the outcome was written: it may have been done
+        target, id, action = Target(record["account"], record["region"]), record["id"], record["action"]
+        if action == DELETE_SNAPSHOT.name:
+            singly[target, str(record.get("ami") or "")].add(id)
+        elif action in (DEREGISTER.name, DISABLE.name):
+            lost = record.get("snapshots") if action == DEREGISTER.name else None
+            amis[target, id].update(map(str, lost or ()))
     alone: set[tuple[Target, str]] = set()
     for (target, ami), snapshots in singly.items():
         if (target, ami) in amis:
@@ -119,22 +119,6 @@ def _entry(line: str) -> dict[str, Any] | None:
     if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) for name in STRINGS):
         return None
     return entry if isinstance(entry.get("snapshots", []), list) else None
-
-
-def _note(
-    entry: Mapping[str, Any],
-    action: str,
-    target: Target,
-    id: str,
-    amis: dict[tuple[Target, str], set[str]],
-    singly: dict[tuple[Target, str], set[str]],
-) -> None:
-    if action == DEREGISTER.name:
-        amis.setdefault((target, id), set()).update(map(str, entry.get("snapshots") or ()))
-    elif action == DISABLE.name:
-        amis.setdefault((target, id), set())
-    elif action == DELETE_SNAPSHOT.name:
-        singly[target, str(entry.get("ami") or "")].add(id)
 
 
 def steps(wanted: Iterable[Wanted], holdings: Mapping[Target, Holdings]) -> tuple[Step, ...]:

@@ -1,7 +1,5 @@
 """What a run did: the plan, what became of each part of it, and the exit status that says so."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -83,9 +81,8 @@ class Result:
         """0, 1, 3 (`--exit-code`), 129, 130 or 143; wrong input never gets as far as a result."""
         if self.interrupted is not None:
             return self.interrupted
-        if self.problems or self.failed_amis or self.failed_snapshots:
-            return 1
-        if any(restored.outcome == "failed" for restored in self.restored):
+        unrestored = any(restored.outcome == "failed" for restored in self.restored)
+        if self.problems or self.failed_amis or self.failed_snapshots or unrestored:
             return 1
         if self.plan and self.plan.config.exit_code and self.would_change:
             return 3

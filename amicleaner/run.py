@@ -1,14 +1,11 @@
 """A whole run, from a `Config` to a `Result`: read, decide, show, prompt, delete, report.  It knows only the order."""
 
-from __future__ import annotations
-
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
-from .audit import Audit, AuditLog
+from .audit import AuditLog
 from .aws.api import Api
 from .aws.scan import Scan, Scanner
 from .aws.session import Clients
@@ -17,21 +14,18 @@ from .aws.usage import UsageOptions
 from .clock import SYSTEM_CLOCK, Clock
 from .config import Config
 from .errors import AmicleanerError, InputEnded, describe
-from .execution import Execution, with_results
+from .execution import Execution
 from .interrupts import Interrupted, Interrupts
-from .limits import limits_exceeded
 from .models import Target
-from .plan import Plan, rules_without_amis
+from .plan import Plan, limits_exceeded, rules_without_amis
 from .planning import Planner, PlanningResult, find_all_orphans
 from .report.plan_file import SavedPlan, check_writable, read_plan, write_plan
 from .report.sentences import refusals, unknown_ids
+from .restore import restore
 from .result import Orphan, Result
 from .used_by_files import read_files
 from .uses import uses_of
-from .view import SilentView, View
-
-if TYPE_CHECKING:
-    import boto3
+from .view import View
 
 
 def clean(
@@ -50,17 +44,12 @@ def clean(
     read: then nothing was changed.  Failures after that are in the result.  An OSError of the view's ends the run in order,
     and is raised once `finished` was told.
     """
-    run = Run(config, view or SilentView(), clock, interrupts or Interrupts())
-    return conclude(run, lambda stack: _clean(run, sessions, stack))
-
-
-def conclude(run: Run, work: Callable[[ExitStack], None]) -> Result:
-    """Does the work of a run, reports its end whatever happened, and returns its result."""
+    run = Run(config, view or View(), clock, interrupts or Interrupts())
     with ExitStack() as stack:
         failure: Exception | None = None
         try:
             try:
-                work(stack)
+                (restore if config.restore else _clean)(run, sessions, stack)
             except InputEnded as ended:
                 run.problem(describe(ended))
         except Interrupted as interrupted:
@@ -109,20 +98,17 @@ class Run:
     result: Result = field(default_factory=Result)
     _several: bool = False
 
-    def open_audit(self, stack: ExitStack) -> Audit:
+    def open_audit(self, stack: ExitStack) -> AuditLog:
         """The audit log, if something may be changed.  Raises UsageError: open it before AWS is called."""
-        if self.config.audit_log is None or not self.config.deletes:
-            return Audit()
-        audit = AuditLog(self.config.audit_log, clock=self.clock)
-        stack.callback(audit.close)
-        return audit
+        return stack.enter_context(AuditLog(self.config.audit_log if self.config.deletes else None, clock=self.clock))
 
     def sessions(self, sessions: SessionMaker, stack: ExitStack) -> SessionMaker:
         """The function that makes sessions, also in a demo, once it is known that it works."""
         if self.config.demo is not None:
             from .demo import REGIONS, demo_session
 
-            sessions = _always(stack.enter_context(demo_session(self.config.demo, self.clock)))
+            session = stack.enter_context(demo_session(self.config.demo, self.clock))
+            sessions = lambda profile: session  # noqa: E731
             if not (self.config.region or self.config.exclude_region):
                 self.config = replace(self.config, region=REGIONS[self.config.demo])
         check_sessions(self.config, sessions)
@@ -166,22 +152,14 @@ class Run:
         self.result = replace(self.result, problems=(*self.result.problems, text))
         self.view.problem(text)
 
-    def warn(self, found: Iterable[tuple[Target, str]]) -> None:
-        """Each warning once, with its location if the run has several."""
-        where: dict[str, list[Target]] = {}
+    def warn(self, found: Iterable[tuple[Target | None, str]]) -> None:
+        """Each warning once, with its location, if it has one and the run has several."""
+        where: dict[str, dict[str, None]] = {}
         for target, text in found:
-            where.setdefault(text, []).append(target)
-        for text, targets in where.items():
-            shown = [str(target) for target in dict.fromkeys(targets)]
-            more = [f"and {len(shown) - 3} more"] if len(shown) > 3 else []
-            self.warning(f"{text} ({', '.join([*shown[:3], *more])})" if self._several else text)
-
-    def warn_of(self, target: Target | None, text: str) -> None:
-        """A warning of the deletion, about one location or the whole run."""
-        if target is None:
-            self.warning(text)
-        else:
-            self.warn([(target, text)])
+            where.setdefault(text, {}).update({str(target): None} if target else {})
+        for text, places in where.items():
+            shown = [*list(places)[:3], *([f"and {len(places) - 3} more"] if len(places) > 3 else [])]
+            self.warning(f"{text} ({', '.join(shown)})" if self._several and shown else text)
 
     def lost_to_a_signal(self, failure: Exception | None) -> None:
         """A terminal that is lost breaks the output and sends SIGHUP, in either order: the signal is what ended the run."""
@@ -230,7 +208,7 @@ def _clean(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
         return
     # Everything is read before the first orphaned snapshot is deleted: what cannot be read stops that deletion too.
     known = planner.decide(scans, saved.changes if saved else None)
-    execution = Execution(config, planner, scans, audit, run.clock, run.interrupts, run.view, run.warn_of)
+    execution = Execution(run, planner, scans, audit)
     if config.check_orphans:
         orphans, warnings = find_all_orphans(scanner, scans, run.clock.now())
         finished = run.clock.monotonic()
@@ -261,7 +239,8 @@ def _delete_orphans(run: Run, found: tuple[Orphan, ...], plan: Plan, execution: 
     run.view.removing_orphans(len(found))
     with run.interrupts.finishing():  # whatever was done is in the result before the run ends
         results = execution.orphans(found, None if confirmed else finished)
-        run.result = replace(run.result, orphans=with_results(found, results))
+        orphans = (replace(orphan, result=results.get((orphan.target, orphan.snapshot.id))) for orphan in found)
+        run.result = replace(run.result, orphans=tuple(orphans))
     run.view.removed_orphans(sum(result.outcome == "removed" for result in results.values()))
     run.ended(execution.stopped_by, execution.problems)
 
@@ -316,7 +295,3 @@ def _over_limits(run: Run, plan: Plan) -> bool:
         elif f"{text} {NOTHING}" not in run.result.problems:
             run.problem(f"{text} {NOTHING}")
     return bool(exceeded) and not run.config.dry_run
-
-
-def _always(session: boto3.Session) -> SessionMaker:
-    return lambda profile: session

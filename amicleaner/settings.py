@@ -1,8 +1,6 @@
 """Options from a TOML file and from the environment, and how they combine with the command line.  Pure but for reading the
 file.  What deletes or weakens a check is taken from the command line alone."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
@@ -150,12 +148,13 @@ def _unknown_key(key: str, where: str, known: Iterable[str]) -> UsageError:
 
 
 def _from_toml(option: Option, value: Any, where: str) -> Any:
-    converted = _converted(option, value, where)
-    option.check(converted, where)
-    return converted
+    found = converted(option, value, where)
+    option.check(found, where)
+    return found
 
 
-def _converted(option: Option, value: Any, where: str) -> Any:
+def converted(option: Option, value: Any, where: str) -> Any:
+    """A value of TOML or JSON as a value of the option's kind.  Raises UsageError, which names `where`."""
     if option.bare is not None and isinstance(value, bool):
         return option.bare if value else option.default
     if option.kind == "strings":
@@ -194,19 +193,13 @@ def _rule_options(table: Mapping[str, Any], where: str, has_values: bool) -> tup
         if key == "name":
             continue
         if key not in RULE_KEYS:
-            raise _wrong_key_in_rule(key, where)
+            if key in FILE_KEYS:
+                raise UsageError(f"{where}: {key} cannot be set in a rule.", hint="Set it before the first [[rule]].")
+            raise _not_allowed(f"{where}: {key}", BY_NAME[key]) if key in BY_NAME else _unknown_key(key, where, RULE_KEYS)
         options[key] = _from_toml(BY_NAME[key], value, f"{where}: {key}")
     if options.get("mapping_key", "family") != "family" and not (has_values or "mapping_values" in options):
         raise UsageError(f"{where}: mapping_key also requires mapping_values (tag keys, or substrings of names).")
     return tuple(options.items())
-
-
-def _wrong_key_in_rule(key: str, where: str) -> UsageError:
-    if key in FILE_KEYS:
-        return UsageError(f"{where}: {key} cannot be set in a rule.", hint="Set it before the first [[rule]].")
-    if key in BY_NAME:
-        return _not_allowed(f"{where}: {key}", BY_NAME[key])
-    return _unknown_key(key, where, RULE_KEYS)
 
 
 def suspicious(config: Config) -> list[str]:

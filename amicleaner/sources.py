@@ -4,8 +4,6 @@ Options, reading order, IAM policy, JSON Schema and documentation follow from it
 of the command loads this module, so its rows are named tuples, which are faster to define than dataclasses.
 """
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 BOTO3_NAMES = {"elasticmapreduce": "emr"}

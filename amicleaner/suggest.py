@@ -1,17 +1,13 @@
 """Suggests a configuration file for an account: a rule for each family of AMIs, with what it would delete.  Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from itertools import groupby
 from typing import Any
 
-from .config import BY_NAME, OPTIONS, Config, Rule
+from .config import BY_NAME, OPTIONS, RETENTION, Config, Rule
 from .decisions import Decision
 from .family import family_of
 from .models import Ami, Inventory
-from .options import RETENTION
 from .plan import Plan
 
 MAX_RULES = 50
@@ -30,7 +26,9 @@ def suggest_config(inventories: Sequence[Inventory], config: Config, plan_with: 
     `config` is that of the run: its retention options become those of the file.  `plan_with` makes the plan for another
     configuration of the same account; the comments say what each rule would delete by it.  Nothing is deleted by the file.
     """
-    families = _families(ami for inventory in inventories for ami in inventory.amis)
+    families: dict[str, list[Ami]] = {}
+    for ami in sorted((ami for inventory in inventories for ami in inventory.amis if ami.name), key=lambda ami: ami.name):
+        families.setdefault(family_of(ami.name), []).append(ami)
     largest = sorted((name for name in families if len(families[name]) > 1), key=lambda name: (-len(families[name]), name))
     # The first match decides, so `web-api-*` comes before `web-*`; otherwise by name.
     chosen = sorted(largest[:MAX_RULES], key=lambda name: name + chr(0x10FFFF))
@@ -46,11 +44,6 @@ def suggest_config(inventories: Sequence[Inventory], config: Config, plan_with: 
         lines += ["", f"# {_count(decisions)}", "[[rule]]", f"name = {_toml(rule.name)}"]
         lines += [f"{name} = {_toml(value)}" for name, value in rule.options]
     return "\n".join([*lines, *_rest([decision for decision in plan.decisions if not decision.rule])]) + "\n"
-
-
-def _families(amis: Iterable[Ami]) -> dict[str, list[Ami]]:
-    named = sorted((ami for ami in amis if ami.name), key=lambda ami: (family_of(ami.name), ami.name))
-    return {family: list(members) for family, members in groupby(named, key=lambda ami: family_of(ami.name))}
 
 
 def _globs(family: str, amis: Iterable[Ami]) -> tuple[str, ...]:

@@ -1,7 +1,5 @@
 """AMI ids written in files: Terraform code and state, CloudFormation, Kubernetes, lists (`--used-by-files`)."""
 
-from __future__ import annotations
-
 import errno
 import os
 import re

@@ -3,8 +3,6 @@
 `Uses` are the references to AMIs of one Region, by AMI id; they come from the readers in `aws/usage`.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
@@ -36,18 +34,11 @@ def _fullest(uses: set[Use]) -> tuple[Use, ...]:
     """The longest of the labels that continue one another."""
     kept: list[Use] = []
     for use in sorted(uses):
-        if (
-            kept
-            and use.label.startswith((f"{kept[-1].label} ", f"{kept[-1].label}, "))
-            and _resource(kept[-1]) == _resource(use)
-        ):
+        last = kept[-1] if kept else use
+        if use.label.startswith((f"{last.label} ", f"{last.label}, ")) and replace(last, label=use.label) == use:
             kept.pop()
         kept.append(use)
     return tuple(kept)
-
-
-def _resource(use: Use) -> tuple[str, str, str, str]:
-    return use.kind, use.id, use.account, use.region
 
 
 def uses_by_snapshot(amis: Iterable[Ami], snapshot_references: Mapping[str, Iterable[Use]]) -> Uses:

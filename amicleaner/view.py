@@ -1,9 +1,6 @@
 """What a run reports while it runs.  `report/console.py` prints it; a library's caller may ignore it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import Protocol
 
 from .config import Config
 from .models import AmiResult, CallRecord, RestoreResult, SnapshotResult, Target
@@ -11,8 +8,11 @@ from .plan import Plan
 from .result import Orphan, Result
 
 
-class View(Protocol):
-    """Called from the run's own thread, except `called` and `scanned`.  Nothing is reported before it is true."""
+class View:
+    """Called from the run's own thread, except `called` and `scanned`.  Nothing is reported before it is true.
+
+    This one prints nothing and confirms nothing; others override what they print.
+    """
 
     def warning(self, text: str) -> None:
         """Something the user should know, which does not stop the run."""
@@ -40,9 +40,11 @@ class View(Protocol):
 
     def confirm_orphans(self, orphans: Sequence[Orphan]) -> bool:
         """The prompt for orphaned snapshots.  Raises InputEnded."""
+        return False
 
     def confirm(self, plan: Plan) -> bool:
         """The prompt for the plan.  Raises InputEnded."""
+        return False
 
     def declined(self) -> None:
         """The prompt was answered with no: nothing is deleted."""
@@ -74,35 +76,3 @@ class View(Protocol):
 
     def finished(self, result: Result) -> None:
         """The end, of an interrupted run too: failures, the final sentence, and machine-readable output."""
-
-
-class SilentView:
-    """Prints nothing, and answers every prompt with `yes` (given when it is made)."""
-
-    def __init__(self, yes: bool = False) -> None:
-        self.yes = yes
-
-    def warning(self, text: str) -> None: ...
-    def problem(self, text: str) -> None: ...
-    def retrieving(self, config: Config) -> None: ...
-    def called(self, record: CallRecord) -> None: ...
-    def targets(self, targets: Sequence[Target]) -> None: ...
-    def scanned(self, target: Target, amis: int) -> None: ...
-    def orphans(self, orphans: Sequence[Orphan]) -> None: ...
-    def plan(self, plan: Plan) -> None: ...
-    def confirm_orphans(self, orphans: Sequence[Orphan]) -> bool:
-        return self.yes
-
-    def confirm(self, plan: Plan) -> bool:
-        return self.yes
-
-    def declined(self) -> None: ...
-    def checking(self) -> None: ...
-    def removing_orphans(self, count: int) -> None: ...
-    def removed_orphans(self, count: int) -> None: ...
-    def cleaning(self, plan: Plan) -> None: ...
-    def ami_done(self, result: AmiResult) -> None: ...
-    def snapshot_done(self, result: SnapshotResult) -> None: ...
-    def restored(self, result: RestoreResult) -> None: ...
-    def suggestion(self, text: str) -> None: ...
-    def finished(self, result: Result) -> None: ...

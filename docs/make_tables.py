@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from amicleaner.config import OPTIONS
-from amicleaner.options import KIND_WORDS, OWN, SECTIONS, Option
+from amicleaner.config import OPTIONS, SECTIONS
+from amicleaner.options import KIND_WORDS, OWN, Option
 from amicleaner.settings import FILE_KEYS, RULE_KEYS
 from amicleaner.sources import SOURCES, USE_KINDS, UsageSource
 

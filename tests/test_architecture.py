@@ -31,7 +31,7 @@ KNOWN_TO = {
 
 PURE = {
     "actions.py", "arguments.py", "config.py", "decisions.py", "family.py", "filters.py",
-    "limits.py", "mapper.py", "models.py", "options.py", "orphans.py", "plan.py", "quarantine.py", "recycle_bin.py",
+    "mapper.py", "models.py", "options.py", "orphans.py", "plan.py", "quarantine.py", "recycle_bin.py",
     "reducer.py", "restore_steps.py", "result.py", "sources.py", "suggest.py", "uses.py",
 }  # fmt: skip
 """Modules without a clock, a file, an environment, or anything that is not pure."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from amicleaner.audit import Audit, AuditError, AuditLog, Subject
+from amicleaner.audit import AuditError, AuditLog, Subject
 from amicleaner.errors import AwsError, UsageError
 from amicleaner.models import Target
 from tests.virtual_time import Time
@@ -279,6 +279,6 @@ def test_a_log_that_is_closed_takes_no_line_and_closing_twice_is_no_error(tmp_pa
 
 
 def test_without_a_log_nothing_is_written_down() -> None:
-    audit = Audit()
+    audit = AuditLog(None)
     audit.after(audit.before(ACTION, AMI), ACTION, AMI, None)
     audit.close()

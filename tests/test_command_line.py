@@ -16,9 +16,8 @@ import pytest
 
 from amicleaner import __version__, cli
 from amicleaner.cli import _status
-from amicleaner.config import OPTIONS, Config
+from amicleaner.config import OPTIONS, SECTIONS, Config
 from amicleaner.errors import AmicleanerError, AwsError, UsageError
-from amicleaner.options import SECTIONS
 from amicleaner.result import Result
 
 ID, OTHER_ID = "ami-12345678", "ami-0123456789abcdef0"
@@ -396,15 +395,15 @@ def test_debug_shows_the_traceback_of_a_bug(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("result, status", [(Result(), 0), (Result(problems=("no",)), 1), (Result(interrupted=143), 143)])
-@pytest.mark.parametrize("words, module, name", [([], "run", "clean"), (["--restore", ID], "restore", "restore")])
+@pytest.mark.parametrize("words", [[], ["--restore", ID]])
 def test_exit_status_is_that_of_the_result(
-    monkeypatch: pytest.MonkeyPatch, result: Result, status: int, words: list[str], module: str, name: str
+    monkeypatch: pytest.MonkeyPatch, result: Result, status: int, words: list[str]
 ) -> None:
     def carry_out(config: Config, *, view: object, interrupts: object) -> Result:
         return result
 
     monkeypatch.setitem(sys.modules, "amicleaner.report.console", SimpleNamespace(Console=lambda *_, **__: None))
-    monkeypatch.setitem(sys.modules, f"amicleaner.{module}", SimpleNamespace(**{name: carry_out}))
+    monkeypatch.setitem(sys.modules, "amicleaner.run", SimpleNamespace(clean=carry_out))
     assert _status(words) == status
 
 

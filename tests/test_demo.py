@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -29,11 +29,11 @@ from amicleaner.demo.article import IMAGES, REGION
 from amicleaner.demo.tour import AWAY, HOME, PROD_RETAINED_DAYS
 from amicleaner.errors import AmicleanerError, UsageError
 from amicleaner.models import Reason
+from amicleaner.plan import Plan
 from amicleaner.report.result_sentences import saved_sentence
-from amicleaner.restore import restore
-from amicleaner.result import Result
+from amicleaner.result import Orphan, Result
 from amicleaner.run import clean
-from amicleaner.view import SilentView
+from amicleaner.view import View
 from tests.virtual_time import NOW, Time
 
 DAY = 86400.0
@@ -144,6 +144,16 @@ WITHOUT_OPTION: set[str] = {
 """The reasons that need no option."""
 
 
+class Confirming(View):
+    """Says yes."""
+
+    def confirm(self, plan: Plan) -> bool:
+        return True
+
+    def confirm_orphans(self, orphans: Sequence[Orphan]) -> bool:
+        return True
+
+
 class Tour:
     """Runs one after another in the same account of the tour."""
 
@@ -153,14 +163,13 @@ class Tour:
 
     def clean(self, **options: Any) -> Result:
         options.setdefault("region", REGIONS["tour"])
-        return self._checked(clean, Config(**options))
+        return self._checked(Config(**options))
 
     def restore(self, *ids: str, **options: Any) -> Result:
-        return self._checked(restore, Config(restore=ids, **options))
+        return self._checked(Config(restore=ids, **options))
 
-    def _checked(self, run: Any, config: Config) -> Result:
-        view = SilentView(yes=True)
-        result: Result = run(config, view=view, sessions=lambda profile: self.session, clock=self.time.clock)
+    def _checked(self, config: Config) -> Result:
+        result = clean(config, view=Confirming(), sessions=lambda profile: self.session, clock=self.time.clock)
         assert result.exit_status == 0, result.problems
         return result
 

@@ -112,6 +112,11 @@ def test_each_part_that_can_be_generated_is_on_a_page() -> None:
     assert named == script("make_tables").PARTS.keys()
 
 
+def test_the_schema_is_up_to_date() -> None:
+    schema = json.loads((DOCS / "schema.json").read_text("utf-8"))
+    assert script("make_schema").schema() == schema, "run: python docs/make_schema.py"
+
+
 def test_the_picture_is_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
     # A developer's settings change nothing.
     monkeypatch.setenv("AMICLEANER_KEEP_PREVIOUS", "0")

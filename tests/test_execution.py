@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -13,17 +14,17 @@ import pytest
 
 from amicleaner import execution
 from amicleaner.actions import DELETE, KEEP, QUARANTINE, QUARANTINE_TAG, RELEASE, Action
-from amicleaner.audit import Audit, Subject
+from amicleaner.audit import AuditLog, Subject
 from amicleaner.config import Config
 from amicleaner.decisions import Decision
 from amicleaner.errors import AwsError
-from amicleaner.execution import Execution, started_pool, with_results
+from amicleaner.execution import Execution, start_threads
 from amicleaner.interrupts import Interrupts
 from amicleaner.models import AmiResult, Inventory, Snapshot, SnapshotResult, Target
 from amicleaner.plan import Plan
 from amicleaner.planning import PlanningResult, References
 from amicleaner.result import Orphan
-from amicleaner.view import SilentView
+from amicleaner.view import View
 
 from .aws.simulation import HOME, FakeAws, Fault, Image, SimulatedTime, denied, make_ami
 from .virtual_time import Time
@@ -41,11 +42,10 @@ class Threads(SimulatedTime):
     run = Time.run
 
 
-class Told(SilentView):
+class Told(View):
     """What the view was told, in order."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.lines: list[str] = []
 
     def ami_done(self, result: AmiResult) -> None:
@@ -55,10 +55,11 @@ class Told(SilentView):
         self.lines.append(f"{result.id} {result.outcome}")
 
 
-class Log(Audit):
+class Log(AuditLog):
     """The subjects of a log."""
 
     def __init__(self) -> None:
+        super().__init__(None)
         self.subjects: list[Subject] = []
 
     def before(self, action: str, subject: Subject) -> str:
@@ -104,7 +105,7 @@ class Run:
         )
 
     def plan(self, decisions: Sequence[Decision]) -> Plan:
-        return Plan(self.config, self.time.now(), {HOME: len(decisions)}, tuple(decisions), ())
+        return Plan(self.config, self.time.now(), {HOME: len(decisions)}, tuple(decisions), {})
 
     def _scan(self, locations: Sequence[Any]) -> list[Any]:
         self.scanned.append("again")
@@ -122,16 +123,14 @@ class Run:
     def execution(self) -> Execution:
         scanner = SimpleNamespace(scan=self._scan, pending=lambda locations: [])
         planner: Any = SimpleNamespace(decide=self._decide, scanner=scanner)
-        return Execution(
-            self.config,
-            planner,
-            [self.scan(KNOWN - 1.0)],
-            self.log,
-            self.time.clock,
-            self.interrupts,
-            self.view,
-            lambda target, text: self.warned.append((target, text)),
+        shared: Any = SimpleNamespace(
+            config=self.config,
+            clock=self.time.clock,
+            interrupts=self.interrupts,
+            view=self.view,
+            warn=self.warned.extend,
         )
+        return Execution(shared, planner, [self.scan(KNOWN - 1.0)], self.log)
 
     def amis(self, *, confirmed: bool = True) -> dict[str, str]:
         known = None if confirmed else self.known(self.decisions)
@@ -272,7 +271,8 @@ def test_a_system_without_threads_says_so_before_anything_is_changed(started: in
 
 
 def test_the_threads_of_a_pool_exist_when_it_is_made() -> None:
-    pool = started_pool(5, "early")
+    pool = ThreadPoolExecutor(5, thread_name_prefix="early")
+    start_threads(pool, 5)
     assert len([thread for thread in threading.enumerate() if thread.name.startswith("early")]) == 5
     pool.shutdown()
 
@@ -289,8 +289,8 @@ def orphans(run: Run, *ids: str) -> list[Orphan]:
 def test_orphaned_snapshots_without_a_prompt_are_not_read_again() -> None:
     run = Run()
     found = orphans(run, "snap-1", "snap-2")
-    results = run.execution.orphans(found, run.execution._clock.monotonic())
-    assert [orphan.result and orphan.result.outcome for orphan in with_results(found, results)] == ["removed", "removed"]
+    results = run.execution.orphans(found, run.time.monotonic())
+    assert [result.outcome for result in results.values()] == ["removed", "removed"]
     assert run.scanned == []
     assert run.log.subjects[0].ami == "ami-gone"
 

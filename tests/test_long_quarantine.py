@@ -14,8 +14,8 @@ import pytest
 
 from amicleaner.actions import QUARANTINE_TAG
 from amicleaner.config import Config
-from amicleaner.restore import restore
 from amicleaner.result import Result
+from amicleaner.run import clean
 from tests.fake_aws.resources import Image
 from tests.flows.flow import Flow
 from tests.test_long_run import CHANGES, OPTIONS, Before, Life, live
@@ -131,7 +131,7 @@ class LifeInQuarantine(Life):
         for id in chosen:
             expected[id].state = "available"
             expected[id].tags.pop(QUARANTINE_TAG, None)
-        result = restore(Config(restore=tuple(chosen)), view=self.flow.view, clock=self.flow.time.clock)
+        result = clean(Config(restore=tuple(chosen)), view=self.flow.view, clock=self.flow.time.clock)
         assert {one.id: one.outcome for one in result.restored} == dict.fromkeys(chosen, "restored")
         assert {id: self.flow.home.images[id] for id in chosen} == expected
         self.restored += len(chosen)

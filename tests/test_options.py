@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, make_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import amicleaner
 from amicleaner import config
-from amicleaner.config import BY_FLAG, BY_NAME, OPTIONS, Config, Rule
+from amicleaner.config import BY_FLAG, BY_NAME, OPTIONS, SECTIONS, UNDO, Config, Rule
 from amicleaner.errors import UsageError
-from amicleaner.options import OWN, SECTIONS, UNDO, Form, Option, kind_of, nearest, option
+from amicleaner.options import KINDS, OWN, Form, Option, nearest, option
 from amicleaner.settings import FILE_KEYS, RULE_KEYS, from_environment, from_mapping
 
 every_option = pytest.mark.parametrize("known", OPTIONS, ids=lambda known: known.name)
@@ -57,13 +57,12 @@ def test_every_field_of_config_is_an_option_but_the_rules() -> None:
 def test_field_without_facts_fails() -> None:
     """A forgotten `option(…)` is noticed when it is no option, forgotten facts when the module is loaded."""
 
-    @dataclass(frozen=True)
-    class Forgetful:
-        colour: str = "red"
-        size: int = option(1, UNDO, "The size.", colour="red")
-        shape: bytes = option(b"", UNDO, "The shape.")
-
-    colour, size, shape = fields(Forgetful)
+    facts = [
+        ("colour", str, "red"),
+        ("size", int, option(1, UNDO, "The size.", colour="red")),
+        ("shape", bytes, option(b"", UNDO, "The shape.")),
+    ]
+    colour, size, shape = fields(make_dataclass("Forgetful", facts))
     with pytest.raises(KeyError):
         config._option(colour)
     with pytest.raises(TypeError):
@@ -187,15 +186,15 @@ def test_usage_shows_what_follows_the_option(name: str, usage: str) -> None:
 @pytest.mark.parametrize(
     "annotation, kind",
     [
-        ("bool", "flag"),
-        ("int | None", "integer"),
-        ("float", "number"),
-        ("str | None", "string"),
-        ("tuple[str, ...] | None", "strings"),
+        (bool, "flag"),
+        (int | None, "integer"),
+        (float, "number"),
+        (str | None, "string"),
+        (tuple[str, ...] | None, "strings"),
     ],
 )
-def test_kind_follows_from_the_type(annotation: str, kind: str) -> None:
-    assert kind_of(annotation) == kind
+def test_kind_follows_from_the_type(annotation: Any, kind: str) -> None:
+    assert KINDS[annotation] == kind
 
 
 @pytest.mark.parametrize(

@@ -284,19 +284,22 @@ def test_a_snapshot_counts_once_and_only_if_no_kept_ami_uses_it() -> None:
         image(3, days=3, tags=tags, snapshots=(BlockSnapshot("snap-both", 8), BlockSnapshot("snap-a", 32))),
     ]
     plan = plan_of(amis, keep_previous=1)
-    assert plan.snapshots == ((HERE, BlockSnapshot("snap-a", 32)), (HERE, BlockSnapshot("snap-both", 16)))
+    assert plan.snapshots == {
+        (HERE, "snap-a"): BlockSnapshot("snap-a", 32),
+        (HERE, "snap-both"): BlockSnapshot("snap-both", 16),
+    }
     assert len(plan.removals) == 2
 
 
 def test_a_snapshot_of_no_known_size_counts_as_nothing() -> None:
     plan = plan_of(row(1, snapshots=(BlockSnapshot("snap-1", 0),)), keep_previous=0)
-    assert plan.snapshots == ((HERE, BlockSnapshot("snap-1", 0)),)
+    assert plan.snapshots == {(HERE, "snap-1"): BlockSnapshot("snap-1", 0)}
 
 
 def test_a_snapshot_that_an_unlisted_ami_uses_is_kept() -> None:
     shared = (BlockSnapshot("snap-1", 8),)
     plan = plan_of([image(1, snapshots=shared), image(2, snapshots=shared)], from_ids=(ami_id(1),))
-    assert (len(plan.removals), plan.snapshots) == (1, ())
+    assert (len(plan.removals), plan.snapshots) == (1, {})
 
 
 def test_kept_amis_are_counted_by_reason_the_most_frequent_first() -> None:
@@ -335,7 +338,7 @@ def test_sizes_are_the_smaller_of_volume_and_full_size() -> None:
         snapshot("snap-2", full_bytes=0),
     ]
     plan = plan_of([image(1, tags={"role": "x"}, snapshots=blocks)], keep_previous=0, snapshots=found)
-    assert [(snapshot.size_gib, snapshot.archived) for _, snapshot in plan.snapshots] == [
+    assert [(snapshot.size_gib, snapshot.archived) for snapshot in plan.snapshots.values()] == [
         (2, False), (8, True), (8, False), (8, False)
     ]  # fmt: skip
 
@@ -411,7 +414,7 @@ def test_only_what_is_allowed_is_changed() -> None:
     allowed = {(HERE, amis[0].id): "remove", (HERE, amis[2].id): "quarantine", (HERE, amis[3].id): "remove"}
     narrow = make_plan(inventories, Facts(), Config(keep_previous=0), NOW, {**allowed, (THERE, amis[1].id): "remove"})
     assert reasons(narrow) == ["old", "not-selected", "not-selected", "public"]
-    assert narrow.snapshots == ()
+    assert narrow.snapshots == {}
     assert (whole.config, whole.created, whole.targets) == (Config(keep_previous=0), NOW, (HERE,))
     assert (narrow.config, narrow.created, narrow.targets) == (whole.config, whole.created, whole.targets)
     left = narrow.decisions[1]

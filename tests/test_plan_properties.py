@@ -139,7 +139,7 @@ def check_that_nothing_is_deleted_that_must_be_kept(account: Account, said: dict
             assert ami.state in FAILED_STATES or len(newer) >= config.newest_kept
     held = {snapshot.id for ami in account.amis if ami.id not in gone for snapshot in ami.snapshots}
     going = {snapshot.id for ami in account.amis if ami.id in gone for snapshot in ami.snapshots}
-    assert {snapshot.id for _, snapshot in plan.snapshots} == going - held
+    assert {id for _, id in plan.snapshots} == going - held
 
 
 NOTHING_KEPT = dict.fromkeys(("keep_previous", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly"), 0)
@@ -235,7 +235,7 @@ def test_targets_do_not_mix(one: Account, other: Account, said: dict[str, Any]) 
     together = make_plan([other.inventory, one.inventory], facts, config, NOW)
     alone = [make_plan([account.inventory], facts, config, NOW) for account in (one, other)]
     assert together.decisions == (*alone[0].decisions, *alone[1].decisions)
-    assert together.snapshots == (*alone[0].snapshots, *alone[1].snapshots)
+    assert together.snapshots == {**alone[0].snapshots, **alone[1].snapshots}
     assert together.groups == (*alone[0].groups, *alone[1].groups)
 
 

@@ -4,8 +4,6 @@ botocore's own retries are off (`session.py`): they sleep by themselves, and wha
 time is passed in.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from threading import Event
 from typing import Any
@@ -22,25 +20,14 @@ from ..models import CallRecord, Target
 from ..sources import Operation
 from .error_mapping import LACKS, NO_SUCH_HOST, PLAIN, about_credentials, map_error, unknown_host
 from .operations import EVERYWHERE, OPERATIONS
-from .rate_limits import ReadLimiter
+from .rate_limits import TokenBucket, read_bucket
 from .retry import Retries
 
 # The DNS suffixes of AWS's partitions and of its dual-stack names (botocore's partitions.json); VPC endpoints have them too.
-AWS_SUFFIXES = (
-    ".amazonaws.com",
-    ".amazonaws.com.cn",
-    ".amazonaws.eu",
-    ".api.aws",
-    ".api.amazonwebservices.com.cn",
-    ".api.amazonwebservices.eu",
-    ".c2s.ic.gov",
-    ".sc2s.sgov.gov",
-    ".cloud.adc-e.uk",
-    ".csp.hci.ic.gov",
-    ".api.aws.ic.gov",
-    ".api.aws.scloud",
-    ".api.cloud-aws.adc-e.uk",
-    ".api.aws.hci.ic.gov",
+AWS_SUFFIXES = tuple(
+    ".amazonaws.com .amazonaws.com.cn .amazonaws.eu .api.aws .api.amazonwebservices.com.cn .api.amazonwebservices.eu "
+    ".c2s.ic.gov .sc2s.sgov.gov .cloud.adc-e.uk .csp.hci.ic.gov .api.aws.ic.gov .api.aws.scloud .api.cloud-aws.adc-e.uk "
+    ".api.aws.hci.ic.gov".split()
 )
 
 
@@ -66,7 +53,7 @@ class Api:
         self._stop = stop or Event()
         self._observe = observe
         self._answered: set[str] = set()
-        self._limiters: dict[str, ReadLimiter] = {}
+        self._buckets: dict[str, TokenBucket] = {}
 
     def call(self, action: str, *, attempts: int | None = None, **parameters: Any) -> dict[str, Any]:
         """One call (`DescribeImages`, `ssm:GetParameters`), tried again while it may help, at most `attempts` times.
@@ -76,18 +63,19 @@ class Api:
         operation = OPERATIONS[action]
         retries = Retries(self.clock, attempts or self._attempts)
         if operation.many:
-            self._limiters.setdefault(action, ReadLimiter(self.clock, many=True))
+            self._buckets.setdefault(action, read_bucket(self.clock, full=True))
         while True:
-            if not operation.changes and action in self._limiters:
-                self._limiters[action].enter()
-            client = self._client_of(action, operation.service)
+            bucket = self._buckets.get(action)
+            while bucket is not None and not bucket.take():
+                self.clock.sleep(bucket.wait())
+            client = self._client_of(action, operation)
             started = self.clock.monotonic()
             try:
                 answer: dict[str, Any] = getattr(client, xform_name(operation.name))(**parameters)
                 if operation.changes:
                     _check_done(answer)
             except Exception as exception:
-                error = self._map_error(action, exception)
+                error = map_error(operation.action, exception, self.target)
                 self._record(action, started, error.code)
                 exists = not self._answered.isdisjoint((action, operation.service))
                 if not exists and unknown_host(exception) and not self._has(operation.service, client.meta.partition):
@@ -99,7 +87,10 @@ class Api:
                     error = self.error(action, error.code, error.message)
                 error.exists = exists
                 if isinstance(error, ThrottledError) and not operation.changes:
-                    self._limiters.setdefault(action, ReadLimiter(self.clock)).throttled()
+                    fresh = read_bucket(self.clock, full=False)
+                    bucket = self._buckets.setdefault(action, fresh)
+                    if bucket is not fresh:
+                        bucket.throttled()
                 pause = retries.pause(error, attempts=4 if lacks and error.code == "ResponseParserError" else None)
                 if pause is None:
                     raise (_unsupported(error) if lacks else error) from exception
@@ -120,12 +111,12 @@ class Api:
             return True
         return self.target.region in boto3.Session().get_available_regions(service, partition_name=partition)
 
-    def _client_of(self, action: str, service: str) -> Any:
+    def _client_of(self, action: str, operation: Operation) -> Any:
         try:
-            return self._client(service)
+            return self._client(operation.service)
         except (boto.BotoCoreError, *PLAIN) as exception:
             if isinstance(exception, boto.BotoCoreError) or about_credentials(exception):
-                raise self._map_error(action, exception) from exception
+                raise map_error(operation.action, exception, self.target) from exception
             raise self.error(action, type(exception).__name__, str(exception)) from exception
 
     def pages(self, action: str, **parameters: Any) -> Iterator[dict[str, Any]]:
@@ -157,9 +148,6 @@ class Api:
         if self._observe:
             seconds = self.clock.monotonic() - started
             self._observe(CallRecord(OPERATIONS[action].action, self.target, seconds, outcome))
-
-    def _map_error(self, action: str, exception: Exception) -> AwsError:
-        return map_error(OPERATIONS[action].action, exception, self.target)
 
 
 def _lacks(operation: Operation, error: AwsError, endpoint: str) -> bool:

@@ -3,8 +3,6 @@
 It decides nothing about AMIs.  Every change of a run goes through `Changer.change`.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from ..actions import Change
-from ..audit import Audit, AuditError, Subject
+from ..audit import AuditError, AuditLog, Subject
 from ..clock import Clock
 from ..errors import AwsError, CredentialsError, DeniedError, ThrottledError
 from ..models import Failure, Target
@@ -98,32 +96,26 @@ class _Attempt:
     fatal: Exception | None = None
 
 
+@dataclass(eq=False)
 class Changer:
-    """The changing calls of a run.  Used from one event loop; the calls themselves run in threads."""
+    """The changing calls of a run.  Used from one event loop; the calls themselves run in threads.
 
-    def __init__(
-        self,
-        apis: Mapping[Target, Api],
-        *,
-        clock: Clock,
-        audit: Audit,
-        limits: RateLimits,
-        attempts: int,
-        pool: ThreadPoolExecutor,
-    ) -> None:
-        self.stopping = asyncio.Event()
-        """Set once nothing new may be started."""
-        self.stopped_by: Exception | None = None
-        """What ended the run early, besides an interruption."""
-        self.called_at = clock.monotonic()
-        """When the last call came back."""
-        self._apis = apis
-        self._clock = clock
-        self._audit = audit
-        self._limits = limits
-        self._attempts = attempts
-        self._pool = pool
-        self._no_further_call = False
+    `stopping` is set once nothing new may be started, `stopped_by` is what ended the run early, besides an interruption;
+    `called_at` is when the last call came back.
+    """
+
+    apis: Mapping[Target, Api]
+    clock: Clock
+    audit: AuditLog
+    limits: RateLimits
+    max_attempts: int
+    pool: ThreadPoolExecutor
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    stopped_by: Exception | None = None
+    _no_further_call: bool = False
+
+    def __post_init__(self) -> None:
+        self.called_at = self.clock.monotonic()
         self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
 
     def halt(self, reason: Exception | None = None, *, at_once: bool = False) -> None:
@@ -135,11 +127,11 @@ class Changer:
 
     def attempts(self) -> Attempts:
         """The tries of a change that was not tried yet."""
-        return Attempts(Retries(self._clock, self._attempts))
+        return Attempts(Retries(self.clock, self.max_attempts))
 
     def within(self, change: Change, target: Target, seconds: float) -> int:
         """How many of these changes AWS's rate allows in that time."""
-        return self._limits.bucket(change, target).within(seconds)
+        return self.limits.bucket(change, target).within(seconds)
 
     async def change(
         self,
@@ -147,17 +139,17 @@ class Changer:
         subject: Subject,
         *,
         attempts: Attempts | None = None,
-        expires: Callable[[], float] = lambda: FOREVER,
+        expires: float = FOREVER,
         finishing: bool = False,
         **parameters: Any,
     ) -> Changed:
         """Makes one change, and tries again while its failure may pass.
 
-        `expires` tells until when (`clock.monotonic()`) what is known of the subject allows the call.  `finishing`: it
+        `expires` is until when (`clock.monotonic()`) what is known of the subject allows the call.  `finishing`: it
         completes what was begun, so that a stop does not prevent it.  Raises nothing that AWS answers.
         """
         tries = attempts or self.attempts()
-        bucket = self._limits.bucket(change, subject.target)
+        bucket = self.limits.bucket(change, subject.target)
         while True:
             while not bucket.take():
                 if not await self.sleep(bucket.wait(), finishing=finishing):
@@ -179,7 +171,7 @@ class Changer:
                 self.halt(made.fatal, at_once=True)
             if made.expired:
                 return Changed("expired", error=tries.error, lost=tries.lost)
-            self.called_at = self._clock.monotonic()
+            self.called_at = self.clock.monotonic()
             if made.error is None:
                 tries.error, tries.lost = None, False  # whatever an earlier try did, it is done now
                 return Changed("done", made.answer)
@@ -197,7 +189,7 @@ class Changer:
 
     async def in_thread(self, read: Callable[..., T], *arguments: Any) -> T:
         """What `read` returns, in a thread of the calls.  Raises what it raises."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, read, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self.pool, read, *arguments)
 
     async def look(self, read: Callable[..., T], *arguments: Any) -> T | None:
         """The same; None where it cannot be read, or where no further call is made."""
@@ -234,6 +226,13 @@ class Changer:
         except Exception as error:
             self.halt(error)
 
+    def tell(self, report: Callable[[T], None], result: T) -> None:
+        """Reports a result.  A view that fails ends the run, and loses no result."""
+        try:
+            report(result)
+        except Exception as error:
+            self.halt(error)
+
     async def sleep(self, seconds: float, *, finishing: bool = False) -> bool:
         """Waits; false once a stop forbids what comes next."""
         if self._forbidden(finishing):
@@ -259,27 +258,27 @@ class Changer:
         tries.in_use += 1
         return IN_USE_PAUSES[tries.in_use - 1] if tries.in_use <= len(IN_USE_PAUSES) else None
 
-    def _call(self, change: Change, subject: Subject, expires: Callable[[], float], parameters: dict[str, Any]) -> _Attempt:
+    def _call(self, change: Change, subject: Subject, expires: float, parameters: dict[str, Any]) -> _Attempt:
         """In a thread: one call between its two lines in the audit log."""
-        if self._clock.monotonic() > expires():
+        if self.clock.monotonic() > expires:
             return _Attempt({}, expired=True)
         try:
-            attempt = self._audit.before(change.name, subject)
+            attempt = self.audit.before(change.name, subject)
         except AuditError as unlogged:
             return _Attempt({}, expired=True, fatal=unlogged)
         answer: dict[str, Any] = {}
         error: AwsError | None = None
         fatal: Exception | None = None
-        expired = self._clock.monotonic() > expires()  # a slow disk, or a machine that slept
+        expired = self.clock.monotonic() > expires  # a slow disk, or a machine that slept
         if not expired:
             try:
-                answer = self._apis[subject.target].call(change.call, attempts=1, **change.request(subject.id, **parameters))
+                answer = self.apis[subject.target].call(change.call, attempts=1, **change.request(subject.id, **parameters))
             except AwsError as refused:
                 error = refused
             except Exception as bug:
                 error, fatal = self._error(change, subject, type(bug).__name__, str(bug)), bug
         try:
-            self._audit.after(attempt, change.name, subject, error, sent=not expired, answer=answer)
+            self.audit.after(attempt, change.name, subject, error, sent=not expired, answer=answer)
         except AuditError as unlogged:
             # What AWS answered counts even where it cannot be written down.
             fatal = fatal or unlogged

@@ -1,7 +1,5 @@
 """Several calls at once, with the outcome that one after another would have had."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager

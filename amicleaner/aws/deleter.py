@@ -3,12 +3,10 @@
 Each line runs in one of a few workers per target, all in one event loop: AWS's rate is the limit, not their number.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ..actions import DELETE, DELETE_SNAPSHOT, DEREGISTER, DISABLE, ENABLE, QUARANTINE, QUARANTINE_TAG, RELEASE, TAG, UNTAG
@@ -33,59 +31,39 @@ Shared = Callable[[Target, str], Sequence[str]]
 """Whom outside the run an AMI is shared with.  Runs in a thread; raises AwsError."""
 
 
+@dataclass(eq=False)
 class Deleter:
-    """Carries out jobs.  `results` and `snapshots` hold what was tried; what is in neither was not touched."""
+    """Carries out jobs.  `results` and `snapshots` hold what was tried; what is in neither was not touched.
 
-    def __init__(
-        self,
-        changer: Changer,
-        apis: Mapping[Target, Api],
-        references: SnapshotReferences,
-        *,
-        clock: Clock,
-        rounds: ThreadPoolExecutor,
-        report: Callable[[AmiResult | SnapshotResult], None],
-        warn: Callable[[str], None],
-        quarantine_days: int = 0,
-        shared: Shared | None = None,
-    ) -> None:
-        """`rounds` is where re-checks run.  `report` gets each result once it is true, `warn` each warning of a re-check; an
-        error that either raises ends the run.  `shared` asks whom an AMI is shared with; None: that does not matter."""
-        self.results: dict[tuple[Target, str], AmiResult] = {}
-        self.snapshots: dict[tuple[Target, str], SnapshotResult] = {}
-        self.problems: list[AmicleanerError] = []
-        self._changer = changer
-        self._apis = apis
-        self._references = references
-        self._clock = clock
-        self._rounds = rounds
-        self._report = report
-        self._warn = warn
-        self._days = quarantine_days
-        self._shared = shared
+    `rounds` is where re-checks run.  `report` gets each result once it is true, `warn` each warning of a re-check; an
+    error that either raises ends the run.  `shared` asks whom an AMI is shared with; None: that does not matter.
+    """
+
+    changer: Changer
+    apis: Mapping[Target, Api]
+    references: SnapshotReferences
+    clock: Clock
+    rounds: ThreadPoolExecutor
+    report: Callable[[AmiResult | SnapshotResult], None]
+    warn: Callable[[str], None]
+    quarantine_days: int = 0
+    shared: Shared | None = None
+    results: dict[tuple[Target, str], AmiResult] = field(default_factory=dict)
+    snapshots: dict[tuple[Target, str], SnapshotResult] = field(default_factory=dict)
+    problems: list[AmicleanerError] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
         self._denied: set[Target] = set()
         self._left: list[tuple[Job, str]] = []
         self._unknown: set[tuple[Target, str]] = set()
-        self._lines = {
-            DELETE.name: self._delete,
-            QUARANTINE.name: self._quarantine,
-            RELEASE.name: self._release,
-        }
+        self._lines = {DELETE.name: self._delete, QUARANTINE.name: self._quarantine, RELEASE.name: self._release}
 
     async def run(self, jobs: Sequence[Job], recheck: Recheck, first: Mapping[str, Round]) -> None:
         """Carries out jobs of one action in all their targets.  `first` are the rounds that were read already."""
         jobs = [job for job in jobs if job.target not in self._denied]
-        monitor = UsageMonitor(
-            jobs,
-            recheck=recheck,
-            first=first,
-            changer=self._changer,
-            clock=self._clock,
-            pool=self._rounds,
-            warn=self._warn,
-        )
+        monitor = UsageMonitor(jobs, recheck, first, self.changer, self.clock, self.rounds, self.warn)
         watches = [asyncio.create_task(monitor.watch(region)) for region in sorted({job.target.region for job in jobs})]
-        await self._changer.carry_out((self._target(monitor, target) for target in monitor.targets), on_stop=monitor.wake)
+        await self.changer.carry_out((self._target(monitor, target) for target in monitor.targets), on_stop=monitor.wake)
         for watch in watches:
             watch.cancel()
         await asyncio.gather(*watches, return_exceptions=True)
@@ -96,14 +74,14 @@ class Deleter:
         for job, id in self._left:
             if (job.target, id) not in known:
                 known.add((job.target, id))
-                users = self._references.users(job.target, id)
+                users = self.references.users(job.target, id)
                 settled = SnapshotResult(job.target, id, "kept", used_by=users)
                 if unknown := [user for user in users if (job.target, user) in self._unknown]:
                     message = f"it may be deleted with {unknown[0]}, whose deletion got no response"
                     settled = SnapshotResult(job.target, id, "failed", Failure("NoResponse", message))
                 result = self.results[job.key]
                 self.results[job.key] = replace(result, snapshots=(*result.snapshots, settled))
-                self._tell(settled)
+                self.changer.tell(self.report, settled)
 
     async def _target(self, monitor: UsageMonitor, target: Target) -> None:
         """The first job goes alone: a missing permission shows there, and not in AMIs whose snapshots are left behind."""
@@ -115,7 +93,7 @@ class Deleter:
                     monitor.abandon(target)
                     return
                 break
-        await asyncio.gather(*(self._changer.halting(self._work(monitor, target)) for _ in range(WORKERS)))
+        await asyncio.gather(*(self.changer.halting(self._work(monitor, target)) for _ in range(WORKERS)))
 
     async def _work(self, monitor: UsageMonitor, target: Target) -> None:
         while (taken := await monitor.take(target)) is not None:
@@ -129,18 +107,20 @@ class Deleter:
         elif not verdict.go and not verdict.gone:
             self._keep(job, verdict)
         elif await self._is_unshared(job, verdict):
-            line = self._delete_orphan if job.ami is None else self._lines[job.action.name]
-            end = await line(job, expires)
+            if job.ami is None:
+                end = await self._delete_orphan(job, expires)
+            else:
+                end = await self._lines[job.action.name](job, job.ami, expires)
         if end == "again":
             monitor.put_back(job)
         else:
             monitor.settle(job)
         return end
 
-    async def _delete(self, job: Job, expires: float) -> _End:
+    async def _delete(self, job: Job, ami: Ami, expires: float) -> _End:
         """Deregisters one AMI, reads what became of its snapshots, deletes those that are left, and reports."""
-        target, ami = job.target, _ami(job)
-        changed = await self._changer.change(DEREGISTER, job.subject, attempts=job.attempts, expires=lambda: expires)
+        target = job.target
+        changed = await self.changer.change(DEREGISTER, job.subject, attempts=job.attempts, expires=expires)
         if not_made := self._not_made(changed):
             return not_made
         exists = not changed.succeeded
@@ -151,101 +131,94 @@ class Deleter:
             return self._failed(job, changed)
         if changed.end == "already" and not changed.lost:
             return self._gone(job)
-        self._references.deregistered(target, ami)
-        self._tell(AmiResult(target, ami.id, "removed"))
-        plan = classify_snapshots(target, ami, return_codes(changed.answer), self._references)
+        self.references.deregistered(target, ami)
+        self.changer.tell(self.report, AmiResult(target, ami.id, "removed"))
+        plan = classify_snapshots(target, ami, return_codes(changed.answer), self.references)
         found: dict[str, SnapshotResult] = {}
         for result in plan.settled:
             self._snapshot_done(found, result)
         for id in plan.singly:
-            self._snapshot_done(found, await self._delete_snapshot(job, id))
+            changed = await self.changer.change(DELETE_SNAPSHOT, job.subject.snapshot(id), finishing=True)
+            job.denied = job.denied or changed.denied
+            self._snapshot_done(found, self._snapshot_result(job, id, changed))
         self._left += [(job, id) for id in plan.left]
         self.results[job.key] = AmiResult(target, ami.id, "removed", snapshots=in_device_order(ami, found))
         job.denied = job.denied or any(r.error and r.error.code == MISSING_PERMISSIONS for r in found.values())
         return "tried"
 
-    async def _quarantine(self, job: Job, expires: float) -> _End:
+    async def _quarantine(self, job: Job, ami: Ami, expires: float) -> _End:
         """Tags one AMI with the time, then disables it; refused, the tag is removed again."""
-        now = self._clock.now()
+        now = self.clock.now()
         tags = [{"Key": QUARANTINE_TAG, "Value": format_since(now)}]
-        restarts = _ami(job).state == DISABLED
-        changed = await self._changer.change(TAG, job.subject, attempts=job.attempts, expires=lambda: expires, Tags=tags)
+        restarts = ami.state == DISABLED
+        changed = await self.changer.change(TAG, job.subject, attempts=job.attempts, expires=expires, Tags=tags)
         tagged = changed.succeeded or changed.lost
         if changed.succeeded and not restarts:
-            changed = await self._changer.change(
-                DISABLE, job.subject, attempts=job.attempts, expires=lambda: expires, finishing=True
-            )
+            changed = await self.changer.change(DISABLE, job.subject, attempts=job.attempts, expires=expires, finishing=True)
             if changed.lost and not changed.succeeded:
                 state = await self._state(job)
                 if state is None:
                     return self._failed(job, changed)
                 changed = Changed("done") if state == DISABLED else changed
         if tagged and not restarts and not changed.succeeded:
-            untagged = await self._changer.change(UNTAG, job.subject, finishing=True)
+            untagged = await self.changer.change(UNTAG, job.subject, finishing=True)
             if not untagged.succeeded:
                 return self._failed(job, changed if changed.end == "refused" else untagged)
         if not_made := self._not_made(changed):
             return not_made
         if not changed.succeeded:
             return self._failed(job, changed)
-        until = quarantine_end(now, self._days)
-        return self._done(job, AmiResult(job.target, job.subject.id, "quarantined", until=until))
+        until = quarantine_end(now, self.quarantine_days)
+        return self._done(job, AmiResult(job.target, ami.id, "quarantined", until=until))
 
-    async def _release(self, job: Job, expires: float) -> _End:
+    async def _release(self, job: Job, ami: Ami, expires: float) -> _End:
         """Enables one AMI, then removes the tag."""
-        changed = await self._changer.change(ENABLE, job.subject, attempts=job.attempts, expires=lambda: expires)
+        changed = await self.changer.change(ENABLE, job.subject, attempts=job.attempts, expires=expires)
         if changed.lost and not changed.succeeded and await self._state(job) == "available":
             changed = Changed("done")
         if not_made := self._not_made(changed):
             return not_made
         if changed.succeeded:
-            changed = await self._changer.change(UNTAG, job.subject, finishing=True)
+            changed = await self.changer.change(UNTAG, job.subject, finishing=True)
         if not changed.succeeded:
             return self._failed(job, changed)
-        return self._done(job, AmiResult(job.target, job.subject.id, "released"))
+        return self._done(job, AmiResult(job.target, ami.id, "released"))
 
     async def _delete_orphan(self, job: Job, expires: float) -> _End:
         """Deletes one orphaned snapshot."""
-        changed = await self._changer.change(DELETE_SNAPSHOT, job.subject, attempts=job.attempts, expires=lambda: expires)
+        changed = await self.changer.change(DELETE_SNAPSHOT, job.subject, attempts=job.attempts, expires=expires)
         if not_made := self._not_made(changed):
             return not_made
         job.denied = changed.denied
-        self.snapshots[job.key] = result = self._snapshot_result(job, job.subject.id, changed)
-        self._tell(result)
-        return "tried"
+        return self._done(job, self._snapshot_result(job, job.subject.id, changed))
 
     def _not_made(self, changed: Changed) -> _End | None:
         """What follows where the call was not made: another check, or nothing, because the run ends."""
-        if changed.end == "expired" and not self._changer.stopping.is_set():
+        if changed.end == "expired" and not self.changer.stopping.is_set():
             return "again"
         return "untouched" if changed.end in ("expired", "stopped") and not changed.lost else None
-
-    async def _delete_snapshot(self, job: Job, id: str) -> SnapshotResult:
-        changed = await self._changer.change(DELETE_SNAPSHOT, job.subject.snapshot(id), finishing=True)
-        job.denied = job.denied or changed.denied
-        return self._snapshot_result(job, id, changed)
 
     def _snapshot_result(self, job: Job, id: str, changed: Changed) -> SnapshotResult:
         if changed.succeeded:
             return SnapshotResult(job.target, id, "removed")
         if changed.error is not None and changed.error.code == IN_USE:
-            return SnapshotResult(job.target, id, "kept", used_by=self._references.users(job.target, id))
+            return SnapshotResult(job.target, id, "kept", used_by=self.references.users(job.target, id))
         return SnapshotResult(job.target, id, "failed", changed.failure)
 
     def _snapshot_done(self, found: dict[str, SnapshotResult], result: SnapshotResult) -> None:
         found[result.id] = result
         if result.outcome == "removed":
-            self._references.deleted(result.target, result.id)
-        self._tell(result)
+            self.references.deleted(result.target, result.id)
+        self.changer.tell(self.report, result)
 
     async def _is_unshared(self, job: Job, verdict: Verdict) -> bool:
         """Whether the AMI is shared with nobody outside the run, where that matters and is not known yet."""
-        if self._shared is None or verdict.shared_known or job.ami is None or job.action is RELEASE:
+        if self.shared is None or verdict.shared_known or job.ami is None or job.action is RELEASE:
             return True
         try:
-            with_whom = await self._changer.in_thread(self._shared, job.target, job.subject.id)
+            with_whom = await self.changer.in_thread(self.shared, job.target, job.subject.id)
         except AwsError as error:
-            self._changer.halt(error)
+            self.changer.halt(error)
             return False
         except asyncio.CancelledError:
             return False
@@ -255,33 +228,28 @@ class Deleter:
 
     async def _state(self, job: Job) -> str | None:
         """The AMI's state now, `GONE` where there is none; None where that cannot be read."""
-        return await self._changer.look(fetch_state, self._apis[job.target], job.subject.id)
+        return await self.changer.look(fetch_state, self.apis[job.target], job.subject.id)
 
     def _gone(self, job: Job) -> _End:
         """Somebody else was faster: an AMI's snapshots are then theirs."""
         if job.ami is None:
-            self.snapshots[job.key] = orphan = SnapshotResult(job.target, job.subject.id, "removed")
-            self._tell(orphan)
-            return "tried"
+            return self._done(job, SnapshotResult(job.target, job.subject.id, "removed"))
         why = f"{job.subject.id} was deregistered by somebody else"
-        self._references.deregistered(job.target, job.ami)
+        self.references.deregistered(job.target, job.ami)
         # One that another AMI of this run uses goes, or went, with that one.
-        own = [id for id in job.subject.snapshots if not self._references.is_deleted(job.target, id)]
-        left = [id for id in own if self._references.left_to_another(job.target, id)]
+        own = [id for id in job.subject.snapshots if not self.references.is_deleted(job.target, id)]
+        left = [id for id in own if self.references.left_to_another(job.target, id)]
         self._left += [(job, id) for id in left]
         kept = tuple(SnapshotResult(job.target, id, "kept", explanation=why) for id in own if id not in left)
         self._done(job, AmiResult(job.target, job.subject.id, "removed", snapshots=kept, explanation=f"{why}."))
         for result in kept:
-            self._tell(result)
+            self.changer.tell(self.report, result)
         return "tried"
 
     def _keep(self, job: Job, verdict: Verdict) -> None:
         """Today's account no longer allows the change."""
         if job.ami is None:
-            self.snapshots[job.key] = orphan = SnapshotResult(
-                job.target, job.subject.id, "kept", explanation=verdict.explanation
-            )
-            self._tell(orphan)
+            self._done(job, SnapshotResult(job.target, job.subject.id, "kept", explanation=verdict.explanation))
             return
         failure = Changed("refused", error=job.attempts.error, lost=True).failure if job.attempts.lost else None
         result = AmiResult(
@@ -301,9 +269,12 @@ class Deleter:
             self._unknown.add(job.key)
         return self._done(job, AmiResult(job.target, job.subject.id, "failed", changed.failure))
 
-    def _done(self, job: Job, result: AmiResult) -> _End:
-        self.results[job.key] = result
-        self._tell(result)
+    def _done(self, job: Job, result: AmiResult | SnapshotResult) -> _End:
+        if isinstance(result, AmiResult):
+            self.results[job.key] = result
+        else:
+            self.snapshots[job.key] = result
+        self.changer.tell(self.report, result)
         return "tried"
 
     def _stop_target(self, job: Job) -> None:
@@ -319,16 +290,3 @@ class Deleter:
                 hint=f"Grant the IAM actions {', '.join(actions)}.",
             )
         )
-
-    def _tell(self, result: AmiResult | SnapshotResult) -> None:
-        """A view that fails ends the run, and loses no result."""
-        try:
-            self._report(result)
-        except Exception as error:
-            self._changer.halt(error)
-
-
-def _ami(job: Job) -> Ami:
-    if job.ami is None:
-        raise TypeError(f"{job.subject.id} is not an AMI")
-    return job.ami

@@ -1,7 +1,5 @@
 """botocore's and AWS's errors as ours: which kind it is, what helps, and whether AWS may have acted nevertheless."""
 
-from __future__ import annotations
-
 import re
 from socket import EAI_NONAME, gaierror
 from traceback import walk_tb

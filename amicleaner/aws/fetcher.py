@@ -4,8 +4,6 @@ References to AMIs are read by `usage/`.  Every function reads all pages, and ra
 part.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar

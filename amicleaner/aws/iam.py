@@ -1,8 +1,6 @@
 """The least-privilege IAM policy of a run (`--iam-policy`), made from the registry of usage sources and from the actions, so
 that they cannot drift apart."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What botocore's own data and the AWS configuration files tell, without a call: for the shell's completion."""
 
-from __future__ import annotations
-
 import re
 
 from botocore.session import Session

@@ -5,8 +5,6 @@ botocore's service models.  The limits on pages are in the API references of eac
 snapshots, 200 for launch templates and fast launch, 100 for Auto Scaling and most other services.
 """
 
-from __future__ import annotations
-
 from ..sources import SOURCES, Operation
 
 _OWN = (

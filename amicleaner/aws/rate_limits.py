@@ -4,8 +4,6 @@ AWS's own buckets are in `actions.py` (changes) and below (reads).  A fifth of t
 left to others who work in the account.
 """
 
-from __future__ import annotations
-
 from threading import Lock
 
 from ..actions import Change
@@ -103,30 +101,17 @@ class TokenBucket:
         return now
 
 
-class ReadLimiter:
-    """Lets reads through freely until AWS throttles them, then at the documented rate less its margin, and slower while
-    throttles go on.  One for each action in each Region of each account; safe to use from several threads."""
+def read_bucket(clock: Clock, *, full: bool) -> TokenBucket:
+    """The bucket of one reading action in one Region of one account, at the documented rate less its margin.
 
-    def __init__(self, clock: Clock, *, many: bool = False) -> None:
-        """`many`: the calls grow with the AMIs, so that they would be throttled sooner or later: at the rate from the
-        first one."""
-        self._clock = clock
-        self._bucket = TokenBucket(clock, READS_AT_ONCE * SHARE_OF_BUCKET, READS * SHARE_OF_RATE) if many else None
-        self._lock = Lock()
-
-    def enter(self) -> None:
-        """Sleeps until the next call may be made."""
-        while self._bucket is not None and not self._bucket.take():
-            self._clock.sleep(self._bucket.wait())
-
-    def throttled(self) -> None:
-        """AWS said "too fast"."""
-        with self._lock:
-            if self._bucket is None:
-                self._bucket = TokenBucket(self._clock, READS * SHARE_OF_RATE, READS * SHARE_OF_RATE)
-                self._bucket.empty()
-            else:
-                self._bucket.throttled()
+    Calls that grow with the AMIs would be throttled sooner or later, so they have one, `full` at first, from the first call.
+    Others are free until AWS throttles them: what is left of AWS's bucket then counts for nothing.
+    """
+    rate = READS * SHARE_OF_RATE
+    bucket = TokenBucket(clock, READS_AT_ONCE * SHARE_OF_BUCKET if full else rate, rate)
+    if not full:
+        bucket.empty()
+    return bucket
 
 
 class RateLimits:

@@ -4,8 +4,6 @@ A page of 1,000 images takes botocore longer to parse than AWS to send.  This pa
 for the one list of a page; everything else is left to botocore.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, fromstring, tostring

@@ -1,10 +1,9 @@
 """Brings AMIs back: enables those in quarantine, and restores those in the Recycle Bin, their snapshots first."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ..actions import ENABLE, QUARANTINE_TAG, RESTORE_IMAGE, RESTORE_SNAPSHOT, UNTAG
 from ..audit import Subject
@@ -42,33 +41,28 @@ def fetch_holdings(api: Api, wanted: Sequence[Wanted]) -> Holdings:
     )
 
 
+@dataclass(eq=False)
 class Restorer:
     """Carries out steps; `results` are told once they are true."""
 
-    def __init__(
-        self,
-        changer: Changer,
-        apis: Mapping[Target, Api],
-        *,
-        clock: Clock,
-        report: Callable[[RestoreResult], None],
-    ) -> None:
-        self.results: list[RestoreResult] = []
-        self._changer = changer
-        self._apis = apis
-        self._clock = clock
-        self._report = report
+    changer: Changer
+    apis: Mapping[Target, Api]
+    clock: Clock
+    report: Callable[[RestoreResult], None]
+    results: list[RestoreResult] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
         self._workers: dict[Target, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(WORKERS))
         self._one_at_a_time: dict[tuple[Target, str], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._back: dict[tuple[Target, str], str] = {}
 
     async def run(self, steps: Sequence[Step]) -> None:
         """Carries out all steps, a few in each target together."""
-        await self._changer.carry_out(self._carry_out(step) for step in steps)
+        await self.changer.carry_out(self._carry_out(step) for step in steps)
 
     async def _carry_out(self, step: Step) -> None:
         async with self._workers[step.target]:
-            if self._changer.stopping.is_set():
+            if self.changer.stopping.is_set():
                 return
             if step.settled:
                 self._tell(step.settled)
@@ -80,12 +74,12 @@ class Restorer:
     async def _enable(self, step: Step) -> str:
         """Enables an AMI and removes the tag; why that failed, or nothing."""
         subject = Subject(step.target, step.ami, reason="restore")
-        changed = await self._changer.change(ENABLE, subject)
+        changed = await self.changer.change(ENABLE, subject)
         if changed.lost and not changed.succeeded:
             ami = await self._ami(step)
             changed = Changed("done") if ami is not None and ami.state == "available" else changed
         if changed.succeeded:
-            changed = await self._changer.change(UNTAG, subject, finishing=True)
+            changed = await self.changer.change(UNTAG, subject, finishing=True)
         return _why(changed)
 
     async def _restore(self, step: Step) -> str:
@@ -100,10 +94,10 @@ class Restorer:
         if waiting:
             return waiting
         subject = Subject(step.target, step.ami, reason="restore", snapshots=step.snapshots)
-        changed = await self._changer.change(RESTORE_IMAGE, subject)
+        changed = await self.changer.change(RESTORE_IMAGE, subject)
         ami = await self._ami(step)
         for _ in range(LOOKS):  # right after the call AWS may not find it yet
-            if ami is None and changed.succeeded and await self._changer.sleep(POLL):
+            if ami is None and changed.succeeded and await self.changer.sleep(POLL):
                 ami = await self._ami(step)
         if ami is None and changed.succeeded:
             return "it was restored, but cannot be read, so that it may still be disabled"
@@ -111,18 +105,17 @@ class Restorer:
             return _why(changed)
         if any(key == QUARANTINE_TAG for key, _ in ami.tags):
             # It was deleted out of its quarantine, and nobody who restores it wants it there.
-            return await self._enable(step) if ami.state == DISABLED else await self._untag(step)
+            if ami.state == DISABLED:
+                return await self._enable(step)
+            return _why(await self.changer.change(UNTAG, subject, finishing=True))
         return ""
-
-    async def _untag(self, step: Step) -> str:
-        return _why(await self._changer.change(UNTAG, Subject(step.target, step.ami, reason="restore"), finishing=True))
 
     async def _snapshot(self, step: Step, id: str) -> str:
         """Restores one snapshot, once for all AMIs that share it; why that failed, or nothing."""
         key = (step.target, id)
         async with self._one_at_a_time[key]:
             if key not in self._back:
-                changed = await self._changer.change(
+                changed = await self.changer.change(
                     RESTORE_SNAPSHOT, Subject(step.target, id, reason="restore", ami=step.ami)
                 )
                 if changed.lost and not changed.succeeded and await self._states(step.target, [id]):
@@ -134,39 +127,35 @@ class Restorer:
 
     async def _wait_for_snapshots(self, step: Step) -> str:
         """Why an AMI cannot be restored yet, or nothing once all its snapshots are there."""
-        give_up = self._clock.monotonic() + PATIENCE
+        give_up = self.clock.monotonic() + PATIENCE
         while step.snapshots:
             states = await self._states(step.target, step.snapshots)
             missing = [id for id in step.snapshots if states.get(id) != "completed"]
             if not missing:
                 break
-            if self._clock.monotonic() > give_up:
+            if self.clock.monotonic() > give_up:
                 return f"still waiting for {', '.join(missing)}; run the command again"
-            if not await self._changer.sleep(POLL):
+            if not await self.changer.sleep(POLL):
                 return "the run was stopped first"
         return ""
 
     async def _states(self, target: Target, ids: Sequence[str]) -> dict[str, str]:
         """The states of snapshots; what cannot be read is left out."""
-        found = await self._changer.look(fetch_snapshots_by_id, self._apis[target], ids)
+        found = await self.changer.look(fetch_snapshots_by_id, self.apis[target], ids)
         snapshots, _ = found or ((), ())
         return {snapshot.id: snapshot.state for snapshot in snapshots}
 
     async def _ami(self, step: Step) -> Ami | None:
         """The AMI as it is now; None where there is none, or where it cannot be read."""
-        return await self._changer.look(fetch_ami, self._apis[step.target], step.ami)
+        return await self.changer.look(fetch_ami, self.apis[step.target], step.ami)
 
     def _done(self, step: Step, reason: str) -> None:
         if step.ami or reason:  # a snapshot that came back was told already
             self._tell(RestoreResult(step.target, step.id, "failed" if reason else "restored", reason))
 
     def _tell(self, result: RestoreResult) -> None:
-        """A view that fails ends the run, and loses no result."""
         self.results.append(result)
-        try:
-            self._report(result)
-        except Exception as error:
-            self._changer.halt(error)
+        self.changer.tell(self.report, result)
 
 
 def _why(changed: Changed) -> str:

@@ -1,7 +1,5 @@
 """When a call that failed is tried again: one policy for reads and changes."""
 
-from __future__ import annotations
-
 import random
 
 from ..clock import Clock

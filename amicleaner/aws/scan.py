@@ -1,7 +1,5 @@
 """One reading of accounts and Regions: what is there, and what refers to it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace

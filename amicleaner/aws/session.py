@@ -1,7 +1,5 @@
 """The one module that makes boto3 sessions and clients."""
 
-from __future__ import annotations
-
 import os
 from copy import copy
 from functools import cache, lru_cache

@@ -1,7 +1,5 @@
 """The results of an AMI's snapshots: AWS's response to its deregistration, read snapshot by snapshot.  Pure."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Which accounts and Regions a run works in: profiles, roles, an organization, patterns over Regions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -223,8 +221,7 @@ def _account_of(arn: str) -> str:
 
 def _first_region(session: boto3.Session, config: Config) -> str:
     """The Region for calls that belong to no Region.  A mistyped Region has no host, so it is not used."""
-    literals = [name for name in config.region if not _is_pattern(name)]
-    for name in literals:
+    for name in (name for name in config.region if not {*name} & {*"*?["}):
         if name in session.get_available_regions("ec2", _partition_of(session, name)):
             return name
     named = next((_partition_of(session, name) for name in config.region), "aws")
@@ -236,10 +233,6 @@ def _partition_of(session: boto3.Session, region: str) -> str:
         return str(session.get_partition_for_region(region.replace("*", "east") + ("" if region[-1:].isdigit() else "-1")))
     except boto.BotoCoreError:
         return "aws"
-
-
-def _is_pattern(name: str) -> bool:
-    return any(character in name for character in "*?[")
 
 
 def _clients(session: boto3.Session, region: str, config: Config) -> Clients:

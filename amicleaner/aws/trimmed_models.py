@@ -5,8 +5,6 @@ of the former for every client, and reads each of the latter out of every answer
 are read in a fraction of the processor time and memory, and a client for a further Region costs next to nothing.
 """
 
-from __future__ import annotations
-
 from threading import Lock
 from typing import Any
 

@@ -5,13 +5,11 @@ made on a round that was begun more than 60 seconds ago.  Where one reading of t
 may be used for ten seconds after it has ended, unless it took five minutes.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 from ..actions import Action, Change
 from ..audit import Subject
@@ -119,33 +117,29 @@ class _Queue:
             self.pending.append(self.ready.popleft()[0])
 
 
+@dataclass(eq=False)
 class UsageMonitor:
-    """Hands out the jobs that are known to be safe, in the order of the plan.  Used from one event loop."""
+    """Hands out the jobs that are known to be safe, in the order of the plan.  Used from one event loop.
 
-    def __init__(
-        self,
-        jobs: Iterable[Job],
-        *,
-        recheck: Recheck,
-        first: Mapping[str, Round],
-        changer: Changer,
-        clock: Clock,
-        pool: ThreadPoolExecutor,
-        warn: Callable[[str], None],
-    ) -> None:
-        """`first` are rounds that were read already, by Region; `warn` gets each warning of a round."""
-        self._recheck = recheck
-        self._changer = changer
-        self._clock = clock
-        self._pool = pool
-        self._warn = warn
+    `first` are rounds that were read already, by Region; `warn` gets each warning of a round.
+    """
+
+    jobs: InitVar[Iterable[Job]]
+    recheck: Recheck
+    first: InitVar[Mapping[str, Round]]
+    changer: Changer
+    clock: Clock
+    pool: ThreadPoolExecutor
+    warn: Callable[[str], None]
+
+    def __post_init__(self, jobs: Iterable[Job], first: Mapping[str, Round]) -> None:
         self._queues: dict[Target, _Queue] = {}
         self._busy: set[tuple[Target, str]] = set()
-        self._confirmed_at = self._unconfirmed_since = clock.monotonic()
+        self._confirmed_at = self._unconfirmed_since = self.clock.monotonic()
         for job in jobs:
             self._queues.setdefault(job.target, _Queue()).pending.append(job)
         for region, known in first.items():
-            self._hand_over(self._upcoming(region, known.expires - clock.monotonic()), known)
+            self._hand_over(self._upcoming(region, known.expires - self.clock.monotonic()), known)
 
     @property
     def targets(self) -> list[Target]:
@@ -156,8 +150,8 @@ class UsageMonitor:
         """The next job of a target, what is known of it, and until when that counts; None once there are no more, or after a
         stop.  A job that shares a snapshot with one in work waits, for AWS would skip the snapshot for both."""
         queue = self._queues[target]
-        while not self._changer.stopping.is_set():
-            queue.drop_expired(self._clock.monotonic())
+        while not self.changer.stopping.is_set():
+            queue.drop_expired(self.clock.monotonic())
             for position, (job, verdict, expires) in enumerate(queue.ready):
                 if self._busy.isdisjoint(job.snapshots):
                     del queue.ready[position]
@@ -176,7 +170,7 @@ class UsageMonitor:
 
     def settle(self, job: Job) -> None:
         """The job is done, for better or worse."""
-        self._confirmed_at = self._clock.monotonic()
+        self._confirmed_at = self.clock.monotonic()
         self._release(job)
 
     def put_back(self, job: Job) -> None:
@@ -193,7 +187,7 @@ class UsageMonitor:
         fails ends the run."""
         took = 0.0
         try:
-            while not self._changer.stopping.is_set():
+            while not self.changer.stopping.is_set():
                 if not self._runs_low(region, took):
                     await asyncio.sleep(POLL)
                     continue
@@ -202,18 +196,18 @@ class UsageMonitor:
                 took = found.finished - found.started
                 self._hand_over(batch, found)
                 for text in found.warnings:
-                    self._warn(text)
+                    self.warn(text)
         except Exception as error:
-            self._changer.halt(error)
+            self.changer.halt(error)
 
     async def _round(self, region: str, batch: Sequence[Job]) -> Round:
         """One round.  Raises AmicleanerError where nothing could be confirmed for too long."""
         if self._unconfirmed_since <= self._confirmed_at:  # else earlier rounds were in vain too
-            self._unconfirmed_since = self._clock.monotonic()
+            self._unconfirmed_since = self.clock.monotonic()
         queues = [self._queues[job.target] for job in batch]
         for queue in queues:
             queue.checking += 1
-        reading = asyncio.get_running_loop().run_in_executor(self._pool, self._recheck, region, batch)
+        reading = asyncio.get_running_loop().run_in_executor(self.pool, self.recheck, region, batch)
         try:
             while not reading.done():
                 await asyncio.wait({reading}, timeout=self._patience(region))
@@ -225,7 +219,7 @@ class UsageMonitor:
 
     def _patience(self, region: str) -> float:
         """Seconds until nothing was confirmed for too long.  A job that is tried again counts: it was confirmed."""
-        quiet = self._clock.monotonic() - max(self._unconfirmed_since, self._confirmed_at, self._changer.called_at)
+        quiet = self.clock.monotonic() - max(self._unconfirmed_since, self._confirmed_at, self.changer.called_at)
         if quiet >= STALLED:
             raise AmicleanerError(
                 f"Nothing could be confirmed for {STALLED / 60:.0f} minutes: reading {region} takes too long.",
@@ -237,16 +231,16 @@ class UsageMonitor:
         """The targets of a Region in which jobs wait for a round."""
         for target, queue in self._queues.items():
             if target.region == region:
-                queue.drop_expired(self._clock.monotonic())
+                queue.drop_expired(self.clock.monotonic())
                 if queue.pending:
                     yield target, queue
 
     def _runs_low(self, region: str, took: float) -> bool:
         """Whether jobs wait while fewer are ready than can be done until the next round would be over."""
-        end = self._clock.monotonic() + took
+        end = self.clock.monotonic() + took
         return any(
             sum(expires > end for _, _, expires in queue.ready)
-            <= self._changer.within(queue.pending[0].change, target, took + LOOKAHEAD)
+            <= self.changer.within(queue.pending[0].change, target, took + LOOKAHEAD)
             for target, queue in self._waiting(region)
         )
 
@@ -254,19 +248,19 @@ class UsageMonitor:
         """Takes the jobs out of the queues of a Region that can be done in that time, at least one of each target."""
         batch = []
         for target, queue in self._waiting(region):
-            room = self._changer.within(queue.pending[0].change, target, seconds)
+            room = self.changer.within(queue.pending[0].change, target, seconds)
             batch += [queue.pending.popleft() for _ in range(min(max(room, 1), len(queue.pending)))]
         return batch
 
     def _hand_over(self, batch: Sequence[Job], found: Round) -> None:
         """What cannot be done before the round is too old waits for the next one."""
-        seconds = found.expires - self._clock.monotonic()
+        seconds = found.expires - self.clock.monotonic()
         by_target: dict[Target, list[Job]] = {}
         for job in batch:
             by_target.setdefault(job.target, []).append(job)
         for target, jobs in by_target.items():
             if queue := self._queues.get(target):
-                room = max(1, self._changer.within(jobs[0].change, target, seconds) - len(queue.ready))
+                room = max(1, self.changer.within(jobs[0].change, target, seconds) - len(queue.ready))
                 queue.ready.extend((job, found.verdicts[job.key], found.expires) for job in jobs[:room])
                 queue.pending.extendleft(reversed(jobs[room:]))
                 queue.tell()

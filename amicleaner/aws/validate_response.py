@@ -4,8 +4,6 @@ botocore's parsers don't look.  They hand on a `null` in a list of JSON, a numbe
 XML that stands there twice a list of both elements, in which nobody would find an id again.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

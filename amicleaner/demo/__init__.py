@@ -4,14 +4,13 @@ No AWS account is needed and none can be reached: within `demo_session` every re
 is either answered by the simulation or refused.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from ..clock import Clock
 from ..errors import AmicleanerError, UsageError
@@ -38,7 +37,7 @@ REGIONS = {"article": (article.REGION,), "tour": (tour.HOME, tour.AWAY)}
 
 
 @contextmanager
-def demo_session(kind: str, clock: Clock) -> Iterator[boto3.Session]:
+def demo_session(kind: str, clock: Clock) -> "Iterator[boto3.Session]":
     """A session of a simulated account (`article` or `tour`).  The account, and all that was changed in it, is gone
     afterwards.
 
@@ -47,16 +46,21 @@ def demo_session(kind: str, clock: Clock) -> Iterator[boto3.Session]:
     """
     with ExitStack() as stack:
         stack.enter_context(_environment())
-        with _no_garbage_collection():
+        # What moto and botocore load, megabytes of JSON, stays to the end of the process: looking through it for garbage,
+        # now, later and when Python ends, takes as long as the loading.
+        enabled = gc.isenabled()
+        gc.disable()
+        try:
             session = _start(stack, {"article": article, "tour": tour}[kind].account(clock.now()), clock)
-        # What moto and botocore loaded stays to the end of the process: looking through it for garbage, later and when
-        # Python ends, takes as long as the loading.
+        finally:
+            if enabled:
+                gc.enable()
         gc.freeze()
         stack.callback(gc.freeze)
         yield session
 
 
-def _start(stack: ExitStack, account: DemoAccount, clock: Clock) -> boto3.Session:
+def _start(stack: ExitStack, account: DemoAccount, clock: Clock) -> "boto3.Session":
     import boto3
 
     try:
@@ -78,9 +82,9 @@ def _start(stack: ExitStack, account: DemoAccount, clock: Clock) -> boto3.Sessio
 
 
 def _fill(
-    session: boto3.Session,
+    session: "boto3.Session",
     account: DemoAccount,
-    backends: Mapping[str, EC2Backend],
+    backends: "Mapping[str, EC2Backend]",
     calls: MissingCalls,
     clock: Clock,
 ) -> None:
@@ -109,31 +113,11 @@ def _use(ec2: Any, ami: str, use: str) -> None:
 @contextmanager
 def _environment() -> Iterator[None]:
     """Hides every variable that could break the simulation or lead out of it, and puts each back at the end."""
-    hidden = [name for name in os.environ if name.startswith(HIDDEN)]
-    before = {name: os.environ.get(name) for name in [*hidden, *ENVIRONMENT]}
-    try:
-        for name in hidden:
+    with patch.dict(os.environ):
+        for name in [name for name in os.environ if name.startswith(HIDDEN)]:
             del os.environ[name]
         os.environ.update(ENVIRONMENT)
         yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """moto and botocore load megabytes of JSON, which stay: looking for garbage meanwhile takes a third of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 @contextmanager

@@ -1,7 +1,5 @@
 """What a simulated account holds, as data, and how moto's backends are filled with it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -65,7 +63,7 @@ def made_id(prefix: str, name: str) -> str:
     return f"{prefix}-0{sha256(f'{prefix} {name}'.encode()).hexdigest()[:16]}"
 
 
-def add_image(backend: EC2Backend, image: DemoImage) -> None:
+def add_image(backend: "EC2Backend", image: DemoImage) -> None:
     """Puts an AMI with its snapshot into one of moto's backends."""
     from moto.ec2.models.amis import Ami
 
@@ -97,7 +95,7 @@ def add_image(backend: EC2Backend, image: DemoImage) -> None:
         ami.ebs_snapshot.add_tags(dict(image.snapshot_tags))
 
 
-def add_orphan(backend: EC2Backend, name: str, gib: int, created: datetime) -> None:
+def add_orphan(backend: "EC2Backend", name: str, gib: int, created: datetime) -> None:
     """Puts a snapshot of an AMI that no longer exists into one of moto's backends."""
     volume = backend.create_volume(size=gib, zone_name=f"{backend.region_name}a")
     text = f"Created by CreateImage({made_id('i', name)}) for {made_id('ami', name)} from {made_id('vol', name)}"
@@ -106,7 +104,7 @@ def add_orphan(backend: EC2Backend, name: str, gib: int, created: datetime) -> N
     _finish(backend, snapshot, made_id("snap", name), made_id("vol", name), gib, created)
 
 
-def _finish(backend: EC2Backend, snapshot: Any, id: str, volume_id: str, gib: int, created: datetime) -> None:
+def _finish(backend: "EC2Backend", snapshot: Any, id: str, volume_id: str, gib: int, created: datetime) -> None:
     """Gives a snapshot, which moto made with a random id, one that is the same in every run."""
     del backend.snapshots[snapshot.id]
     snapshot.id = id

@@ -1,7 +1,5 @@
 """The account of the article: five front and five back images in each of dev and prod, and one without tags."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from .account import DemoAccount, DemoImage

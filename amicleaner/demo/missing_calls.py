@@ -1,7 +1,5 @@
 """The calls that moto does not have, answered from its backends: disabling, the Recycle Bin, and what names an AMI."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,13 +31,12 @@ class Refused(Exception):
 
 @dataclass(slots=True)
 class MissingCalls:
-    """Answers for one simulated account.  `bin` holds what was deleted, by Region and id, with the time when it leaves."""
+    """Answers for one simulated account.  `bin` holds what was deleted, by Region and id, with its time of leaving."""
 
     account: DemoAccount
-    backends: Mapping[str, EC2Backend]
+    backends: "Mapping[str, EC2Backend]"
     clock: Clock
-    bin_amis: dict[str, dict[str, tuple[Any, datetime]]] = field(default_factory=dict)
-    bin_snapshots: dict[str, dict[str, tuple[Any, datetime]]] = field(default_factory=dict)
+    bin: dict[tuple[str, str], tuple[Any, datetime]] = field(default_factory=dict)
     by_id: dict[str, DemoImage] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -53,8 +50,8 @@ class MissingCalls:
             "ec2.EnableImage": lambda region, sent: self._set_state(region, sent, "available"),
             "ec2.DeregisterImage": self._deregister,
             "ec2.DeleteSnapshot": self._delete_snapshot,
-            "ec2.ListImagesInRecycleBin": lambda region, sent: {"Images": _listed("ImageId", self.bin_amis, region)},
-            "ec2.ListSnapshotsInRecycleBin": self._list_snapshots,
+            "ec2.ListImagesInRecycleBin": lambda region, sent: {"Images": self._in_bin(region, "ImageId", "ami-")},
+            "ec2.ListSnapshotsInRecycleBin": lambda region, sent: {"Snapshots": self._in_bin(region, "SnapshotId", "snap-")},
             "ec2.RestoreImageFromRecycleBin": self._restore_image,
             "ec2.RestoreSnapshotFromRecycleBin": self._restore_snapshot,
             "ec2.DescribeImageReferences": self._references,
@@ -76,9 +73,8 @@ class MissingCalls:
         """Puts an AMI and its snapshot into the Recycle Bin, as if deleted yesterday."""
         until = self.clock.now() + timedelta(days=self.account.retained_days - 1)
         ami = self.backends[region].amis.pop(image.ami_id)
-        self.bin_amis.setdefault(region, {})[ami.id] = (ami, until)
         snapshot = self.backends[region].snapshots.pop(ami.ebs_snapshot.id)
-        self.bin_snapshots.setdefault(region, {})[snapshot.id] = (snapshot, until)
+        self.bin |= {(region, ami.id): (ami, until), (region, snapshot.id): (snapshot, until)}
 
     def _set_state(self, region: str, sent: Mapping[str, Any], state: str) -> dict[str, Any]:
         ami = self._ami(region, sent)
@@ -90,7 +86,7 @@ class MissingCalls:
     def _deregister(self, region: str, sent: Mapping[str, Any]) -> dict[str, Any]:
         ami = self._ami(region, sent)
         del self.backends[region].amis[ami.id]
-        self._retain(self.bin_amis, region, ami)
+        self._retain(region, ami)
         results = []
         if str(sent.get("DeleteAssociatedSnapshots")).lower() == "true":
             self._delete_snapshot(region, {"SnapshotId": ami.ebs_snapshot.id})
@@ -104,37 +100,37 @@ class MissingCalls:
         for ami in backend.amis.values():
             if ami.ebs_snapshot.id == id:
                 raise Refused("InvalidSnapshot.InUse", f"The snapshot {id} is currently in use by {ami.id}")
-        snapshot = backend.snapshots.pop(id)
-        self._retain(self.bin_snapshots, region, snapshot)
+        self._retain(region, backend.snapshots.pop(id))
         return {}
 
-    def _retain(self, bin: dict[str, dict[str, tuple[Any, datetime]]], region: str, thing: Any) -> None:
+    def _retain(self, region: str, thing: Any) -> None:
         tags = {tag["key"]: tag["value"] for tag in thing.get_tags()}
         if self.account.retained_days and self.account.retained_tags.items() <= tags.items():
             until = self.clock.now() + timedelta(days=self.account.retained_days)
-            bin.setdefault(region, {})[thing.id] = (thing, until)
+            self.bin[region, thing.id] = (thing, until)
 
-    def _list_snapshots(self, region: str, sent: Mapping[str, Any]) -> dict[str, Any]:
-        listed = _listed("SnapshotId", self.bin_snapshots, region)
-        for entry in listed:
-            entry["Description"] = self.bin_snapshots[region][entry["SnapshotId"]][0].description
-        return {"Snapshots": listed}
+    def _in_bin(self, region: str, member: str, prefix: str) -> list[dict[str, Any]]:
+        return [
+            {member: id, "RecycleBinExitTime": until.astimezone(UTC), "Description": getattr(thing, "description", "")}
+            for (place, id), (thing, until) in self.bin.items()
+            if place == region and id.startswith(prefix)
+        ]
 
     def _restore_image(self, region: str, sent: Mapping[str, Any]) -> dict[str, Any]:
-        id = str(sent["ImageId"])
-        if id not in self.bin_amis.get(region, {}):
-            raise Refused("InvalidAMIID.NotFound", f"The image '{id}' is not in the Recycle Bin.")
-        ami, _ = self.bin_amis[region].pop(id)
-        self.backends[region].amis[id] = ami
+        self.backends[region].amis[str(sent["ImageId"])] = self._out_of_bin(
+            region, str(sent["ImageId"]), "AMIID", "image id"
+        )
         return {"Return": True}
 
     def _restore_snapshot(self, region: str, sent: Mapping[str, Any]) -> dict[str, Any]:
         id = str(sent["SnapshotId"])
-        if id not in self.bin_snapshots.get(region, {}):
-            raise Refused("InvalidSnapshot.NotFound", f"The snapshot '{id}' is not in the Recycle Bin.")
-        snapshot, _ = self.bin_snapshots[region].pop(id)
-        self.backends[region].snapshots[id] = snapshot
+        self.backends[region].snapshots[id] = self._out_of_bin(region, id, "Snapshot", "snapshot")
         return {"SnapshotId": id, "State": "completed"}
+
+    def _out_of_bin(self, region: str, id: str, code: str, noun: str) -> Any:
+        if (region, id) not in self.bin:
+            raise Refused(f"Invalid{code}.NotFound", f"The {noun} '{id}' is not in the Recycle Bin.")
+        return self.bin.pop((region, id))[0]
 
     def _references(self, region: str, sent: Mapping[str, Any]) -> dict[str, Any]:
         asked = [value for key, value in sent.items() if key.startswith("ImageId")]
@@ -172,10 +168,6 @@ class MissingCalls:
         full = {image.made("snap"): image.full_gib for image in self.by_id.values()}
         for snapshot in parsed.get("Snapshots") or ():
             snapshot["FullSnapshotSizeInBytes"] = int(full.get(snapshot["SnapshotId"], 0.0) * (1 << 30))
-
-
-def _listed(member: str, bin: Mapping[str, Mapping[str, tuple[Any, datetime]]], region: str) -> list[dict[str, Any]]:
-    return [{member: id, "RecycleBinExitTime": until.astimezone(UTC)} for id, (_, until) in bin.get(region, {}).items()]
 
 
 def _answering(answer: Callable[[str, Mapping[str, Any]], dict[str, Any]]) -> Callable[..., Any]:

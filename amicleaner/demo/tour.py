@@ -1,8 +1,6 @@
 """A larger account that shows the tool: two Regions, several families, an AMI for each reason, orphaned snapshots, an AMI in
 quarantine and one in the Recycle Bin."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

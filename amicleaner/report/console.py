@@ -1,7 +1,5 @@
 """The view of the command line: the texts that people and scripts know, in their order."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import IO
@@ -12,13 +10,11 @@ from ..config import BY_NAME, Config
 from ..models import AmiResult, CallRecord, RestoreResult, SnapshotResult, Target
 from ..plan import Plan
 from ..result import Orphan, Result
+from ..view import View
 from . import explain, result_sentences, sentences, tables
-from .advice import cautions, tag_hints
-from .document import document
-from .formats import to_csv, to_json
+from .document import document, to_csv, to_json
 from .markdown import to_markdown
-from .printer import Printer
-from .progress import Scanning
+from .printer import Printer, Scanning
 from .prompt import Prompt
 
 _SETTINGS = (
@@ -31,8 +27,8 @@ _SETTINGS = (
 CLOSED = "Standard output was closed."
 
 
-class Console:
-    """A `View` on three streams, each of which may be missing.
+class Console(View):
+    """Prints to three streams, each of which may be missing.
 
     With `--output table` everything is written to standard output except warnings, problems and progress.  With another
     format all messages are written to standard error, and only the document to standard output, at the end of the run.
@@ -48,12 +44,10 @@ class Console:
         stdin: IO[str] | None,
         environ: Mapping[str, str],
         clock: Clock,
-        version: str,
     ) -> None:
         messages = stdout if config.output == "table" else stderr
         self._config = config
         self._clock = clock
-        self._version = version
         self._print = Printer(messages, stderr, stdout, environ, clock, progress=not config.quiet)
         self._answers = Prompt(stdin, messages)
         self._scanning = Scanning(clock)
@@ -63,11 +57,9 @@ class Console:
         self._doing: Callable[[], str] = self._scanning.text
 
     def warning(self, text: str) -> None:
-        """On standard error."""
         self._print.error(f"Warning: {text}", self._print.error_styles.yellow)
 
     def problem(self, text: str) -> None:
-        """On standard error."""
         self._print.error(f"Error: {text}", self._print.error_styles.red)
 
     def retrieving(self, config: Config) -> None:
@@ -109,7 +101,6 @@ class Console:
             self._draw()
 
     def scanned(self, target: Target, amis: int) -> None:
-        """Progress."""
         self._scanning.amis[target] = amis
         with suppress(OSError):
             self._draw()
@@ -125,7 +116,7 @@ class Console:
         """The tables, and the plan in one sentence with what else matters before the confirmation."""
         self._several = len(plan.targets) > 1
         self._begin(str)
-        for text in cautions(plan):
+        for text in sentences.cautions(plan):
             self.warning(text)
         if self._config.quiet:
             # Nothing follows a dry run and a plan without changes, and a prompt needs to say what for.
@@ -148,20 +139,17 @@ class Console:
         self._named(plan)
         styles = self._print.styles
         self._print.text(sentences.plan_sentence(plan), styles.red if plan.removals else styles.bold)
-        for text in (*sentences.plan_notes(plan), *tag_hints(plan)):
+        for text in (*sentences.plan_notes(plan), *sentences.tag_hints(plan)):
             self._print.text(text)
 
     def confirm_orphans(self, orphans: Sequence[Orphan]) -> bool:
-        """The prompt for orphaned snapshots."""
         prompt = f"Do you want to continue and remove {len(orphans)} orphan snapshots [y/N] ? : "
         return self._answers.read(lambda: self._print.ask(prompt))
 
     def confirm(self, plan: Plan) -> bool:
-        """The prompt for the plan."""
         return self._answers.read(lambda: self._print.ask(sentences.prompt(plan)))
 
     def declined(self) -> None:
-        """After a no."""
         self._print.text("No AMI was deleted." if self._orphans_deleted else "Nothing was deleted.")
 
     def checking(self) -> None:
@@ -175,13 +163,11 @@ class Console:
         self._begin(self._changing)
 
     def removed_orphans(self, count: int) -> None:
-        """How many were really deleted."""
         self._orphans_deleted = count
         self._begin(str)
         self._print.text(f"{count} orphan snapshots successfully removed !")
 
     def cleaning(self, plan: Plan) -> None:
-        """The start of the changes."""
         self._noun, self._total, self._done = "AMIs", len(plan.changes), 0
         by_id = bool(plan.config.from_ids)
         self._bold(f"Cleaning from {self._total} AMI id(s) ..." if by_id else f"Cleaning {self._total} AMIs ...")
@@ -194,7 +180,6 @@ class Console:
         self._count("AMIs")
 
     def snapshot_done(self, result: SnapshotResult) -> None:
-        """A line."""
         self._about(result_sentences.snapshot_line(result), result.target)
         self._count("snapshots")
 
@@ -211,7 +196,7 @@ class Console:
         """Failures, the final sentence, errors, and machine-readable data.  Each of these is written although the stream of
         another one is broken; then the first OSError is raised."""
         self._begin(str)
-        self._print.clear()
+        self._print.progress.clear()
         broken: OSError | None = None
         for step in (self._summarize, self._report_errors, self._write_data):
             try:
@@ -254,7 +239,7 @@ class Console:
         if output == "markdown":
             self._print.machine(to_markdown(result, self._config.price_per_gib))
         elif output != "table":
-            made = document(result, self._config, version=self._version, created=self._clock.now())
+            made = document(result, self._config, self._clock.now())
             self._print.machine(to_json(made) if output == "json" else to_csv(made))
 
     def _explain(self, plan: Plan) -> None:
@@ -310,10 +295,10 @@ class Console:
     def _begin(self, doing: Callable[[], str], patience: float = 1.0) -> None:
         """From now on progress shows what `doing` returns, if anything."""
         self._doing = doing
-        self._print.begin(patience)
+        self._print.progress.begin(patience)
         self._draw()
 
     def _draw(self) -> None:
         text = self._doing()
         if text:
-            self._print.show(text + self._scanning.throttled())
+            self._print.progress.show(text + self._scanning.throttled())

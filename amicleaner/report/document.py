@@ -1,38 +1,59 @@
-"""The document of a run, version 1: what the JSON output, a saved plan and CSV are made from.
+"""The document of a run, version 1, and its forms: the JSON output, a saved plan, CSV.
 
-`shape.py` states its shape.  `sha256` is the hexadecimal SHA-256 of the UTF-8 text of all other members in canonical form:
-`json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=True)`.
+`docs/make_schema.py` states its shape.  `sha256` is the hexadecimal SHA-256 of the UTF-8 text of all other members in
+canonical form: `json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=True)`.
+
+JSON is exact.  In CSV the text from AWS is made visible first (`sanitize.py`), so that a row is a line and nothing reaches a
+terminal as a control character.  Rows end with a line feed, which every reader of RFC 4180 takes.
 """
 
-from __future__ import annotations
-
+import csv
 import hashlib
+import io
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ..config import Config
+from ..config import OPTIONS, Config
 from ..decisions import Decision
-from ..models import AmiResult, Failure, Reference, Use
+from ..models import AmiResult, Failure, Use
+from ..plan import Plan
 from ..result import Orphan, Result
-from .advice import cautions
+from ..version import __version__
 from .result_sentences import kept_because, restore_line
-from .shape import PLAN_OPTIONS, VERSION
-from .sizes import Sizes, age_days, created_for, gib, monthly_usd, orphan_block, sizes_of
+from .sanitize import escape_control
+from .sentences import cautions
+from .sizes import age_days, created_for, gib, monthly_usd, orphan_block
+
+VERSION = 1
+
+PLAN_OPTIONS = tuple(sorted(option.name for option in OPTIONS if option.in_plan))
+"""The options that a plan brings along: whatever chose the AMIs, and whatever protects them.  All are in the document,
+so that a default that changes later does not change a plan.  Credentials and outputs are not."""
 
 
-def document(result: Result, config: Config, *, version: str, created: datetime) -> dict[str, Any]:
+COLUMNS = (
+    "account", "region", "group", "id", "name", "created", "decision", "reason", "used_by", "snapshots", "size_gib",
+    "outcome", "error", "age_days", "rule", "explanation", "restorable_until",
+)  # fmt: skip
+"""Of CSV: one row per AMI.  New columns are added at the end."""
+
+# What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection"), full-width signs too.
+_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r]")
+
+
+def document(result: Result, config: Config, created: datetime) -> dict[str, Any]:
     """The document, its members in the order in which people read them.  `config` is the run's own; the options are those
     of the plan where there is one, which is another's when a plan is applied."""
     plan = result.plan
     options = plan.config if plan else config
-    sizes = sizes_of(plan) if plan else {}
-    snapshots = [snapshot for _, snapshot in plan.snapshots] if plan else []
+    snapshots = list(plan.snapshots.values()) if plan else []
     failed = [restore_line(restored) for restored in result.restored if restored.outcome == "failed"]
     rest: dict[str, Any] = {
         "version": VERSION,
-        "amicleaner": version,
+        "amicleaner": __version__,
         "created": _time(created),
         "dry_run": not config.deletes,
         "status": result.status,
@@ -44,12 +65,12 @@ def document(result: Result, config: Config, *, version: str, created: datetime)
         ],
         "warnings": list(dict.fromkeys((*result.warnings, *(cautions(plan) if plan else ())))),
         "problems": [*result.problems, *failed],
-        "amis": [_ami(decision, result, sizes, plan.created) for decision in plan.decisions] if plan else [],
+        "amis": [_ami(decision, plan, result) for decision in plan.decisions] if plan else [],
         "orphan_snapshots": [
             _orphan(orphan, created)
             for orphan in sorted(result.orphans, key=lambda orphan: (orphan.target, orphan.snapshot.id))
         ],
-        "dangling_references": [_dangling(reference) for reference in sorted(result.dangling)],
+        "dangling_references": [{"ami": reference.ami} | _use(reference.use) for reference in sorted(result.dangling)],
         "totals": {
             "amis": len(plan.removals) if plan else 0,
             "snapshots": len(snapshots),
@@ -80,7 +101,7 @@ def _options(config: Config) -> dict[str, Any]:
     return values
 
 
-def _ami(decision: Decision, run: Result, sizes: Sizes, now: datetime) -> dict[str, Any]:
+def _ami(decision: Decision, plan: Plan, run: Result) -> dict[str, Any]:
     ami = decision.ami
     result = run.amis.get((decision.target, ami.id))
     why = kept_because(result) if result and result.outcome == "kept" else ""
@@ -91,8 +112,8 @@ def _ami(decision: Decision, run: Result, sizes: Sizes, now: datetime) -> dict[s
         "id": ami.id,
         "name": ami.name,
         "created": ami.created_text,
-        "age_days": age_days(ami.created, now),
-        "size_gib": gib([decision], sizes),
+        "age_days": age_days(ami.created, plan.created),
+        "size_gib": gib(plan, decision),
         "tags": dict(ami.tags),
         "rule": decision.rule,
         "groups": list(decision.groups),
@@ -101,8 +122,7 @@ def _ami(decision: Decision, run: Result, sizes: Sizes, now: datetime) -> dict[s
         "explanation": f"Kept meanwhile: {why}" if why else decision.explanation,
         "used_by": [_use(use) for use in used_by],
         "snapshots": [
-            {"id": snapshot.id, "size_gib": sizes.get((decision.target, snapshot.id), snapshot.size_gib)}
-            for snapshot in ami.snapshots
+            {"id": snapshot.id, "size_gib": plan.size_of(decision.target, snapshot)} for snapshot in ami.snapshots
         ],
         "restorable_until": _time(decision.restorable_until) if decision.restorable_until else None,
         "outcome": result.outcome if result else None,
@@ -136,10 +156,6 @@ def _orphan(orphan: Orphan, now: datetime) -> dict[str, Any]:
     }
 
 
-def _dangling(reference: Reference) -> dict[str, str]:
-    return {"ami": reference.ami} | _use(reference.use)
-
-
 def _use(use: Use) -> dict[str, str]:
     return {"kind": use.kind, "id": use.id, "account": use.account, "region": use.region}
 
@@ -154,3 +170,55 @@ def _time(time: datetime) -> str:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
+
+
+def to_json(document: Mapping[str, Any]) -> str:
+    """JSON in ASCII, an AMI a line: short enough to be read, searched and compared."""
+    members = []
+    for name, value in document.items():
+        text = _json(value)
+        if isinstance(value, list) and value:
+            text = "[\n" + ",\n".join(map(_json, value)) + "\n]"
+        members.append(f"{_json(name)}: {text}")
+    return "{\n" + ",\n".join(members) + "\n}\n"
+
+
+def to_csv(document: Mapping[str, Any]) -> str:
+    """CSV with a header; a cell that a spreadsheet would run begins with an apostrophe."""
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([_harmless(cell) for cell in _row(ami)] for ami in document["amis"])
+    return lines.getvalue()
+
+
+def _row(ami: Mapping[str, Any]) -> list[str]:
+    error = ami["error"]
+    return [
+        ami["account"],
+        ami["region"],
+        "; ".join(ami["groups"]),
+        ami["id"],
+        ami["name"],
+        ami["created"],
+        ami["decision"],
+        ami["reason"],
+        "; ".join(f"{use['kind']} {use['id']}" for use in ami["used_by"]),
+        "; ".join(snapshot["id"] for snapshot in ami["snapshots"]),
+        str(ami["size_gib"]),
+        ami["outcome"] or "",
+        f"{error['code']}: {error['message']}" if error else "",
+        "" if ami["age_days"] is None else str(ami["age_days"]),
+        ami["rule"],
+        ami["explanation"],
+        ami["restorable_until"] or "",
+    ]
+
+
+def _harmless(cell: str) -> str:
+    return ("'" if _FORMULA.match(cell) else "") + escape_control(cell)
+
+
+def _json(value: Any) -> str:
+    # DEL is the one control character that `ensure_ascii` lets pass; it occurs only in strings.
+    return json.dumps(value, ensure_ascii=True, allow_nan=False).replace("\x7f", "\\u007f")

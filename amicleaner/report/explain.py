@@ -1,17 +1,16 @@
 """`--explain`: every AMI by group with its decision and the reason, or everything that is known about some AMIs."""
 
-from __future__ import annotations
-
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from ..decisions import Decision
 from ..models import UNREADABLE, Reference, Target
 from ..plan import Plan
 from ..reducer import newest_first
-from .layout import Column, table
+from .layout import Column
 from .sentences import where
-from .sizes import Sizes, age, gib, sizes_of
-from .tables import columns
+from .sizes import age
+from .tables import cells, draw
 
 _COLUMNS = (
     Column("AMI Name", 10), Column("AMI ID"), Column("Created", 10, optional=True), Column("Age", right=True),
@@ -27,68 +26,47 @@ def by_group(plan: Plan, width: int | None = None, style: Callable[[str], str] |
     for decision in plan.decisions:
         for label in decision.groups or (NO_GROUP,):
             groups.setdefault((decision.target, not decision.groups, label, decision.rule), []).append(decision)
-    sizes = sizes_of(plan)
     return [
-        (_heading(plan, label, rule, decisions), _table(plan, decisions, sizes, width, style))
+        (_heading(plan, label, rule, decisions), _table(plan, decisions, width, style))
         for (_, _, label, rule), decisions in sorted(groups.items())
     ]
 
 
 def _heading(plan: Plan, label: str, rule: str, decisions: Sequence[Decision]) -> str:
-    counts: dict[str, int] = {}
-    for decision in decisions:
-        counts[decision.action.verb] = counts.get(decision.action.verb, 0) + 1
+    counts = Counter(decision.action.verb for decision in decisions)
     said = ", ".join(f"{verb} {count}" for verb, count in sorted(counts.items(), reverse=True))
     target = f" in {where(decisions[0].target)}" if len(plan.targets) > 1 else ""
     return f"{label}{f' (rule {rule})' if rule else ''}{target}: {said}"
 
 
-def _table(
-    plan: Plan, decisions: Sequence[Decision], sizes: Sizes, width: int | None, style: Callable[[str], str] | None
-) -> str:
+def _table(plan: Plan, decisions: Sequence[Decision], width: int | None, style: Callable[[str], str] | None) -> str:
     order = {ami.id: place for place, ami in enumerate(newest_first(decision.ami for decision in decisions))}
     ordered = sorted(decisions, key=lambda decision: (decision.candidate, order[decision.ami.id]))
     kept = sum(not decision.candidate for decision in decisions)
     # One date for all is in the sentence on the Recycle Bin.
     differ = len({decision.restorable_until for decision in plan.removals}) > 1
-    rows = [
-        [
-            decision.ami.name,
-            decision.ami.id,
-            _created(decision),
-            age(decision.ami.created, plan.created),
-            str(gib([decision], sizes)),
-            decision.action.verb,
-            _explanation(decision, differ),
-        ]
-        for decision in ordered
-    ]
-    cuts = {kept - 1} if 0 < kept < len(decisions) else set()
-    return table(_COLUMNS, rows, width, cuts=cuts, style=style)
-
-
-def _created(decision: Decision) -> str:
-    return f"{decision.ami.created:%Y-%m-%d}" if decision.ami.created else decision.ami.created_text
-
-
-def _explanation(decision: Decision, restorable: bool) -> str:
-    undo = decision.restorable_until
-    return f"{decision.explanation} Restorable until {undo:%Y-%m-%d}." if undo and restorable else decision.explanation
+    rows = []
+    for decision in ordered:
+        undo = decision.restorable_until if differ else None
+        restorable = f" Restorable until {undo:%Y-%m-%d}." if undo else ""
+        rows.append(cells(decision, plan) | {"Explanation": f"{decision.explanation}{restorable}"})
+    cut = kept - 1 if 0 < kept < len(decisions) else None
+    return draw(_COLUMNS, rows, False, width, cut=cut, style=style)
 
 
 def in_detail(plan: Plan, ids: Iterable[str]) -> list[str]:
     """Everything that is known about these AMIs, in lines; every reference by name."""
-    wanted, sizes = set(ids), sizes_of(plan)
+    wanted = set(ids)
     lines: list[str] = []
     for decision in plan.decisions:
         if decision.ami.id in wanted:
             lines += [f"{decision.ami.id} {decision.ami.name}".rstrip()]
-            lines += [f"  {name + ':':<17} {value}" for name, value in _facts(plan, decision, sizes) if value]
+            lines += [f"  {name + ':':<17} {value}" for name, value in _facts(plan, decision) if value]
             lines.append("")
     return lines
 
 
-def _facts(plan: Plan, decision: Decision, sizes: Sizes) -> Iterable[tuple[str, str]]:
+def _facts(plan: Plan, decision: Decision) -> Iterable[tuple[str, str]]:
     ami = decision.ami
     yield "Target", where(decision.target)
     yield "Decision", f"{decision.action.verb} ({decision.reason}): {decision.explanation}"
@@ -106,7 +84,7 @@ def _facts(plan: Plan, decision: Decision, sizes: Sizes) -> Iterable[tuple[str, 
     for key, value in ami.tags:
         yield "Tag", f"{key}={value}"
     for snapshot in ami.snapshots:
-        size = sizes.get((decision.target, snapshot.id), snapshot.size_gib)
+        size = plan.size_of(decision.target, snapshot)
         yield "Snapshot", f"{snapshot.id}, up to {size} GiB{', archived' if snapshot.archived else ''}"
     for use in decision.used_by:
         yield "Used by", f"{use.label}, {', '.join(filter(None, (use.account, use.region)))}".rstrip(", ")
@@ -114,8 +92,14 @@ def _facts(plan: Plan, decision: Decision, sizes: Sizes) -> Iterable[tuple[str, 
 
 def dangling(references: Iterable[Reference], width: int | None = None) -> str:
     """The references to AMIs that do not exist: what fails at its next launch.  Empty if there are none."""
-    rows = sorted(
-        {(reference.use.account, reference.use.region, reference.use.label, reference.ami) for reference in references}
-    )
-    head = columns((Column("Dangling reference", 20), Column("Missing AMI")), True)
-    return table(head, rows, width) if rows else ""
+    rows = [
+        {
+            "Account": reference.use.account,
+            "Region": reference.use.region,
+            "Dangling reference": reference.use.label,
+            "Missing AMI": reference.ami,
+        }
+        for reference in set(references)
+    ]
+    rows.sort(key=lambda row: tuple(row.values()))
+    return draw((Column("Dangling reference", 20), Column("Missing AMI")), rows, True, width) if rows else ""

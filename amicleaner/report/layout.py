@@ -1,15 +1,14 @@
 """A table that fits: on a narrow terminal the cells that may wrap do, and where even that is too wide each row becomes a
 block of lines.  Without a width (a pipe) every row is one line, so that scripts can parse it."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from prettytable import PrettyTable
 
 from .sanitize import LEFT_TO_RIGHT_MARK, columns, escape_control, head, is_right_to_left
+from .terminal import plain
 
 _BORDERS = 3
 """What a column takes in addition to its text: a border and two spaces (and one border more at the end)."""
@@ -37,16 +36,16 @@ def table(
     rows: Sequence[Sequence[str]],
     width: int | None = None,
     *,
-    cuts: Collection[int] = (),
+    cut: int | None = None,
     style: Callable[[str], str] | None = None,
 ) -> str:
     """The rows, in their order, as a table of at most `width` columns.  Cells may hold anything.
 
-    `cuts` are the indexes of rows below which there is a line.  The rows below the first cut are in `style`.
+    `cut` is the index of a row below which there is a line.  The rows below it are in `style`.
     """
     cells = [[escape_control(cell) for cell in row] for row in rows]
     if width is None:
-        return _draw(columns_, cells, cuts, style)
+        return _draw(columns_, cells, cut, style)
     natural = [max(map(columns, (column.title, *(row[index] for row in cells)))) for index, column in enumerate(columns_)]
     everything = list(range(len(columns_)))
     needed = [index for index in everything if not columns_[index].optional]
@@ -63,35 +62,27 @@ def table(
                     ["\n".join(map(_anchor, wrap(row[index], limit))) for index, limit in zip(shown, widths, strict=True)]
                     for row in cells
                 ]
-                return _draw([columns_[index] for index in shown], wrapped, cuts, style)
-    return _blocks(columns_, cells, width, cuts, style)
+                return _draw([columns_[index] for index in shown], wrapped, cut, style)
+    return _blocks(columns_, cells, width, cut, style)
 
 
 def _draw(
     columns_: Sequence[Column],
     cells: Sequence[Sequence[str]],
-    cuts: Collection[int],
+    cut: int | None,
     style: Callable[[str], str] | None,
 ) -> str:
     drawn = PrettyTable([column.title for column in columns_])
     for column in columns_:
         drawn.align[column.title] = "r" if column.right else "l"
     for index, row in enumerate(cells):
-        drawn.add_row(list(row), divider=index in cuts)
+        drawn.add_row(list(row), divider=index == cut)
     lines = drawn.get_string().split("\n")
-    return "\n".join(_styled(lines, lambda line: line.startswith("+-"), 2, style) if cuts else lines)
-
-
-def _styled(
-    lines: list[str], is_border: Callable[[str], bool], skipped: int, style: Callable[[str], str] | None
-) -> list[str]:
-    """The lines with those in `style` that follow the first cut, a border after `skipped` others."""
-    borders = 0
-    shown = []
-    for line in lines:
-        borders += is_border(line)
-        shown.append(style(line) if style and borders > skipped and not is_border(line) else line)
-    return shown
+    borders = [number for number, line in enumerate(lines) if line.startswith("+-")]
+    if style and cut is not None:
+        # Two borders are around the heads.
+        lines = [style(line) if number > borders[2] and number not in borders else line for number, line in enumerate(lines)]
+    return "\n".join(lines)
 
 
 def _fit(natural: Sequence[int], floors: Sequence[int], available: int) -> list[int]:
@@ -107,22 +98,23 @@ def _blocks(
     columns_: Sequence[Column],
     cells: Sequence[Sequence[str]],
     width: int,
-    cuts: Collection[int],
+    cut: int | None,
     style: Callable[[str], str] | None,
 ) -> str:
     """One line for each cell that holds something, the first of a row at the margin; long ones go on further in."""
     lines = []
     for number, row in enumerate(cells):
+        shown = style if style and cut is not None and number > cut else plain
         for index, (column, cell) in enumerate(zip(columns_, row, strict=True)):
             if not cell and index:
                 continue
             indent = "    " if index else ""
             first, *more = wrap(f"{column.title}: {cell}", max(width - 8, 20))
-            lines.append(indent + _anchor(first))
-            lines += [f"        {_anchor(line)}" for line in more]
-        if number in cuts:
+            lines.append(shown(indent + _anchor(first)))
+            lines += [shown(f"        {_anchor(line)}") for line in more]
+        if number == cut:
             lines.append(_CUT)
-    return "\n".join(_styled(lines, lambda line: line == _CUT, 0, style))
+    return "\n".join(lines)
 
 
 def wrap(text: str, width: int) -> list[str]:

@@ -3,31 +3,23 @@
 GitHub takes at most 1 MiB for a summary, so that of many AMIs only the oldest are listed.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 
 from ..decisions import Decision
 from ..models import Target
-from ..plan import Plan
+from ..plan import Plan, oldest_first
 from ..result import Result
-from .advice import cautions
-from .result_sentences import (
-    failure_errors,
-    final_sentence,
-    interrupted_sentence,
-    restore_line,
-    restore_sentence,
-    undo_notes,
-)
+from . import result_sentences
 from .sanitize import escape_control
-from .sentences import REASON_WORDS, orphans_sentence, plan_notes, plan_sentence, where
-from .sizes import age, gib, sizes_of
-from .tables import oldest_first
+from .sentences import REASON_WORDS, cautions, orphans_sentence, plan_notes, plan_sentence, where
+from .tables import cells
 
 ROWS = 500
 """AMIs that are listed, in all targets together."""
+
+COLUMNS = {"AMI": "AMI Name", "id": "AMI ID", "group": "Group", "age": "Age", "GiB": "GiB", "action": "Action"}
+"""The heads of the columns, each with that of the screen's tables."""
 
 # What CommonMark and GitHub's extensions would read as markup: also `$` (mathematics), `~` (struck out) and bare addresses.
 _MARKUP = re.compile(r"[\\`*_<>\[\]|&~$#]|:(?=//)|(?<=www)\.|@", re.IGNORECASE)
@@ -37,10 +29,10 @@ def to_markdown(result: Result, price_per_gib: float) -> str:
     """The whole page, with a newline at its end."""
     plan = result.plan
     parts = [f"**{escape_markup(headline(result))}**"]
-    notes = plan_notes(plan) if plan and not result.amis else undo_notes(result)
+    notes = plan_notes(plan) if plan and not result.amis else result_sentences.undo_notes(result)
     parts += [escape_markup(note) for note in notes]
     for title, texts in (
-        ("Problems", [*result.problems, *failure_errors(result)]),
+        ("Problems", [*result.problems, *result_sentences.failure_errors(result)]),
         ("Warnings", list(dict.fromkeys([*result.warnings, *(cautions(plan) if plan else ())]))),
     ):
         if texts:
@@ -53,44 +45,38 @@ def to_markdown(result: Result, price_per_gib: float) -> str:
     if result.orphans:
         parts.append(escape_markup(orphans_sentence(result.orphans, price_per_gib)))
     if result.restored:
-        parts.append("\n".join(f"- {escape_markup(restore_line(restored))}" for restored in result.restored))
+        lines = map(result_sentences.restore_line, result.restored)
+        parts.append("\n".join(f"- {escape_markup(line)}" for line in lines))
     return "\n\n".join(parts) + "\n"
 
 
 def headline(result: Result) -> str:
     """The run in one sentence."""
     if result.interrupted is not None:
-        return f"Interrupted. {interrupted_sentence(result)}"
+        return f"Interrupted. {result_sentences.interrupted_sentence(result)}"
     if result.restored:
-        return restore_sentence(result)
+        return result_sentences.restore_sentence(result)
     if result.plan is None:
         return "amicleaner failed before there was a plan." if result.exit_status else "amicleaner has nothing to report."
     if result.declined:
         return f"Not confirmed: nothing was deleted. {plan_sentence(result.plan)}"
-    return final_sentence(result) if result.amis else plan_sentence(result.plan)
+    return result_sentences.final_sentence(result) if result.amis else plan_sentence(result.plan)
 
 
 def _changes(plan: Plan, result: Result) -> Iterable[str]:
     """A table for each target of what the plan changes, oldest first."""
     left = ROWS
-    sizes = sizes_of(plan)
     by_target: dict[Target, list[Decision]] = {}
     for decision in oldest_first(plan.changes):
         by_target.setdefault(decision.target, []).append(decision)
     for target, decisions in sorted(by_target.items()):
         rows = []
         for decision in decisions[:left]:
-            done = result.amis.get((target, decision.ami.id))
-            row = [
-                decision.ami.name,
-                decision.ami.id,
-                "; ".join(decision.groups),
-                age(decision.ami.created, plan.created),
-                str(gib([decision], sizes)),
-                decision.action.verb,
-            ]
-            rows.append([*row, done.outcome if done else ""] if result.amis else row)
-        head = ("AMI", "id", "group", "age", "GiB", "action", *(("outcome",) if result.amis else ()))
+            found = cells(decision, plan)
+            done = result.amis.get(decision.key)
+            outcome = [done.outcome if done else ""] if result.amis else []
+            rows.append([*(found[title] for title in COLUMNS.values()), *outcome])
+        head = [*COLUMNS, *(["outcome"] if result.amis else [])]
         yield f"### {escape_markup(where(target)[:1].upper() + where(target)[1:])}"
         if rows:
             yield _table(head, rows)

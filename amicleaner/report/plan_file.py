@@ -4,33 +4,32 @@ Only the members that are used are looked at, once the checksum and the version 
 wrote the plan, of one version of the document all can be read.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import stat
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ..actions import ACTIONS, KEEP
 from ..config import BY_NAME, Config, Rule
 from ..errors import UsageError
 from ..models import Target
 from ..result import Result
-from ..version import __version__
-from .document import digest, document
-from .formats import to_json
+from ..settings import RULE_KEYS, converted
+from .document import PLAN_OPTIONS, VERSION, digest, document, to_json
 from .sanitize import cut, escape_control
 from .sentences import listing, where
-from .shape import AMI, DOCUMENT, VERSION, misfit
 
 _MAX_BYTES = 1 << 29
 """Far beyond the plan of the largest account, and short of a device without an end."""
+
+WHERE = ("account", "region")
 
 _AGAIN = "Save the plan again with --save-plan."
 
@@ -61,7 +60,7 @@ class SavedPlan:
             for rule in config.rules:
                 config.for_rule(rule)
         except UsageError as error:
-            raise UsageError(f"{_shown(self.path)}: its options are not valid: {error}") from error
+            raise UsageError(f"{escape_control(self.path)}: its options are not valid: {error}") from error
         return config
 
     def check_accounts(self, accounts: Iterable[str]) -> None:
@@ -69,9 +68,8 @@ class SavedPlan:
         today = sorted(set(accounts))
         missing = sorted({target.account for target in self.targets} - set(today))
         if missing:
-            raise UsageError(
-                f"{_shown(self.path)} was created for {_accounts(missing)}; these credentials are for {_accounts(today)}."
-            )
+            created = f"{escape_control(self.path)} was created for {_accounts(missing)}"
+            raise UsageError(f"{created}; these credentials are for {_accounts(today)}.")
 
     def check_targets(self, targets: Iterable[Target]) -> None:
         """Raises UsageError unless the run works in every account and Region of the plan.  That it works in more changes
@@ -80,7 +78,9 @@ class SavedPlan:
         missing = [target for target in self.targets if target not in today]
         if missing:
             created, covered = (listing([where(target) for target in found]) for found in (missing, sorted(today)))
-            raise UsageError(f"{_shown(self.path)} was created for {created}; this run covers {covered or 'no Region'}.")
+            raise UsageError(
+                f"{escape_control(self.path)} was created for {created}; this run covers {covered or 'no Region'}."
+            )
 
 
 def read_plan(path: str) -> SavedPlan:
@@ -89,17 +89,17 @@ def read_plan(path: str) -> SavedPlan:
         with open(path, "rb") as file:
             data = file.read(_MAX_BYTES + 1)
         if len(data) > _MAX_BYTES:
-            raise UsageError(f"--apply-plan: {_shown(path)} is too large for a plan.")
+            raise UsageError(f"--apply-plan: {escape_control(path)} is too large for a plan.")
         # Windows's editors put a mark before the text, which changes nothing in it.
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UsageError(f"--apply-plan: {_shown(path)} is not a plan: it is not UTF-8 text.") from error
+        raise UsageError(f"--apply-plan: {escape_control(path)} is not a plan: it is not UTF-8 text.") from error
     except (OSError, ValueError) as error:
-        raise UsageError(f"--apply-plan: can't read {_shown(path)}: {_reason(error)}.") from error
+        raise UsageError(f"--apply-plan: can't read {escape_control(path)}: {_reason(error)}.") from error
     try:
         return _saved(path, parse(text))
     except UsageError as error:
-        raise UsageError(f"--apply-plan: {_shown(path)}: {error}") from error
+        raise UsageError(f"--apply-plan: {escape_control(path)}: {error}") from error
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -127,62 +127,72 @@ def parse(text: str) -> dict[str, Any]:
 
 def _saved(path: str, plan: Mapping[str, Any]) -> SavedPlan:
     """What a plan is used for.  Raises UsageError where a member that is used is missing or of another kind."""
-    members = DOCUMENT["properties"]
-    for name in ("targets", "options"):
-        _check(plan, name, members, name)
-    if not isinstance(plan.get("amis"), list):
-        raise _no_plan("amis")
-    for index, target in enumerate(plan["targets"]):
-        for name in ("account", "region"):
-            _check(target, name, AMI["properties"], f"targets[{index}].{name}")
-    targets = tuple(Target(target["account"], target["region"]) for target in plan["targets"])
+    places = _list(plan.get("targets"), "targets")
+    targets = tuple(Target(*_strings(place, WHERE, f"targets[{index}]")) for index, place in enumerate(places))
     keys = []
-    removals = {}
-    for index, ami in enumerate(plan["amis"]):
-        for name in ("account", "region", "id", "decision"):
-            _check(ami, name, AMI["properties"], f"amis[{index}].{name}")
-        key = (Target(ami["account"], ami["region"]), ami["id"])
+    changes = {}
+    for index, ami in enumerate(_list(plan.get("amis"), "amis")):
+        account, region, id, decision = _strings(ami, (*WHERE, "id", "decision"), f"amis[{index}]")
+        if decision not in ACTIONS:
+            raise _no_plan(f"amis[{index}].decision")
+        key = (Target(account, region), id)
         keys.append(key)
-        if ami["decision"] != "keep":
-            removals[key] = ami["decision"]
+        if decision != KEEP.name:
+            changes[key] = decision
     twice = sorted({id for (_, id), count in Counter(keys).items() if count > 1})
     if twice:
         raise UsageError(f"lists {listing(twice)} more than once. {_AGAIN}")
     outside = sorted({id for target, id in keys if target not in targets})
     if outside:
         raise UsageError(f"lists AMIs outside its targets: {listing(outside)}. {_AGAIN}")
-    return SavedPlan(path, targets, _options(plan["options"]), removals)
+    return SavedPlan(path, targets, _options(plan.get("options")), changes)
 
 
-def _check(part: Any, name: str, members: Mapping[str, Any], where: str) -> None:
-    if not isinstance(part, dict) or name not in part:
+def _options(options: Any) -> dict[str, Any]:
+    """A plan's own options, as `Config` takes them; what an older version did not write has its default."""
+    if not isinstance(options, dict):
+        raise _no_plan("options")
+    own = {name: value for name, value in options.items() if name != "rules"}
+    rules = []
+    for index, rule in enumerate(_list(options.get("rules", []), "options.rules")):
+        where = f"options.rules[{index}]"
+        (name,) = _strings(rule, ("name",), where)
+        values = _values({key: value for key, value in rule.items() if key != "name"}, RULE_KEYS, where)
+        rules.append(Rule(name, tuple(values.items())))
+    return _values(own, PLAN_OPTIONS, "options") | {"rules": tuple(rules)}
+
+
+def _values(options: Mapping[str, Any], known: Collection[str], where: str) -> dict[str, Any]:
+    values = {}
+    for name, value in options.items():
+        if name not in known:
+            raise _no_plan(f"{where}.{name}")
+        try:
+            unset = value is None and BY_NAME[name].default is None
+            values[name] = None if unset else converted(BY_NAME[name], value, name)
+        except UsageError as error:
+            raise _no_plan(f"{where}.{name}") from error
+    return values
+
+
+def _list(value: Any, where: str) -> list[Any]:
+    if not isinstance(value, list):
         raise _no_plan(where)
-    wrong = misfit(part[name], members[name], where)
-    if wrong is not None:
-        raise _no_plan(wrong)
+    return value
+
+
+def _strings(part: Any, names: Iterable[str], where: str) -> list[str]:
+    """The members with these names, all of which are strings."""
+    for name in names:
+        if not isinstance(part, dict) or not isinstance(part.get(name), str):
+            raise _no_plan(f"{where}.{name}")
+    return [part[name] for name in names]
 
 
 def _no_plan(where: str) -> UsageError:
     return UsageError(
         f"not a plan that this amicleaner can apply: {escape_control(cut(where, 60))} is missing or unknown. {_AGAIN}"
     )
-
-
-def _options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """A plan's own options, as `Config` takes them; what an older version did not write has its default."""
-    found = {name: _value(value) for name, value in options.items() if name != "rules"}
-    rules = [
-        Rule(rule["name"], tuple((name, _value(value)) for name, value in rule.items() if name != "name"))
-        for rule in options.get("rules", ())
-        if "name" in rule
-    ]
-    if len(rules) < len(options.get("rules", ())):
-        raise _no_plan("options.rules.name")
-    return found | {"rules": tuple(rules)}
-
-
-def _value(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -212,7 +222,7 @@ def write_plan(path: str, result: Result, created: datetime) -> None:
     """Writes the plan of a result as JSON.  Raises UsageError where that fails."""
     if result.plan is None:
         raise ValueError("the run has no plan yet")
-    write_text(path, to_json(document(result, result.plan.config, version=__version__, created=created)))
+    write_text(path, to_json(document(result, result.plan.config, created)))
 
 
 def write_text(path: str, text: str) -> None:
@@ -243,7 +253,7 @@ def _temporary(path: str) -> tuple[int, str]:
 
 def _check_place(path: str) -> None:
     if not os.path.basename(path):
-        raise UsageError(f"--save-plan: {_shown(path)} is a folder. Pass the path of a file.")
+        raise UsageError(f"--save-plan: {escape_control(path)} is a folder. Pass the path of a file.")
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -251,23 +261,18 @@ def _check_place(path: str) -> None:
     except (OSError, ValueError) as error:
         raise _cannot(path, error) from error
     if stat.S_ISLNK(mode):
-        raise UsageError(f"--save-plan: {_shown(path)} is a symbolic link. Pass the path of the file itself.")
+        raise UsageError(f"--save-plan: {escape_control(path)} is a symbolic link. Pass the path of the file itself.")
     if not stat.S_ISREG(mode):
-        raise UsageError(
-            f"--save-plan: {_shown(path)} is not a regular file. For a plan on standard output: --dry-run --output json."
-        )
+        other = "For a plan on standard output: --dry-run --output json."
+        raise UsageError(f"--save-plan: {escape_control(path)} is not a regular file. {other}")
 
 
 def _cannot(path: str, error: Exception) -> UsageError:
-    return UsageError(f"--save-plan: can't write {_shown(path)}: {_reason(error)}.")
+    return UsageError(f"--save-plan: can't write {escape_control(path)}: {_reason(error)}.")
 
 
 def _reason(error: Exception) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error)
-
-
-def _shown(path: str) -> str:
-    return escape_control(path)
 
 
 def _accounts(accounts: Sequence[str]) -> str:

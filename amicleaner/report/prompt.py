@@ -1,7 +1,5 @@
 """The answer to a prompt, from a terminal or from a pipe."""
 
-from __future__ import annotations
-
 import io
 import os
 import select

@@ -1,18 +1,15 @@
 """Every sentence about what became of a plan.  Pure: a result in, plain English out."""
 
-from __future__ import annotations
-
 import shlex
 from collections import Counter
 from collections.abc import Sequence
 
-from ..actions import DELETE, DELETE_SNAPSHOT, DEREGISTER, DISABLE, ENABLE, ORDER, QUARANTINE, RELEASE
+from ..actions import DELETE, DELETE_SNAPSHOT, DEREGISTER, ORDER, QUARANTINE
 from ..models import AmiResult, BlockSnapshot, Failure, RestoreResult, SnapshotResult, Use
 from ..result import Result
 from .sentences import day, listing, number, restorable, series, uncapitalized
 from .sizes import upper_bound
 
-_CALLS = {DELETE.name: DEREGISTER, QUARANTINE.name: DISABLE, RELEASE.name: ENABLE}
 _DENIED = ("UnauthorizedOperation", "AccessDenied", "AccessDeniedException")
 
 
@@ -123,7 +120,7 @@ def failure_errors(result: Result, debug: bool = False) -> list[str]:
     """Equal failures in one sentence: `6 AMIs: UnauthorizedOperation (ec2:DeregisterImage): ami-…, ami-…, 4 more.`, and a
     hint on a line of its own."""
     found: dict[tuple[str, str, str], list[tuple[str, Failure]]] = {}
-    actions = {(d.target, d.ami.id): _CALLS[d.action.name].name for d in (result.plan.changes if result.plan else ())}
+    actions = {d.key: d.action.calls[0].name for d in (result.plan.changes if result.plan else ())}
     results: list[AmiResult | SnapshotResult] = [*result.failed_amis, *result.failed_snapshots]
     # Results are in the order in which AWS answered.
     for failed in sorted(results, key=lambda failed: (failed.target, failed.id)):
@@ -179,6 +176,6 @@ def _deleted_snapshots(result: Result) -> list[BlockSnapshot]:
     if result.plan is None:
         return []
     known = {(d.target, snapshot.id): snapshot for d in result.plan.decisions for snapshot in d.ami.snapshots}
-    known |= {(target, snapshot.id): snapshot for target, snapshot in result.plan.snapshots}
+    known |= result.plan.snapshots
     keys = {(s.target, s.id) for ami in result.amis.values() for s in ami.snapshots if s.outcome == "removed"}
     return [known.get(key, BlockSnapshot(key[1], 0)) for key in sorted(keys)]

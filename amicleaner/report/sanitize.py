@@ -1,7 +1,5 @@
 """Text from AWS, made safe to show: what would move the cursor, hide itself or reorder a line becomes a visible escape."""
 
-from __future__ import annotations
-
 from unicodedata import bidirectional, category, east_asian_width
 
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}

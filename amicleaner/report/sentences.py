@@ -1,11 +1,13 @@
 """Every sentence about a plan, and the words that all sentences share.  Pure: a plan in, plain English out."""
 
-from __future__ import annotations
-
+import re
+import shlex
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from ..actions import DELETE, ORDER, QUARANTINE, RELEASE
+from ..config import Config
 from ..models import Reason, Target
 from ..plan import Allowed, Plan
 from ..result import Orphan
@@ -40,6 +42,10 @@ REASON_WORDS: Mapping[Reason, str] = {
     "named": "listed by id",
 }
 """A reason in the plan's sentence, after a number."""
+
+
+_TAGS_SHOWN = 8
+"""Tags that a hint names, at most."""
 
 
 def number(count: int, noun: str) -> str:
@@ -88,7 +94,7 @@ def plan_sentence(plan: Plan) -> str:
                 parts[-1] += f" for {number(plan.config.quarantine or 0, 'day')}"
             if action is DELETE and plan.snapshots:
                 parts[-1] += f" and {number(len(plan.snapshots), 'snapshot')}"
-    size, cost = upper_bound((snapshot for _, snapshot in plan.snapshots), plan.config.price_per_gib)
+    size, cost = upper_bound(plan.snapshots.values(), plan.config.price_per_gib)
     freeing = f", freeing {size}{f' ({cost})' if cost else ''}" if size else ""
     kept = ", ".join(f"{count} {REASON_WORDS[reason]}" for reason, count in plan.kept_by_reason)
     said = f"Plan: {series(parts)}{freeing}." if parts else "Nothing to delete."
@@ -151,7 +157,7 @@ def refusals(plan: Plan, allowed: Allowed | None) -> list[str]:
         refused = [decision for decision in plan.decisions if plan.config.from_ids and not decision.candidate]
     else:
         missing = []
-        requested = [(decision, allowed.get((decision.target, decision.ami.id))) for decision in plan.decisions]
+        requested = [(decision, allowed.get(decision.key)) for decision in plan.decisions]
         refused = [decision for decision, name in requested if name not in (None, decision.action.name)]
     return missing + [f"{decision.ami.id} kept: {uncapitalized(decision.explanation)}" for decision in refused]
 
@@ -175,7 +181,7 @@ def prompt(plan: Plan) -> str:
     if not (quarantined or released):
         return f"Do you want to continue and remove {deleted} AMIs [y/N] ? : "
     counts = ((DELETE, deleted), (QUARANTINE, quarantined), (RELEASE, released))
-    parts = [f"{action.prompt_verb} {number(count, 'AMI')}" for action, count in counts if count]
+    parts = [f"{action.name} {number(count, 'AMI')}" for action, count in counts if count]
     before = ", ".join(parts[:-1])
     return f"Do you want to continue{f', {before}' if before else ''} and {parts[-1]} [y/N] ? : "
 
@@ -194,3 +200,77 @@ def series(parts: Sequence[str]) -> str:
         return "".join(parts)
     comma = "," if " and " in parts[-1] else ""
     return f"{', '.join(parts[:-1])}{comma} and {parts[-1]}"
+
+
+def cautions(plan: Plan) -> list[str]:
+    """A warning for each choice that looks like a mistake.  There is none for a plan that deletes nothing."""
+    if not plan.candidates:
+        return []
+    found = [*_inside_words(plan), *_unreferenced(plan)]
+    keeps_nothing = (config.keep_previous == 0 and not any(config.periods.values()) for config in _configs(plan.config))
+    if plan.config.force_delete and any(keeps_nothing):
+        found.append("--keep-previous 0 with --force-delete: no unused AMI is kept in any group.")
+    return found
+
+
+def _configs(config: Config) -> list[Config]:
+    if config.from_ids:
+        return []
+    return [config.for_rule(rule) for rule in config.rules] if config.rules else [config]
+
+
+def _inside_words(plan: Plan) -> list[str]:
+    """By name, `web` is also part of `cobweb`."""
+    found = []
+    names = sorted({decision.ami.name for decision in plan.candidates})
+    values = [value for config in _configs(plan.config) if config.mapping_key == "name" for value in config.mapping_values]
+    for value in dict.fromkeys(values):
+        whole = re.compile(rf"(?<![^\W\d_]){re.escape(value)}(?![^\W\d_])")
+        inside = [name for name in names if value in name and not whole.search(name)]
+        if inside and value[:1].isalpha() and value[-1:].isalpha():
+            found.append(f"--mapping-values {shlex.quote(value)} also matches inside words: {listing(inside)}.")
+    return found
+
+
+def _unreferenced(plan: Plan) -> list[str]:
+    """A target out of which something would be deleted, and where nothing at all is in use."""
+    in_use: dict[Target, int] = defaultdict(int)
+    for decision in plan.decisions:
+        in_use[decision.target] += len(decision.used_by)
+    targets = sorted({decision.target for decision in plan.candidates if not in_use[decision.target]})
+    if not targets or plan.config.from_ids:
+        return []
+    named = "; ".join(where(target) for target in targets[:3])
+    more = f" and {len(targets) - 3} more" if len(targets) > 3 else ""
+    return [
+        f"No AMI is in use in {named}{more}. If another account uses them, pass --used-by-profile or --used-by-role-arn."
+    ]
+
+
+def tag_hints(plan: Plan) -> list[str]:
+    """Where nothing can be deleted because most AMIs are untagged: the tags that they have, and what to try."""
+    untagged = [decision for decision in plan.decisions if decision.reason == "no-tags"]
+    if plan.candidates or plan.config.rules or len(untagged) * 2 <= len(plan.decisions):
+        return []
+    counts: Counter[str] = Counter()
+    values: dict[str, Counter[str]] = defaultdict(Counter)
+    for decision in untagged:
+        for key, value in decision.ami.tags:
+            counts[key] += 1
+            values[key][value] += 1
+    keys = ", ".join(plan.config.mapping_values)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    have = "has" if len(plan.decisions) == 1 else "have"
+    said = [f"{len(untagged)} of {number(len(plan.decisions), 'AMI')} {have} none of the grouping tags ({keys})."]
+    if counts:
+        shown = ", ".join(f"{key} ({count})" for key, count in ordered[:_TAGS_SHOWN])
+        more = f", {len(ordered) - _TAGS_SHOWN} more" if len(ordered) > _TAGS_SHOWN else ""
+        said.append(f"Tags that these AMIs have: {shown}{more}.")
+    else:
+        said.append("These AMIs have no tags.")
+    # A key whose values repeat makes groups; one that is different on each AMI, such as Name, does not.
+    useful = [key for key, count in ordered if len(values[key]) * 2 <= count and not key.startswith(("-", "aws:"))]
+    useful.sort(key=lambda key: (-counts[key], -len(values[key])))
+    said.append("To group them differently, try:")
+    said += [f"  amicleaner --dry-run --mapping-key tags --mapping-values {shlex.quote(key)}" for key in useful[:1]]
+    return [*said, "  amicleaner --dry-run --mapping-key family"]

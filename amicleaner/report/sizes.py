@@ -1,23 +1,18 @@
 """Ages and sizes for people: whole days, and upper bounds in GiB and USD.  Pure."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
 from ..decisions import Decision
-from ..models import BlockSnapshot, Target
+from ..models import BlockSnapshot
 from ..orphans import made_for
 from ..plan import Plan, measured
 from ..result import Orphan
 
 ARCHIVED_PRICE = 0.0125
 """USD per GiB-month in the archive tier (EBS pricing)."""
-
-Sizes = dict[tuple[Target, str], int]
-"""(Target, snapshot id) to GiB, for the snapshots that were measured."""
 
 
 def age_days(created: datetime | None, now: datetime) -> int | None:
@@ -31,15 +26,10 @@ def age(created: datetime | None, now: datetime) -> str:
     return "?" if days is None else f"{days} d"
 
 
-def sizes_of(plan: Plan) -> Sizes:
-    """The measured sizes of the snapshots that the plan deletes."""
-    return {(target, snapshot.id): snapshot.size_gib for target, snapshot in plan.snapshots}
-
-
-def gib(decisions: Iterable[Decision], sizes: Sizes) -> int:
-    """GiB of all their snapshots, each counted once: measured where that was done, else the volume's size."""
+def gib(plan: Plan, *decisions: Decision) -> int:
+    """GiB of all their snapshots, each counted once."""
     found = {
-        (decision.target, snapshot.id): sizes.get((decision.target, snapshot.id), snapshot.size_gib)
+        (decision.target, snapshot.id): plan.size_of(decision.target, snapshot)
         for decision in decisions
         for snapshot in decision.ami.snapshots
     }

@@ -1,8 +1,6 @@
 """Bold and colour, on a terminal that has them.  The only module that knows blessings, which it loads late: blessings needs
 curses, and fails for a terminal that it does not know."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from amicleaner.actions import DELETE, DELETE_SNAPSHOT, QUARANTINE_TAG, Action
-from amicleaner.audit import Audit, AuditError, AuditLog, Subject
+from amicleaner.audit import AuditError, AuditLog, Subject
 from amicleaner.aws.api import Api
 from amicleaner.aws.changes import Changer
 from amicleaner.aws.deleter import Deleter, Shared
@@ -284,22 +284,23 @@ def make_ami(id: str, *snapshots: str, state: str = "available") -> Ami:
     return Ami(id, id, None, "", state, snapshots=tuple(BlockSnapshot(snapshot, 8) for snapshot in snapshots))
 
 
-class FailingAudit(Audit):
+class FailingAudit(AuditLog):
     """A log on a disk that is full after so many lines."""
 
     def __init__(self, *, before: int = 10_000, after: int = 10_000) -> None:
+        super().__init__(None)
         self._left = {"before": before, "after": after}
         self.begun: list[str] = []
 
     def before(self, action: str, subject: Subject) -> str:
-        self._write("before")
+        self._spend("before")
         self.begun.append(subject.id)
         return ""
 
     def after(self, *_: object, **__: object) -> None:
-        self._write("after")
+        self._spend("after")
 
-    def _write(self, event: str) -> None:
+    def _spend(self, event: str) -> None:
         self._left[event] -= 1
         if self._left[event] < 0:
             raise AuditError("no space left")
@@ -319,7 +320,7 @@ class Scene:
         reading: float = 1.0,
         accounts: int = 1,
         at_once: int = 8,
-        audit: Audit | None = None,
+        audit: AuditLog | None = None,
         log: Path | None = None,
         attempts: int = 4,
         shared: Shared | None = None,
@@ -344,9 +345,9 @@ class Scene:
         self.changer = Changer(
             self._apis,
             clock=self.clock,
-            audit=audit or (AuditLog(log, clock=self.clock) if log else Audit()),
+            audit=audit or AuditLog(log, clock=self.clock),
             limits=RateLimits(self.clock),
-            attempts=attempts,
+            max_attempts=attempts,
             pool=self.pool,  # type: ignore[arg-type]
         )
         self._shared = shared

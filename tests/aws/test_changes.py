@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from amicleaner.actions import DELETE_SNAPSHOT, DEREGISTER, DISABLE, TAG
-from amicleaner.audit import Audit, AuditError, Subject
+from amicleaner.audit import AuditError, AuditLog, Subject
 from amicleaner.aws.changes import CALLS_AT_ONCE, FOREVER, STOP_GRACE, Changed
 from amicleaner.errors import CredentialsError, TransientError
 from amicleaner.models import Target
@@ -35,7 +34,7 @@ from .simulation import (
 AMI = Subject(HOME, "ami-1", snapshots=("snap-1",))
 
 
-def scene(*faults: Exception, audit: Audit | None = None, log: Path | None = None, attempts: int = 4) -> Scene:
+def scene(*faults: Exception, audit: AuditLog | None = None, log: Path | None = None, attempts: int = 4) -> Scene:
     """One AMI whose calls meet these errors in turn."""
     made = Scene(HOME, audit=audit, log=log, attempts=attempts)
     made.home.add("ami-1", "snap-1")
@@ -43,7 +42,7 @@ def scene(*faults: Exception, audit: Audit | None = None, log: Path | None = Non
     return made
 
 
-def change(scene: Scene, *, expires: Callable[[], float] = lambda: FOREVER, finishing: bool = False) -> Changed:
+def change(scene: Scene, *, expires: float = FOREVER, finishing: bool = False) -> Changed:
     async def main() -> Changed:
         return await scene.changer.change(DEREGISTER, AMI, expires=expires, finishing=finishing)
 
@@ -218,10 +217,10 @@ def test_a_call_that_comes_too_late_is_not_made() -> None:
     audit = FailingAudit()
     made = scene(audit=audit)
     made.time.seconds = 10.001
-    assert change(made, expires=lambda: 10.0).end == "expired"
+    assert change(made, expires=10.0).end == "expired"
     assert (made.home.made, audit.begun) == ([], [])
     made.time.seconds = 10.0
-    assert change(made, expires=lambda: 10.0).end == "done"
+    assert change(made, expires=10.0).end == "done"
 
 
 def test_a_slow_disk_makes_no_call_on_old_knowledge_and_counts_no_attempt(
@@ -233,7 +232,7 @@ def test_a_slow_disk_makes_no_call_on_old_knowledge_and_counts_no_attempt(
     attempts = made.changer.attempts()
 
     async def main() -> tuple[Changed, Changed]:
-        late = await made.changer.change(DEREGISTER, AMI, attempts=attempts, expires=lambda: 60.0)
+        late = await made.changer.change(DEREGISTER, AMI, attempts=attempts, expires=60.0)
         return late, await made.changer.change(DEREGISTER, AMI, attempts=attempts)
 
     late, later = made.time.run(main())
@@ -291,7 +290,7 @@ def test_a_stop_ends_a_pause_between_two_tries(error: Exception, lost: bool) -> 
 
 def test_a_stop_ends_the_wait_for_a_token() -> None:
     made = scene()
-    bucket = made.changer._limits.bucket(DEREGISTER, HOME)
+    bucket = made.changer.limits.bucket(DEREGISTER, HOME)
     bucket.empty()
     made.time.at(0.05, made.changer.halt)
     assert change(made).end == "stopped"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amicleaner.actions import CHANGES, DELETE_SNAPSHOT, DEREGISTER, DISABLE, TAG, Change
-from amicleaner.aws.rate_limits import RateLimits, ReadLimiter, TokenBucket
+from amicleaner.aws.rate_limits import RateLimits, TokenBucket, read_bucket
 from tests.virtual_time import Time
 
 from .simulation import FAR, HOME
@@ -134,27 +134,26 @@ def test_a_clock_that_steps_back_gives_nothing() -> None:
     assert not bucket.take()
 
 
-def test_reads_wait_only_once_they_were_throttled() -> None:
+def enter(bucket: TokenBucket, time: Time, calls: int) -> None:
+    """Makes calls, each as soon as there is a token."""
+    for _ in range(calls):
+        while not bucket.take():
+            time.sleep(bucket.wait())
+
+
+def test_reads_that_were_throttled_keep_to_the_rate() -> None:
     time = Time()
-    limiter = ReadLimiter(time.clock)
-    for _ in range(1000):
-        limiter.enter()
-    assert time.seconds == 0.0
-    limiter.throttled()
-    for _ in range(38):
-        limiter.enter()
+    bucket = read_bucket(time.clock, full=False)
+    enter(bucket, time, 38)
     assert time.seconds == pytest.approx(2.0)
-    limiter.throttled()
-    for _ in range(9):
-        limiter.enter()
+    bucket.throttled()
+    enter(bucket, time, 9)
     assert time.seconds > 2.9
 
 
 def test_reads_of_one_ami_at_a_time_keep_to_the_rate_from_the_first() -> None:
     time = Time()
-    limiter = ReadLimiter(time.clock, many=True)
-    for _ in range(80 + 190):
-        limiter.enter()
+    enter(read_bucket(time.clock, full=True), time, 80 + 190)
     assert time.seconds == pytest.approx(10.0)
 
 

@@ -268,7 +268,7 @@ def check_document(scene: Scene, seen: Seen) -> None:
     """The JSON output says of each AMI and orphan what is so."""
     assert seen.result
     there = scene.there()
-    made = document(seen.result, Config(**OPTIONS), version="0", created=NOW)
+    made = document(seen.result, Config(**OPTIONS), NOW)
     for entry in (*made["amis"], *made["orphan_snapshots"]):
         unsure = entry["outcome"] == "failed" and UNSURE in entry["error"]["message"]
         if entry["outcome"] in ("kept", "failed") and not unsure:

@@ -16,8 +16,8 @@ import pytest
 
 from amicleaner.actions import QUARANTINE_TAG
 from amicleaner.config import Config
-from amicleaner.restore import restore
 from amicleaner.result import Result
+from amicleaner.run import clean
 from tests.fake_aws import Call
 from tests.fake_aws.calls import CHANGING
 from tests.flows.flow import Flow
@@ -102,7 +102,7 @@ def quarantine(flow: Flow) -> Result:
 
 def bring_back(flow: Flow, *words: str) -> Result:
     config = Config(restore=words, audit_log=flow.path("audit.jsonl"))
-    return restore(config, view=flow.view, clock=flow.time.clock)
+    return clean(config, view=flow.view, clock=flow.time.clock)
 
 
 def states(flow: Flow) -> list[tuple[str, bool]]:

@@ -28,7 +28,7 @@ from amicleaner.models import AmiResult, CallRecord, SnapshotResult
 from amicleaner.plan import Plan
 from amicleaner.result import Orphan, Result
 from amicleaner.run import clean
-from amicleaner.view import SilentView
+from amicleaner.view import View
 from tests.catalogue import add_all
 from tests.fake_aws import DEFAULT_ACCOUNT, Call, FakeAws, Fault, RegionState, World, attach
 from tests.fake_aws.resources import Image
@@ -42,11 +42,11 @@ THIRD = "333333333333"
 TAGS = {"environment": "prod", "role": "web"}
 
 
-class Listening(SilentView):
+class Listening(View):
     """Says yes, after `asked` was called, and keeps what it was told in the order it was told."""
 
     def __init__(self, *, yes: bool = True, asked: Callable[[], object] = lambda: None) -> None:
-        super().__init__(yes)
+        self.yes = yes
         self.asked = asked
         self.told: list[tuple[Any, ...]] = []
         self.prompts: list[str] = []
@@ -212,7 +212,7 @@ class Flow:
         organization.accounts[THIRD].state = "CLOSED"
         self.role(OTHER)
 
-    def clean(self, view: SilentView | None = None, **options: Any) -> Result:
+    def clean(self, view: View | None = None, **options: Any) -> Result:
         """A run without questions, in which nothing is kept for being new, unless the options say otherwise."""
         if not (options.keys() & {"from_ids", "apply_plan"}):
             options = {"keep_previous": 0, **options}

@@ -22,8 +22,7 @@ from amicleaner.config import Config
 from amicleaner.errors import AmicleanerError, AwsError, UsageError
 from amicleaner.models import Target
 from amicleaner.report.console import Console
-from amicleaner.report.document import document
-from amicleaner.report.formats import to_json
+from amicleaner.report.document import document, to_json
 from amicleaner.result import Result
 from amicleaner.run import clean
 from tests.fake_aws import identity, serve
@@ -497,11 +496,9 @@ def output(flow: Flow, options: dict[str, Any]) -> tuple[str, str, str]:
     config = Config(**options)
     out, err = io.StringIO(), io.StringIO()
     environ: Mapping[str, str] = {"COLUMNS": "160"}
-    console = Console(
-        config, stdout=out, stderr=err, stdin=io.StringIO(), environ=environ, clock=flow.time.clock, version="1"
-    )
+    console = Console(config, stdout=out, stderr=err, stdin=io.StringIO(), environ=environ, clock=flow.time.clock)
     result = clean(config, view=console, clock=flow.time.clock)
-    return out.getvalue(), err.getvalue(), to_json(document(result, config, version="1", created=NOW))
+    return out.getvalue(), err.getvalue(), to_json(document(result, config, NOW))
 
 
 def shuffle(numbers: random.Random, seconds: float) -> None:

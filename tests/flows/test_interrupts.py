@@ -10,7 +10,6 @@ import pytest
 
 from amicleaner.config import Config
 from amicleaner.interrupts import Interrupts
-from amicleaner.restore import restore
 from amicleaner.result import Result
 from amicleaner.run import clean
 from tests.flows.flow import Flow
@@ -46,6 +45,6 @@ def test_the_result_has_the_orphaned_snapshots_that_were_deleted(flow: Flow, lat
 def test_the_result_has_the_amis_that_were_restored(flow: Flow, late: dict[str, Any]) -> None:
     (id,) = flow.several(1)
     flow.clean(quarantine=7)
-    result = restore(Config(restore=(id,)), **late)
+    result = clean(Config(restore=(id,)), **late)
     assert [(found.id, found.outcome) for found in result.restored] == [(id, "restored")]
     assert result.exit_status == 143

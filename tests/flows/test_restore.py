@@ -11,15 +11,15 @@ import pytest
 from amicleaner.actions import QUARANTINE_TAG
 from amicleaner.config import Config
 from amicleaner.errors import UsageError
-from amicleaner.restore import restore
 from amicleaner.result import Result
+from amicleaner.run import clean
 from tests.flows.flow import Flow, removed
 
 SKIP = ("batch", "fast-launch", "image-builder")
 
 
 def bring_back(flow: Flow, *words: str, **options: object) -> Result:
-    return restore(Config(restore=words, **options), view=flow.view, clock=flow.time.clock)  # type: ignore[arg-type]
+    return clean(Config(restore=words, **options), view=flow.view, clock=flow.time.clock)  # type: ignore[arg-type]
 
 
 def outcomes(result: Result) -> dict[str, str]:

@@ -262,7 +262,7 @@ class Runs:
         config = Config(**{name: value for name, value in options.items() if value is not None})
         out, err = io.StringIO(), io.StringIO()
         answers = io.TextIOWrapper(io.BytesIO(b"y\n" * 2), encoding="utf-8")
-        view = Console(config, stdout=out, stderr=err, stdin=answers, environ={}, clock=self.time.clock, version="1")
+        view = Console(config, stdout=out, stderr=err, stdin=answers, environ={}, clock=self.time.clock)
         snapshots = {id: image.snapshot_ids for id, image in made.home.images.items()}
         before = set(made.home.snapshots)
         refusal = None

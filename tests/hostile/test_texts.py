@@ -96,7 +96,7 @@ def test_whatever_the_names_and_tags(monkeypatch: pytest.MonkeyPatch) -> None:
         expected = expect(world, config, NOW, {(OWN, HOME)}, ()).removed
         runs.aws.begin(world)
         out, err = io.StringIO(), io.StringIO()
-        view = Console(config, stdout=out, stderr=err, stdin=None, environ={}, clock=runs.time.clock, version="1")
+        view = Console(config, stdout=out, stderr=err, stdin=None, environ={}, clock=runs.time.clock)
         result = run.clean(config, view=view, sessions=lambda profile: runs.session, clock=runs.time.clock)
         assert result.exit_status == 0
         assert images.keys() - world.region(HOME).images.keys() == expected

@@ -24,7 +24,7 @@ from amicleaner.plan import Plan
 from amicleaner.result import Result
 from amicleaner.run import clean
 from amicleaner.sources import USE_KINDS
-from amicleaner.view import SilentView
+from amicleaner.view import View
 from tests.fake_aws import FakeAws, RegionState, World, attach
 from tests.oracle.accounts import (
     AWAY,
@@ -84,7 +84,7 @@ SESSIONS = {
 }
 
 
-def run(account: Account, config: Config | None = None, view: SilentView | None = None) -> Result:
+def run(account: Account, config: Config | None = None, view: View | None = None) -> Result:
     def session_of(profile: str | None) -> boto3.Session:
         home = account.second_home if profile == "second" else HOME
         return cast("boto3.Session", SESSIONS[profile or "main", home])
@@ -174,11 +174,10 @@ def test_one_more_reference_or_a_larger_n_never_deletes_more(data: Data, use: Da
     assert removed(run(account)) <= before, account
 
 
-class Changing(SilentView):
+class Changing(View):
     """Says yes, after the account has changed."""
 
     def __init__(self, change: Callable[[], object]) -> None:
-        super().__init__(yes=True)
         self.change = change
 
     def confirm(self, plan: Plan) -> bool:

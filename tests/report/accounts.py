@@ -10,6 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from amicleaner import __version__
 from amicleaner.config import Config
 from amicleaner.decisions import Facts
 from amicleaner.models import Ami, Failure, Inventory, Snapshot, Target, Use
@@ -22,7 +23,7 @@ from tests.virtual_time import Time
 NOW = datetime(2017, 6, 20, tzinfo=UTC)
 HERE = Target("123456789012", "eu-west-1")
 THERE = Target("123456789012", "us-east-1")
-VERSION = "1.0.0"
+VERSION = __version__
 
 
 def ami(number: int, name: str, created: str, tags: Mapping[str, str] | None = None, size: int = 8) -> Ami:
@@ -118,7 +119,6 @@ class Screen:
             stdin=streams.pop("stdin", stdin),
             environ=streams.pop("environ", {"TERM": "xterm"}),
             clock=self.time.clock,
-            version=VERSION,
         )
 
     @property

@@ -4,7 +4,7 @@ import pytest
 
 from amicleaner.config import Config, Rule
 from amicleaner.models import Use
-from amicleaner.report.advice import cautions, tag_hints
+from amicleaner.report.sentences import cautions, tag_hints
 
 from .accounts import HERE, THERE, ami, article, instance, plan_of
 

@@ -504,7 +504,7 @@ def test_letters_that_the_output_lacks_become_escapes() -> None:
 def test_without_streams_nothing_is_written(output: str) -> None:
     screen = Screen(Config(output=output))
     console = type(screen.console)(
-        Config(output=output), stdout=None, stderr=None, stdin=None, environ={}, clock=screen.time.clock, version="1"
+        Config(output=output), stdout=None, stderr=None, stdin=None, environ={}, clock=screen.time.clock
     )
     console.plan(plan_of(article()))
     console.warning("x")

@@ -56,7 +56,7 @@ TWO = (Column("What", 4), Column("No.", right=True))
 
 
 def test_a_cut_is_a_line_and_what_follows_has_the_style() -> None:
-    assert table(TWO, ROWS, cuts={0}, style=lambda line: f"<{line}>").splitlines() == [
+    assert table(TWO, ROWS, cut=0, style=lambda line: f"<{line}>").splitlines() == [
         "+----------+-----+",
         "| What     | No. |",
         "+----------+-----+",
@@ -66,7 +66,7 @@ def test_a_cut_is_a_line_and_what_follows_has_the_style() -> None:
         "<| gone too |   3 |>",
         "+----------+-----+",
     ]
-    assert table(TWO, ROWS, 9, cuts={0}, style=str.upper).splitlines() == [
+    assert table(TWO, ROWS, 9, cut=0, style=str.upper).splitlines() == [
         "What: kept",
         "    No.: 1",
         "-" * 20,
@@ -78,7 +78,7 @@ def test_a_cut_is_a_line_and_what_follows_has_the_style() -> None:
 
 
 def test_a_cell_that_looks_like_a_border_is_none() -> None:
-    drawn = table(TWO, [["+-", "1"], ["x", "2"]], cuts={0}, style=str.upper)
+    drawn = table(TWO, [["+-", "1"], ["x", "2"]], cut=0, style=str.upper)
     assert "| X " in drawn
 
 

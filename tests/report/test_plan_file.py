@@ -14,19 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amicleaner import __version__
 from amicleaner.config import Config, Rule
 from amicleaner.errors import UsageError
 from amicleaner.models import Target
 from amicleaner.plan import Plan
-from amicleaner.report.document import digest, document
-from amicleaner.report.formats import to_json
+from amicleaner.report.document import digest, document, to_json
 from amicleaner.report.plan_file import SavedPlan, check_writable, parse, read_plan, write_plan, write_text
 from amicleaner.result import Result
 
 from .accounts import HERE, NOW, THERE, article, hostile_plans, plan_of
 
-WHOLE = document(Result(plan_of(article())), Config(save_plan="x"), version=__version__, created=NOW)
+WHOLE = document(Result(plan_of(article())), Config(save_plan="x"), NOW)
 TEXT = to_json(WHOLE)
 
 
@@ -55,7 +53,7 @@ def refused(text: str) -> str:
 
 @given(hostile_plans())
 def test_a_plan_comes_back_as_it_was_saved(plan: Plan) -> None:
-    saved = read(to_json(document(Result(plan), plan.config, version=__version__, created=NOW)))
+    saved = read(to_json(document(Result(plan), plan.config, NOW)))
     assert saved.changes == {(decision.target, decision.ami.id): "remove" for decision in plan.removals}
     assert saved.targets == plan.targets
     merged = saved.config(Config(apply_plan="x"))
@@ -137,9 +135,8 @@ OPTIONS = WHOLE["options"]
         (sealed(options={**OPTIONS, "keep_previous": True}), "options.keep_previous is missing or unknown"),
         (sealed(options={**OPTIONS, "keep_previous": 4.0}), "options.keep_previous is missing or unknown"),
         (sealed(options={**OPTIONS, "mapping_values": "role"}), "options.mapping_values is missing or unknown"),
-        (sealed(options={**OPTIONS, "mapping_key": "moon"}), "options.mapping_key is missing or unknown"),
         (sealed(options={**OPTIONS, "force_delete": True}), "options.force_delete is missing or unknown"),
-        (sealed(options={**OPTIONS, "rules": [{"only_tag": []}]}), "options.rules.name is missing or unknown"),
+        (sealed(options={**OPTIONS, "rules": [{"only_tag": []}]}), "options.rules[0].name is missing or unknown"),
         (
             sealed(options={**OPTIONS, "rules": [{"name": "a", "region": []}]}),
             "options.rules[0].region is missing or unknown",
@@ -315,9 +312,11 @@ def test_a_plan_of_an_organization_can_be_applied_with_one_accounts_credentials(
     assert again.exclude_account == ("999999999999",)
 
 
-@pytest.mark.parametrize("options", [{"keep_previous": -5}, {"rules": [{"name": "a", "keep_previous": -5}]}])
+@pytest.mark.parametrize(
+    "options", [{"keep_previous": -5}, {"rules": [{"name": "a", "keep_previous": -5}]}, {"mapping_key": "moon"}]
+)
 def test_options_that_are_not_valid_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match=r"its options are not valid: .*keep.previous: -5"):
+    with pytest.raises(UsageError, match=r"its options are not valid: .*(keep.previous: -5|mapping-key: 'moon')"):
         read(sealed(options={**OPTIONS, **options})).config(Config())
 
 

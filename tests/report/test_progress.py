@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from amicleaner.report.progress import Progress
+from amicleaner.report.printer import Progress
 from tests.virtual_time import Time
 
 from .accounts import FakeTerminal

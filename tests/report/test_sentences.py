@@ -44,7 +44,7 @@ def changing(**counts: int) -> Plan:
         for _ in range(count):
             image = ami(len(decisions) + 1, f"x-{len(decisions)}", "2017-06-15T00:00:00.000Z")
             decisions.append(Decision(HERE, image, actions[name], "old", ""))
-    snapshots = tuple((HERE, d.ami.snapshots[0]) for d in decisions if d.action is DELETE)
+    snapshots = {(HERE, d.ami.snapshots[0].id): d.ami.snapshots[0] for d in decisions if d.action is DELETE}
     return Plan(Config(quarantine=14), NOW, {HERE: len(decisions)}, tuple(decisions), snapshots)
 
 

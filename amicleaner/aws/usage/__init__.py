@@ -4,13 +4,12 @@
 what takes a call per group or per ten AMIs, and services that few accounts use.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from typing import Self
 
 from ...config import Config
 from ...sources import IMAGE_REFERENCES, INSTANCE_REFRESHES, LAUNCH_TEMPLATES, SOURCES, UsageSource
@@ -42,7 +41,7 @@ class UsageOptions:
     all_template_versions: bool = False
 
     @classmethod
-    def of(cls, config: Config) -> UsageOptions:
+    def of(cls, config: Config) -> Self:
         """Those of a run."""
         return cls(frozenset(config.skip_check), frozenset(config.also_check), config.all_launch_template_versions)
 

@@ -3,8 +3,6 @@
 A group with a launch configuration is covered by the launch configurations.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import partial
 

@@ -3,8 +3,6 @@
 Each is a listing of clusters and further calls for each cluster.  They are read on request.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 from ..api import Api

@@ -5,8 +5,6 @@ The shapes are a launch template specification, and a configuration (`LaunchTemp
 mixed instances policy and both kinds of fleet have.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any, ParamSpec

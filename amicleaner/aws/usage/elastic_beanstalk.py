@@ -5,8 +5,6 @@ These calls leave out, without an error, what the caller may not see (API refere
 applications and platforms.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 from ..api import Api

@@ -5,8 +5,6 @@ whose version may have `x` for the latest one (API references of CreateImageReci
 reports AMI ids alone.
 """
 
-from __future__ import annotations
-
 import re
 from functools import partial
 from typing import Any

@@ -5,8 +5,6 @@ referencing specified AMIs"), so the types and states are named, and templates a
 instances are a list here, for the call has no way to leave one out; one that AWS adds later shows in DescribeInstances.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any

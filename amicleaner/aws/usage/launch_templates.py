@@ -5,8 +5,6 @@ CloudFormation makes new versions without ever moving the default, so both count
 DescribeLaunchTemplateVersions); everything else needs one call per template.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The small sources: one listing whose items name their AMIs themselves."""
 
-from __future__ import annotations
-
 import re
 from functools import partial
 from typing import Any

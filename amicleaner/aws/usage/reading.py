@@ -5,8 +5,6 @@ Region that does not have the service holds no reference.  A call that the endpo
 a warning, unless the source is required or was asked for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from functools import partial

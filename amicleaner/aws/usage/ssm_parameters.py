@@ -5,8 +5,6 @@ now is in use.  Nothing can be launched through a parameter that was deleted, or
 Once there is a parameter to look up, a call that fails in whatever way ends the run.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterable

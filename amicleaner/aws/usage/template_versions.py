@@ -4,13 +4,12 @@ The default and latest versions have been read already; any other number takes o
 launched from a version that was deleted, so it protects no AMI and gives a warning.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Self
 
 from ...errors import AwsError
 from ..api import Api
@@ -43,7 +42,7 @@ class Index:
     ids: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, versions: Iterable[TemplateVersion]) -> Index:
+    def of(cls, versions: Iterable[TemplateVersion]) -> Self:
         index = cls()
         for version in versions:
             template = Template(version.template, by_name=False)

@@ -1,10 +1,8 @@
 """What a source reports: which resource names which image, which launch template version, which snapshot."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -15,9 +13,9 @@ class Referrer:
     id: str
     label: str
 
-    def through(self, step: str) -> Referrer:
+    def through(self, step: str) -> Self:
         """The same referrer, with a step in between: `Auto Scaling group "web", launch template lt-… version 3`."""
-        return Referrer(self.kind, self.id, f"{self.label}, {step}")
+        return replace(self, label=f"{self.label}, {step}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +81,9 @@ class UsageReport:
     groups: list[str] = field(default_factory=list)
     versions: list[TemplateVersion] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    next_reads: list[Callable[[], UsageReport]] = field(default_factory=list)
+    next_reads: list[Callable[[], "UsageReport"]] = field(default_factory=list)
 
-    def add(self, other: UsageReport) -> None:
+    def add(self, other: Self) -> None:
         """Adds the report of another source."""
         self.references += other.references
         self.template_refs += other.template_refs
