@@ -31,7 +31,11 @@ CALLS_AT_ONCE = 64
 """Calls in flight in the whole run, at most; as many connections."""
 
 LOCATIONS_AT_ONCE = 32
-"""Regions (of all accounts) that are read together, at most; each holds its clients only while it is read."""
+"""Regions (of all accounts) that are read together, at most; if there are more, each is connected only while it is read."""
+
+CLIENTS_KEPT = 256
+"""Regions (of all accounts) that keep their clients, about 0.5 MiB each, at most; to make them takes longer than to use
+them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Scanner:
         self._options = options
         self._orphans = orphans
         self._scanned = scanned
-        self._drops = False
+        self._most = 0
         self._read: set[Location] = set()
         self._calls = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="call")
         self._locations = ThreadPoolExecutor(LOCATIONS_AT_ONCE, thread_name_prefix="location")
@@ -79,7 +83,7 @@ class Scanner:
         """A scan of each location.  Where the account is not known, the AMIs that it owns at the first scan tell it; later
         ones change nothing, for results are kept by target."""
         # What is open at once must not grow with the organization.
-        self._drops = self._drops or len(locations) > LOCATIONS_AT_ONCE
+        self._most = max(self._most, len(locations))
         return self._each(locations, self._scan)
 
     def read_on_demand(
@@ -172,17 +176,19 @@ class Scanner:
     def _each(
         self, locations: Sequence[Location], read: Callable[..., T], arguments: Sequence[object] | None = None
     ) -> list[T]:
-        """Calls `read` for each location (with its argument), and drops the location's clients where there are many."""
+        """Calls `read` for each location (with its argument), and lets go of its connections where there are many."""
 
-        def dropping(location: Location, argument: object) -> T:
+        def closing(location: Location, argument: object) -> T:
             try:
                 return read(argument)
             finally:
-                if self._drops:
+                if self._most > CLIENTS_KEPT:
                     location.clients.drop()
+                elif self._most > LOCATIONS_AT_ONCE:
+                    location.clients.disconnect()
 
         pairs = zip(locations, locations if arguments is None else arguments, strict=True)
-        return run_concurrently(self._locations, [partial(dropping, *pair) for pair in pairs])
+        return run_concurrently(self._locations, [partial(closing, *pair) for pair in pairs])
 
     def _scan(self, location: Location) -> Scan:
         api = location.api

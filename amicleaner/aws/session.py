@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 from botocore.config import Config as BotoConfig
 from botocore.credentials import Credentials
-from botocore.handlers import BUILTIN_HANDLERS
+from botocore.handlers import BUILTIN_HANDLERS, REGISTER_FIRST, REGISTER_LAST
 from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.session import Session as BotocoreSession
 from botocore.utils import EVENT_ALIASES
@@ -43,9 +43,14 @@ _aliases = {name: alias for name, alias in EVENT_ALIASES.items() if name in _ser
 @lru_cache(1)
 def _registered(handlers: tuple[Any, ...]) -> HierarchicalEmitter:
     """botocore's built-in event handlers, to which libraries like moto add their own.  Each session gets a copy: registering
-    them takes most of the time that a session takes."""
+    them takes most of the time that a session takes.  Each client has a copy too, so the half of them that is for S3 and for
+    botocore's documentation is left out."""
     events = HierarchicalEmitter()
-    BotocoreSession(event_hooks=events)
+    named = EventAliaser(events)
+    register = {(): named.register, (REGISTER_FIRST,): named.register_first, (REGISTER_LAST,): named.register_last}
+    for name, handler, *place in handlers:
+        if not name.startswith("docs.") and ".s3." not in f"{name}.":
+            register[tuple(place)](name, handler)
     return events
 
 
@@ -144,9 +149,14 @@ class Clients:
         with _making:
             return self._session.client(service, region_name=self._region, config=self._config, **credentials)
 
-    def drop(self) -> None:
-        """Closes all connections and forgets the clients; they are made again when they are needed again."""
+    def disconnect(self) -> None:
+        """Closes all connections; they are opened again when they are needed again."""
         with _making:
             for client in self._clients.values():
                 client.close()
+
+    def drop(self) -> None:
+        """Closes all connections and forgets the clients; they are made again when they are needed again."""
+        with _making:
+            self.disconnect()
             self._clients.clear()
