@@ -33,8 +33,9 @@ def select(resources: Iterable[R], filters: list[Shape], getters: Mapping[str, G
         if len(values) > 200:
             raise ApiError("FilterLimitExceeded", "The maximum number of filter values is 200")
         getter = _getter(name, getters)
-        patterns = [pattern(value) for value in values]
-        chosen = [resource for resource in chosen if _matches(getter(resource), patterns)]
+        exact = {value for value in values if not set(value) & set("*?\\")}
+        patterns = [pattern(value) for value in values if value not in exact]
+        chosen = [resource for resource in chosen if _matches(getter(resource), exact, patterns)]
     return chosen
 
 
@@ -49,11 +50,7 @@ def _getter(name: str, getters: Mapping[str, Getter[R]]) -> Getter[R]:
     return getters[name]
 
 
-def _matches(value: object, patterns: list[re.Pattern[str]]) -> bool:
+def _matches(value: object, exact: set[str], patterns: list[re.Pattern[str]]) -> bool:
     values = value if isinstance(value, list | tuple) else [value]
-    return any(
-        one.fullmatch(entry if isinstance(entry, str) else text(entry))
-        for entry in values
-        if entry is not None
-        for one in patterns
-    )
+    texts = [entry if isinstance(entry, str) else text(entry) for entry in values if entry is not None]
+    return any(entry in exact or any(one.fullmatch(entry) for one in patterns) for entry in texts)
