@@ -1,19 +1,20 @@
 """From what was read to a plan: reads what costs calls only where something would be deleted; the pure parts decide."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from math import ceil
+from typing import Any
 
-from .aws.concurrency import thread_pool
+from .aws.concurrency import run_concurrently, thread_pool
 from .aws.scan import Scan, Scanner
 from .aws.targets import Location
-from .aws.usage import UsageReading
 from .aws.usage.image_references import AT_ONCE
 from .clock import Clock
 from .config import Config
 from .decisions import Facts, Usage
-from .models import Ami, Inventory, Reference, Snapshot, Target
+from .models import Inventory, Reference, Target
 from .orphans import find_orphans, made_for
 from .plan import Allowed, Plan, make_plan, to_resolve
 from .recycle_bin import BinRules
@@ -124,23 +125,30 @@ class Planner:
             unread = {d.target for d in (plan.candidates if required else plan.removals)} - facts.bins.keys()
             if deleting and not required:
                 unread = set()
-            if unread:
-                bins, denied = self._bins([locations[target] for target in sorted(unread)])
-                warnings += denied
-                facts = replace(facts, bins={**facts.bins, **bins})
-            if unresolved:
+            if unresolved or unread:
                 # A limit chooses the oldest: it must not choose the same ones in each run, and each run find them in use.
                 later = self.asks and not deleting and config.limit is None
                 about, partly = _asked(scans, unresolved, later=later)
                 own_only = own_only or partly
-                found, snapshots, told = self._read(scans, unresolved, about, amis, again=bool(resolved))
-                warnings += told
+                ids = sorted({(key[0], snapshot.id) for key in unresolved for snapshot in amis[key].snapshots})
+                reads: list[Callable[[], Any]] = [
+                    partial(self._bins, [locations[target] for target in sorted(unread)]),
+                    partial(self.scanner.read_on_demand, scans, about, again=bool(resolved)),
+                    partial(self.scanner.snapshots, [(locations[target], id) for target, id in ids]),
+                ]
+                with thread_pool(len(reads), "late") as pool:
+                    (bins, denied), found, (snapshots, told) = run_concurrently(pool, reads)
+                warnings += [*denied, *told]
                 for scan, reading in found:
                     references.add(scan, reading.uses, reading.snapshots)
                     warnings += [(scan.target, text) for text in reading.warnings]
                 resolved |= unresolved
-                facts = replace(facts, usage=references.usage(), snapshots={**facts.snapshots, **snapshots})
-            if unresolved or unread:
+                facts = replace(
+                    facts,
+                    usage=references.usage(),
+                    snapshots={**facts.snapshots, **snapshots},
+                    bins={**facts.bins, **bins},
+                )
                 continue
             candidates = {(decision.target, decision.ami.id) for decision in plan.candidates}
             if config.include_shared or candidates <= asked:
@@ -177,23 +185,6 @@ class Planner:
         return tuple(
             sorted(found for region in known for found in dangling_references(references.of(region), known[region]))
         )
-
-    def _read(
-        self,
-        scans: Sequence[Scan],
-        keys: Collection[tuple[Target, str]],
-        asked: Mapping[Target, Sequence[str]],
-        amis: Mapping[tuple[Target, str], Ami],
-        *,
-        again: bool,
-    ) -> tuple[list[tuple[Scan, UsageReading]], dict[tuple[Target, str], Snapshot], list[tuple[Target, str]]]:
-        """What refers to these AMIs, and their snapshots, at the same time; and warnings about the snapshots."""
-        locations = {scan.target: scan.location for scan in scans}
-        ids = sorted({(key[0], snapshot.id) for key in keys for snapshot in amis[key].snapshots})
-        with thread_pool(1, "snapshots") as pool:
-            reading = pool.submit(self.scanner.snapshots, [(locations[target], id) for target, id in ids])
-            references = self.scanner.read_on_demand(scans, asked, again=again)
-            return references, *reading.result()
 
     def _bins(self, locations: Sequence[Location]) -> tuple[dict[Target, BinRules | None], Warnings]:
         """The Recycle Bin's rules of each location; without the permission, a warning unless the run requires them."""
