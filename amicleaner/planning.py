@@ -110,7 +110,6 @@ class Planner:
         config = self.config
         inventories = [scan.inventory for scan in scans if not scan.location.read_only]
         locations = {scan.target: scan.location for scan in scans}
-        amis = {(inventory.target, ami.id): ami for inventory in inventories for ami in inventory.amis}
         inside = frozenset(scan.target.account for scan in scans)
         references = References(scans, self.files, elsewhere)
         facts = Facts(usage=references.usage())
@@ -130,7 +129,16 @@ class Planner:
                 later = self.asks and not deleting and config.limit is None
                 about, partly = _asked(scans, unresolved, later=later)
                 own_only = own_only or partly
-                ids = sorted({(key[0], snapshot.id) for key in unresolved for snapshot in amis[key].snapshots})
+                del plan  # of thousands of decisions, which are made anew
+                ids = sorted(
+                    {
+                        (inventory.target, snapshot.id)
+                        for inventory in inventories
+                        for ami in inventory.amis
+                        if (inventory.target, ami.id) in unresolved
+                        for snapshot in ami.snapshots
+                    }
+                )
                 reads: list[Callable[[], Any]] = [
                     partial(self._bins, [locations[target] for target in sorted(unread)]),
                     partial(self.scanner.read_on_demand, scans, about, again=bool(resolved)),

@@ -4,7 +4,7 @@ botocore's own retries are off (`session.py`): they sleep by themselves, and wha
 time is passed in.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,9 +18,11 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import AwsError, ThrottledError, TransientError, UnsupportedCallError
 from ..models import CallRecord, Target
 from ..sources import Operation
+from .concurrency import result_of, thread_pool
 from .error_mapping import LACKS, NO_SUCH_HOST, PLAIN, about_credentials, map_error, unknown_host
 from .operations import EVERYWHERE, OPERATIONS
 from .rate_limits import TokenBucket, read_bucket
+from .response_parser import Unread
 from .retry import Retries
 
 # The DNS suffixes of AWS's partitions and of its dual-stack names (botocore's partitions.json); VPC endpoints have them too.
@@ -60,6 +62,12 @@ class Api:
 
         Raises an `AwsError`, or one of its kinds (`errors.py`).
         """
+        return self._call(action, parameters, attempts)
+
+    def _call(
+        self, action: str, parameters: Mapping[str, Any], attempts: int | None = None, *, unread: bool = False
+    ) -> dict[str, Any]:
+        """`unread` leaves the list of the response as it came, if `response_parser` took it out."""
         operation = OPERATIONS[action]
         retries = Retries(self.clock, attempts or self._attempts)
         if operation.many:
@@ -74,6 +82,8 @@ class Api:
                 answer: dict[str, Any] = getattr(client, xform_name(operation.name))(**parameters)
                 if operation.changes:
                     _check_done(answer)
+                if not unread and isinstance(listed := answer.get(operation.items), Unread):
+                    answer[operation.items] = list(listed.read())
             except Exception as exception:
                 error = map_error(operation.action, exception, self.target)
                 self._record(action, started, error.code)
@@ -121,24 +131,32 @@ class Api:
 
     def pages(self, action: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         """The items of all pages of a call.  A response without its list, or a token that is repeated, is an `AwsError`:
-        a truncated response must never look like a short one."""
+        a truncated response must never look like a short one.  The next page is asked for before the items of one are read,
+        which takes as long as the answer."""
         operation = OPERATIONS[action]
         if operation.size:
             parameters[operation.size_member] = operation.size
         tokens: set[str] = set()
-        while True:
-            answer = self.call(action, **parameters)
-            if not isinstance(answer.get(operation.items), list):
-                raise self.error(action, "MalformedResponse", f"the response has no {operation.items}")
-            yield from answer[operation.items]
-            token = answer.get(operation.next_page) if operation.next_page else None
-            del answer
-            if not token:
-                return
-            if token in tokens:
-                raise self.error(action, "MalformedResponse", "the response repeats a page")
-            tokens.add(token)
-            parameters[operation.next_page] = token
+        with thread_pool(1, "page") as pool:
+            answer = self._call(action, parameters, unread=True)
+            while True:
+                listed = answer.get(operation.items)
+                if not isinstance(listed, list | Unread):
+                    raise self.error(action, "MalformedResponse", f"the response has no {operation.items}")
+                token = answer.get(operation.next_page) if operation.next_page else None
+                if token in tokens:
+                    raise self.error(action, "MalformedResponse", "the response repeats a page")
+                if token:
+                    tokens.add(token)
+                    upcoming = pool.submit(self._call, action, {**parameters, operation.next_page: token}, unread=True)
+                try:
+                    yield from listed.read() if isinstance(listed, Unread) else listed
+                except ResponseParserError as error:
+                    raise self.error(action, "MalformedResponse", str(error)) from error
+                if not token:
+                    return
+                del answer, listed
+                answer = result_of(upcoming)
 
     def error(self, action: str, code: str, message: str) -> AwsError:
         """An `AwsError` of this account and Region for a response that can't be trusted."""

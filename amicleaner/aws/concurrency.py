@@ -29,7 +29,7 @@ def run_concurrently(pool: Executor, calls: Sequence[Callable[[], T]]) -> list[T
     """
     futures = [pool.submit(call) for call in calls]
     try:
-        return [_result(future) for future in futures]
+        return [result_of(future) for future in futures]
     except BaseException as error:
         # One that was cancelled never runs, and a pool that is shut down meanwhile tells nobody who waits for it.
         running = [future for future in futures if not future.cancel()]
@@ -38,7 +38,8 @@ def run_concurrently(pool: Executor, calls: Sequence[Callable[[], T]]) -> list[T
         raise
 
 
-def _result(future: Future[T]) -> T:
+def result_of(future: Future[T]) -> T:
+    """The result of a call in a pool.  Raises its error, or Interrupted in the main thread."""
     while not wait([future], LOOK).done:
         pass
     return future.result()

@@ -4,7 +4,8 @@ A page of 1,000 images takes botocore longer to parse than AWS to send.  This pa
 for the one list of a page; everything else is left to botocore.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, fromstring, tostring
 
@@ -16,16 +17,32 @@ from .operations import OPERATIONS
 Read = Callable[[Element], Any]
 
 
-class Checked(list[Any]):
-    """A list that was read by its model, so that `validate_response` need not look through it again."""
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """The list of a response, still in XML.  `Api` reads it, of several pages once the next one is on its way."""
+
+    operation: str
+    node: Element
+    item: Read
+
+    def read(self) -> Iterator[Any]:
+        """Its items, once: the XML of each is let go, for a page of images takes ten MiB.  Raises ResponseParserError
+        if one is not what the model says."""
+        for child in self.node:
+            try:
+                found = self.item(child)
+            except Exception as error:  # botocore's errors for a timestamp are of several kinds
+                raise _not_as_modelled(self.operation) from error
+            child.clear()
+            yield found
 
 
 def parse_list(
     operation_model: Any, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
 ) -> None:
-    """botocore's event `before-parse`: takes the list out of the body and puts it into the parsed response.
+    """botocore's event `before-parse`: takes the list out of the body and puts it, unread, into the parsed response.
 
-    Raises ResponseParserError for a list that is not what the model says, as botocore would for XML that is broken.
+    Raises ResponseParserError for a list that comes twice, as botocore would for XML that is broken.
     """
     operation = OPERATIONS.get(operation_model.name)
     if operation is None or not operation.items or response_dict["status_code"] >= 300:
@@ -39,20 +56,21 @@ def parse_list(
     nodes = [child for child in root if _tag(child) == name]
     if not nodes:
         return
-    try:
-        if len(nodes) > 1:
-            raise ValueError(f"{operation.items} comes twice")
-        if operation_model.name not in _READERS:
-            _READERS[operation_model.name] = _reader(shape)
-        customized_response_dict[operation.items] = _READERS[operation_model.name](nodes[0])
-    except ValueError as error:
-        raise ResponseParserError(f"the answer of {operation_model.name} is not what the service model says") from error
+    if len(nodes) > 1:
+        raise _not_as_modelled(operation_model.name)
+    if operation_model.name not in _READERS:
+        _READERS[operation_model.name] = _reader(shape.member)
+    customized_response_dict[operation.items] = Unread(operation_model.name, nodes[0], _READERS[operation_model.name])
     root.remove(nodes[0])
     response_dict["body"] = tostring(root)
 
 
+def _not_as_modelled(operation: str) -> ResponseParserError:
+    return ResponseParserError(f"the answer of {operation} is not what the service model says")
+
+
 _READERS: dict[str, Read] = {}
-"""By operation, whichever client asks: all have the same models."""
+"""By operation, for the items of its list, whichever client asks: all have the same models."""
 
 
 def _reader(shape: Any) -> Read:
@@ -60,7 +78,7 @@ def _reader(shape: Any) -> Read:
     kind = shape.type_name
     if kind == "list":
         item = _reader(shape.member)
-        return lambda node: Checked(map(item, node))
+        return lambda node: [item(child) for child in node]
     if kind == "structure":
         members = {member.serialization.get("name", name): (name, _reader(member)) for name, member in shape.members.items()}
         return lambda node: _structure(node, members)

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.parsers import ResponseParserError
 
-from .response_parser import Checked
+from .response_parser import Unread
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str,
@@ -39,7 +39,7 @@ def _fits(value: Any, shape: Any) -> bool:
         members = shape.members
         return all(_fits(inner, members[name]) for name, inner in value.items() if name in members)
     if kind == "list":
-        return isinstance(value, Checked) or (isinstance(value, list) and all(_fits(item, shape.member) for item in value))
+        return isinstance(value, Unread) or (isinstance(value, list) and all(_fits(item, shape.member) for item in value))
     if kind == "map":
         return isinstance(value, dict) and all(_fits(item, shape.value) for item in value.values())
     return isinstance(value, _TYPES[kind])

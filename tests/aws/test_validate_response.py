@@ -11,6 +11,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
+from amicleaner.aws.response_parser import Unread
 from amicleaner.aws.session import Clients, new_session, with_credentials
 from tests.fake_aws.attach import Body
 
@@ -26,7 +27,8 @@ def asked(service: str, method: str, body: Any, status: int = 200, **parameters:
         return AWSResponse(request.url, status, {}, Body(data))  # type: ignore[arg-type]
 
     session.events.register("before-send", send)
-    return getattr(Clients(session, "eu-west-1")(service), method)(**parameters)
+    answer = getattr(Clients(session, "eu-west-1")(service), method)(**parameters)
+    return {name: list(value.read()) if isinstance(value, Unread) else value for name, value in answer.items()}
 
 
 @pytest.mark.parametrize("name", ["", "eu-west-1"])
