@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from .actions import DELETE, DELETE_SNAPSHOT, ORDER, RELEASE
 from .audit import AuditLog, Subject
@@ -24,9 +24,7 @@ from .models import AmiResult, Inventory, SnapshotResult, Target
 from .plan import Plan, oldest_first
 from .planning import Planner, PlanningResult, find_all_orphans
 from .result import InBin, Orphan
-
-if TYPE_CHECKING:
-    from .run import Run
+from .run_state import Run
 
 T = TypeVar("T")
 
@@ -39,7 +37,7 @@ class Execution:
     """The changing half of a run.  `problems` are what ended it early, or in one target; `stopped_by` is what ended it early
     altogether, besides an interruption."""
 
-    run: "Run"
+    run: Run
     planner: Planner
     scans: Sequence[Scan]
     audit: AuditLog
@@ -209,7 +207,7 @@ def _verdict(decision: Decision | None, job: Job) -> Verdict:
 def run_changes(
     main: Callable[[Changer], Coroutine[Any, Any, T]],
     apis: Mapping[Target, Api],
-    run: "Run",
+    run: Run,
     audit: AuditLog,
     limits: RateLimits,
 ) -> tuple[T, Exception | None]:

@@ -2,7 +2,6 @@
 
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from .aws.changes import Changer
 from .aws.rate_limits import RateLimits
@@ -13,12 +12,10 @@ from .errors import UsageError
 from .execution import run_changes
 from .models import RestoreResult
 from .restore_steps import Step, Wanted, read_log, steps
-
-if TYPE_CHECKING:
-    from .run import Run
+from .run_state import Run
 
 
-def restore(run: "Run", sessions: SessionMaker, stack: ExitStack) -> None:
+def restore(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
     """Brings back what `config.restore` names: ids of AMIs, and paths of audit logs.  The run's result says what cannot be
     restored, and why."""
     config = run.config
