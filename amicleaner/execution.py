@@ -54,9 +54,6 @@ class Execution:
 
         `known`: the planning on which it rests, where nobody was asked since; None: everything is read again first.
         """
-        inventories = [(scan.target, scan.inventory.amis) for scan in self.scans]
-        deleted = [decision.key for decision in plan.removals]
-        references = SnapshotReferences(inventories, deleted)
 
         async def work(deleter: Deleter, changer: Changer) -> None:
             for action in ORDER:
@@ -66,6 +63,8 @@ class Execution:
                     await deleter.run(jobs, self._recheck, first)
             deleter.settle_left()
 
+        inventories = [(scan.target, scan.inventory.amis) for scan in self.scans]
+        references = SnapshotReferences(inventories, [decision.key for decision in plan.removals])
         deleter = self._run(work, references)
         order = [decision.key for decision in plan.changes]
         return {key: deleter.results[key] for key in order if key in deleter.results}
