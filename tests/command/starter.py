@@ -70,8 +70,9 @@ def serve(listener: socket.socket) -> list[str]:
                 return list(words)
             for stream in streams:
                 os.close(stream)
-            connection.send(pid.to_bytes(4, "little"))
             running[pid] = connection
+            with contextlib.suppress(ConnectionError):  # whoever asked may have gone
+                connection.send(pid.to_bytes(4, "little"))
     os._exit(0)
 
 
@@ -81,7 +82,7 @@ def tell(running: dict[int, socket.socket]) -> None:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if not pid:
             break
-        with running.pop(pid) as connection, contextlib.suppress(ConnectionError):  # whoever asked may have gone
+        with running.pop(pid) as connection, contextlib.suppress(ConnectionError):
             connection.send(os.waitstatus_to_exitcode(status).to_bytes(4, "little", signed=True))
 
 
