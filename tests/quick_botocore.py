@@ -1,5 +1,5 @@
 """botocore without what no test looks at and what takes a third of a call: signatures, and names of the system in each
-request.  The fake AWS knows a caller by the access key."""
+request.  The fake AWS knows a caller by the access key.  Each model is read once, rather than once per session."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import cache
 
 from botocore import compat, hooks
 from botocore.auth import SigV4Auth
+from botocore.loaders import JSONFileLoader
 from botocore.useragent import UserAgentString
 
 
@@ -15,3 +16,4 @@ def install() -> None:
     UserAgentString.to_string = lambda self: "Botocore"  # type: ignore[method-assign]
     UserAgentString.rebuild_and_replace_user_agent_handler = lambda self, operation_name, request, **_: None  # type: ignore[method-assign]
     hooks.accepts_kwargs = cache(compat.accepts_kwargs)
+    JSONFileLoader.load_file = staticmethod(cache(JSONFileLoader().load_file))  # type: ignore[method-assign]

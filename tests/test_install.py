@@ -31,6 +31,12 @@ def block(title: str, number: int = 0) -> str:
     return str(re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)[number])
 
 
+@pytest.fixture(autouse=True)
+def without_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pip compiles nothing, which takes longer than installing.  In this variable 0 stands for --no-compile."""
+    monkeypatch.setenv("PIP_NO_COMPILE", "0")
+
+
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """What an installation needs of a clone."""

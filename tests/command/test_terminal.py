@@ -68,7 +68,7 @@ def unbroken(lines: list[str], columns: int) -> None:
             assert len(above) == len(below)
 
 
-@pytest.mark.parametrize("columns", [60, 80, 120, 200])
+@pytest.mark.parametrize("columns", [60, 120])
 def test_screen_of_one_target_fits(account: Account, columns: int) -> None:
     finished = answered(account, "n", "--full-report", "--explain", "--keep-previous", "3", columns=columns)
     assert finished.status == 0
@@ -82,7 +82,7 @@ def test_screen_of_one_target_fits(account: Account, columns: int) -> None:
     assert "freeing up to 64 GiB (up to $3.20/month). Keep 13:" in " ".join(text.split())
 
 
-@pytest.mark.parametrize("columns, env", [(60, {"NO_COLOR": "1"}), (80, {}), (120, {"TERM": "dumb"}), (200, {})])
+@pytest.mark.parametrize("columns, env", [(60, {}), (120, {"TERM": "dumb"})])
 def test_screen_of_many_targets_fits(columns: int, env: dict[str, str]) -> None:
     with Terminal(
         "--demo", "tour", "--quarantine", "3", env=env, columns=columns, by=socket_of_starter(LOAD_DEMO)
