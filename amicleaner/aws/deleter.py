@@ -31,7 +31,7 @@ Shared = Callable[[Target, str], Sequence[str]]
 """Whom outside the run an AMI is shared with.  Runs in a thread; raises AwsError."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)  # the end of `asyncio.run` takes the repr of what its coroutine returned
 class Deleter:
     """Carries out jobs.  `results` and `snapshots` hold what was tried; what is in neither was not touched.
 
