@@ -69,7 +69,7 @@ class Bench:
             able = served_a_second(idle)
         needed = calls / asked.wall
         return [
-            Figure(PLAN, "s", middle(a, "wall"), middle(b, "wall"), "0.2.2", 1.0),
+            Figure(PLAN, "s", middle(a, "wall"), middle(b, "wall"), "0.2.2", 0.85),
             Figure("calls for that plan, without those per group", "calls", calls - 300, 120, "a limit of 120", 1.0),
             Figure(
                 "the fake AWS alone, requests per second", "1/s", able, needed, "what the program sends at most", None,
