@@ -1,9 +1,7 @@
 """Time, passed in: nothing else in the package reads a clock or sleeps."""
 
-import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +9,10 @@ from typing import Any
 
 
 def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    # Here, for they take a third of the time in which the command starts.
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:
