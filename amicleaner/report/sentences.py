@@ -118,7 +118,7 @@ def plan_notes(plan: Plan) -> list[str]:
         notes.append("Shared AMIs will be kept: launch permissions are checked during the deletion.")
     if plan.accounts_unasked:
         notes.append(
-            "AMIs that other accounts' SSM parameters or recipes name will be kept: these are checked after the prompt."
+            "AMIs named by other accounts' SSM parameters or recipes will be kept: those are checked after the prompt."
         )
     return [note for note in notes if note]
 

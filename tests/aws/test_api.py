@@ -8,6 +8,7 @@ from http.client import RemoteDisconnected
 from threading import Event
 from types import SimpleNamespace
 from typing import Any
+from xml.etree.ElementTree import fromstring
 
 import pytest
 from botocore import exceptions as boto
@@ -17,6 +18,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyErr
 
 from amicleaner.aws.api import AWS_SUFFIXES, Api
 from amicleaner.aws.error_mapping import BAD_CREDENTIALS, THROTTLES, TRANSIENT
+from amicleaner.aws.response_parser import Unread
 from amicleaner.aws.retry import THROTTLED_LIMIT
 from amicleaner.clock import Clock
 from amicleaner.errors import (
@@ -481,3 +483,38 @@ def test_nonsense_is_given_up_early() -> None:
     fake.fails(UnsupportedCallError, "DescribeImageReferences")
     assert len(fake.asked) == 4
     assert sum(fake.slept) < 2
+
+
+def unread(*images: str, broken: bool = False) -> Unread:
+    node = fromstring("<imagesSet>" + "".join(f"<item>{image}</item>" for image in images) + "</imagesSet>")
+
+    def item(child: Any) -> dict[str, Any]:
+        if broken:
+            raise ValueError("not what the model says")
+        return {"ImageId": child.text}
+
+    return Unread("DescribeImages", node, item)
+
+
+def test_the_next_page_is_asked_for_before_the_items_of_one_are_read() -> None:
+    second = Event()
+    fake = Fake({"Images": unread("ami-1"), "NextToken": "more"}, {"Images": unread("ami-2")})
+    answer = fake.answer
+
+    def asked(**parameters: Any) -> Any:
+        if "NextToken" in parameters:
+            second.set()
+        return answer(**parameters)
+
+    fake.client.describe_images = asked
+    pages = fake.api.pages("DescribeImages")
+    assert next(pages) == {"ImageId": "ami-1"}
+    assert second.wait(10)
+    assert list(pages) == [{"ImageId": "ami-2"}]
+
+
+def test_an_item_that_is_not_what_the_model_says_is_a_malformed_response() -> None:
+    fake = Fake({"Images": unread("ami-1", broken=True)})
+    with pytest.raises(AwsError) as caught:
+        list(fake.api.pages("DescribeImages"))
+    assert caught.value.code == "MalformedResponse"

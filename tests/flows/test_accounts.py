@@ -18,6 +18,7 @@ from amicleaner import planning
 from amicleaner.aws import scan
 from amicleaner.aws.api import Api
 from amicleaner.aws.changes import CALLS_AT_ONCE
+from amicleaner.aws.session import Clients
 from amicleaner.config import Config
 from amicleaner.errors import AmicleanerError, AwsError, UsageError
 from amicleaner.models import Target
@@ -386,7 +387,7 @@ class TestProtection:
         assert result.plan is not None
         assert result.plan.accounts_unasked is not bool(skip)
 
-    def test_so_are_refreshes(self, flow: Flow) -> None:
+    def test_refreshes_are_read_in_every_account(self, flow: Flow) -> None:
         held, free = flow.several(2)
         flow.region(OTHER).add_group("group")
         override = {"LaunchTemplate": {"Overrides": [{"ImageId": held}]}}
@@ -541,6 +542,15 @@ class TestBounds:
         flow.patch.setattr(scan, "CALLS_AT_ONCE", 3)
         flow.clean(**self.waiting(flow), dry_run=True)
         assert flow.fake_aws.calls.peak_running <= 3 + 12  # a location looks for its Regions by itself
+
+    @pytest.mark.parametrize("kept", [2, scan.CLIENTS_KEPT])
+    def test_clients(self, flow: Flow, kept: int) -> None:
+        """Where there are more places than may keep their clients, those that are done forget them."""
+        flow.patch.setattr(scan, "CLIENTS_KEPT", kept)
+        forgotten: list[Clients] = []
+        flow.patch.setattr(Clients, "drop", lambda clients: forgotten.append(clients))
+        flow.clean(**self.waiting(flow), dry_run=True)
+        assert len({id(clients) for clients in forgotten}) == 1 + (12 if kept == 2 else 0)  # one asked for the Regions
 
     def test_connections(self, flow: Flow) -> None:
         """Where there are more places than are read at once, those that are done let go of their connections."""

@@ -139,7 +139,7 @@ def test_notes_on_snapshots_of_others_sharing_other_accounts_and_quarantine() ->
     assert sentences.plan_notes(replace(plan_of(article()), registered=1, shared_unasked=True, accounts_unasked=True)) == [
         "1 of the snapshots was not created with its AMI, which was registered from it.",
         "Shared AMIs will be kept: launch permissions are checked during the deletion.",
-        "AMIs that other accounts' SSM parameters or recipes name will be kept: these are checked after the prompt.",
+        "AMIs named by other accounts' SSM parameters or recipes will be kept: those are checked after the prompt.",
     ]
     assert sentences.plan_notes(changing(quarantine=1)) == [
         "Quarantined AMIs can't be launched; --restore enables them again."
