@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from .actions import QUARANTINE_TAG
-from .models import Ami
+from .models import Ami, parse_time
 
-FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 DISABLED = "disabled"
 
 
@@ -56,13 +55,10 @@ def quarantine_end(since: datetime, days: int) -> datetime:
 
 def parse_since(text: str) -> datetime | None:
     """The time in the tag, or None where it is not one that this tool writes."""
-    try:
-        since = datetime.strptime(text, FORMAT).replace(tzinfo=UTC)
-    except ValueError:
-        return None
-    return since if format_since(since) == text else None
+    since = parse_time(text)
+    return since if since is not None and format_since(since) == text else None
 
 
 def format_since(now: datetime) -> str:
     """The tag's value for a quarantine that begins now."""
-    return now.astimezone(UTC).strftime(FORMAT)
+    return f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
