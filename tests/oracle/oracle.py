@@ -144,13 +144,18 @@ def _last(
 
 
 def covered(region: RegionState, image: Image) -> int:
-    """The days for which the Recycle Bin would hold an AMI with all its snapshots."""
+    """The days for which the Recycle Bin would hold an AMI with all its snapshots.  A tag of a rule without a value is one with
+    an empty value: that retains less than one with any."""
 
     def longest(kind: str, tags: Mapping[str, str]) -> int:
         rules = [
-            rule for rule in region.retention_rules.values() if rule.resource_type == kind and rule.status == "available"
+            rule for rule in region.retention_rules.values() if (rule.resource_type, rule.status) == (kind, "available")
         ]
-        return max((rule.days for rule in rules if not rule.match or rule.match.items() & tags.items()), default=0)
+        retaining = (rule.days for rule in rules if not rule.match or any_of(rule.match, tags))
+        return max(retaining, default=0)
+
+    def any_of(match: Mapping[str, str | None], tags: Mapping[str, str]) -> bool:
+        return any(tags.get(key) == (value or "") for key, value in match.items())
 
     snapshots = [longest("EBS_SNAPSHOT", region.snapshots[id].tags) for id in image.snapshot_ids]
     return min([longest("EC2_IMAGE", image.tags), *snapshots]) if snapshots else 0
