@@ -144,8 +144,8 @@ def _last(
 
 
 def covered(region: RegionState, image: Image) -> int:
-    """The days for which the Recycle Bin would hold an AMI with all its snapshots.  A rule's tag without a value retains what
-    has it with an empty value: that is less than any value."""
+    """The days for which the Recycle Bin would hold an AMI with all its snapshots.  A rule's tag without a value retains
+    what has the tag with an empty value: that is less than any value."""
 
     def longest(kind: str, tags: Mapping[str, str]) -> int:
         rules = [
