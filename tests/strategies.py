@@ -241,7 +241,7 @@ def choose_tags(choices: Choices, plain: bool) -> dict[str, str]:
 
 def choose_image(choices: Choices, number: int) -> Ami:
     """One AMI, as `DescribeImages` would tell it: most are plain, so that enough of them may be deleted."""
-    kind = choices.one(("plain", "plain", "plain", "quarantined", "special"))
+    kind = choices.one(("plain",) * 7 + ("quarantined", "special", "special"))
     plain = kind != "special"
     pairs = choose_tags(choices, plain)
     state = {"plain": "available", "quarantined": "disabled"}.get(kind) or choices.one(STATES)
@@ -325,7 +325,7 @@ def accounts(target: Target = HERE) -> st.SearchStrategy[Account]:
 
 
 PATTERNS = ("front", "^(front|back)", "([a-z]+)-([0-9]+)", "(f)?(b)?", "x")
-MAPPINGS = {"tags": KEYS[:2] + KEYS[5:7], "name": ("front", "back", "f", "1"), "pattern": PATTERNS, "family": ()}
+MAPPINGS = {"tags": (*KEYS[:2], *KEYS[:2], *KEYS[5:7]), "name": ("front", "back", "f", "1"), "pattern": PATTERNS, "family": ()}
 OTHERS: dict[str, Sequence[Any]] = {
     "excluded_mapping_values": ((), ("web",), ("1", "back"), ("ev.fr",), ("de",)),
     "include_untagged": (False, True),
@@ -345,7 +345,7 @@ LIMITS: dict[str, Sequence[Any]] = {"limit": range(5), "require_recycle_bin": (1
 def choose_rule(choices: Choices) -> dict[str, Any]:
     """What a [[rule]] may say; of the options that keep AMIs a few at a time, because all together keep everything."""
     key = choices.one(tuple(MAPPINGS))
-    chosen_options = {"mapping_key": key, "keep_previous": choices.one((0, 0, 1, 2, 3))}
+    chosen_options = {"mapping_key": key, "keep_previous": choices.one((0, 0, 0, 1, 2, 3))}
     if MAPPINGS[key]:
         chosen_options["mapping_values"] = choices.some(MAPPINGS[key], least=1, most=3)
     return chosen_options | {
