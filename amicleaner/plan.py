@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from .actions import DELETE, KEEP, QUARANTINE, RELEASE, Action
 from .config import Config
-from .decisions import Decision, Facts, decide_by_id, decide_by_rules
+from .decisions import Decision, Facts, decide_by_id, decide_by_rules, through_quarantine
 from .mapper import UNTAGGED_LABEL
 from .models import BlockSnapshot, Inventory, Reason, Snapshot, Target
 from .orphans import origin_of
@@ -121,7 +121,7 @@ def make_plan(
     """
     decide = decide_by_id if config.from_ids else decide_by_rules
     decisions = [decision for inventory in inventories for decision in decide(inventory, facts, config, now)]
-    decisions = [_covered(decision, facts, config, now) for decision in decisions]
+    decisions = [_covered(through_quarantine(decision, config, now), facts, config, now) for decision in decisions]
     if allowed is not None:
         decisions = _restricted(decisions, allowed)
     decisions = sorted(_limited(decisions, config.limit), key=lambda decision: decision.key)

@@ -24,18 +24,17 @@ class Quarantine:
     since: datetime | None = None
     until: datetime | None = None
 
-
-_NONE = Quarantine("none")
+    @property
+    def lasts(self) -> bool:
+        """Whether the AMI is in quarantine, whatever its time."""
+        return self.stage not in ("none", "enabled")
 
 
 def quarantine_of(ami: Ami, days: int, now: datetime) -> Quarantine:
     """The quarantine of an AMI at the time `now` (aware); `days` are full 24 hours."""
-    text = None
-    for key, value in ami.tags:
-        if key == QUARANTINE_TAG:
-            text = value
+    text = dict(ami.tags).get(QUARANTINE_TAG)
     if text is None:
-        return _NONE
+        return Quarantine("none")
     if ami.state != DISABLED:
         return Quarantine("enabled")
     since = parse_since(text)

@@ -291,7 +291,7 @@ class Account:
 
 
 SNAPSHOT_TAGS: tuple[tuple[tuple[str, str], ...], ...] = (
-    (), (), (("keep", "x"),), (("dlm:managed", "true"),), (("role", "web"),),
+    (), (), (), (), (), (("keep", "x"),), (("dlm:managed", "true"),), (("role", "web"),),
 )  # fmt: skip
 BIN_TAGS: tuple[tuple[str, str | None], ...] = (("role", "web"), ("role", None), ("keep", "x"), ("role", ""))
 
