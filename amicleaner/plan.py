@@ -210,16 +210,15 @@ def _snapshots_deleted(
     for inventory in inventories:
         target = inventory.target
         sizes: dict[str, int] = {}
+        held: set[str] = set()
         for ami in inventory.amis:
-            if (target, ami.id) in deleted:
-                for snapshot in ami.snapshots:
-                    sizes[snapshot.id] = max(snapshot.size_gib, sizes.get(snapshot.id, 0))
-        for ami in inventory.amis if sizes else ():
+            if (target, ami.id) not in deleted:
+                held.update(snapshot.id for snapshot in ami.snapshots)
+                continue
             for snapshot in ami.snapshots:
-                if snapshot.id in sizes and (target, ami.id) not in deleted:
-                    del sizes[snapshot.id]
-        for id, size in sizes.items():
-            found[target, id] = measured(BlockSnapshot(id, size), facts.snapshots.get((target, id)))
+                sizes[snapshot.id] = max(snapshot.size_gib, sizes.get(snapshot.id, 0))
+        for id in sizes.keys() - held:
+            found[target, id] = measured(BlockSnapshot(id, sizes[id]), facts.snapshots.get((target, id)))
     return dict(sorted(found.items()))
 
 

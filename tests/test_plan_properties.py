@@ -356,7 +356,7 @@ def test_what_is_resolved_covers_what_a_second_look_may_delete(
 def test_nothing_is_deleted_that_was_not_quarantined(
     account: Account, said: dict[str, Any], days: int, jump: int, by_id: bool
 ) -> None:
-    """decisions._through_quarantine: whatever the clock, the tags and the other options."""
+    """decisions.through_quarantine: whatever the clock, the tags and the other options."""
     now = NOW + timedelta(days=jump)
     if by_id:
         config = Config(from_ids=tuple(map(ami_id, range(10))), quarantine=days)
