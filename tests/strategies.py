@@ -325,7 +325,8 @@ def accounts(target: Target = HERE) -> st.SearchStrategy[Account]:
 
 
 PATTERNS = ("front", "^(front|back)", "([a-z]+)-([0-9]+)", "(f)?(b)?", "x")
-MAPPINGS = {"tags": (*KEYS[:2], *KEYS[:2], *KEYS[5:7]), "name": ("front", "back", "f", "1"), "pattern": PATTERNS, "family": ()}
+GROUPING_KEYS = ("environment", "role", "environment", "role", "keep", "Name")
+MAPPINGS = {"tags": GROUPING_KEYS, "name": ("front", "back", "f", "1"), "pattern": PATTERNS, "family": ()}
 OTHERS: dict[str, Sequence[Any]] = {
     "excluded_mapping_values": ((), ("web",), ("1", "back"), ("ev.fr",), ("de",)),
     "include_untagged": (False, True),
