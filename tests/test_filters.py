@@ -99,21 +99,8 @@ def test_each_reason_is_told_only_where_those_before_it_do_not_hold() -> None:
         reason(image(1, days=9, name="none"), **ALL_OPTIONS),
     ]
     assert found == [
-        *(
-            "in-use",
-            "state",
-            "state",
-            "quarantined",
-            "released",
-            "protected",
-            "managed",
-            "public",
-            "shared",
-            "keep-tag",
-            "keep-until",
-            "excluded",
-        ),
-        *("recently-launched", "not-selected", "no-match", "no-tags", "too-young", None),
+        *("in-use", "state", "state", "quarantined", "released", "protected", "managed", "public", "shared", "keep-tag"),
+        *("keep-until", "excluded", "recently-launched", "not-selected", "no-match", "no-tags", "too-young", None),
     ]
 
 
