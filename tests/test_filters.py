@@ -357,7 +357,7 @@ def test_excluded_values_by_pattern_and_family_are_parts_of_the_name(excluded: s
     [
         (tagged(), {"uses": 1}, "In use by instance i-00000001 (stopped)."),
         (tagged(), {"uses": 2}, "In use by instance i-00000001 (stopped) and 1 other."),
-        (tagged(), {"uses": 14}, "In use by instance i-00000001 (stopped) and 13 others."),
+        (tagged(), {"uses": 3}, "In use by instance i-00000001 (stopped) and 2 others."),
         (tagged(state=""), {}, "In an unknown state."),
         (tagged(state="error"), {"quarantine": 7}, "Creation failed (state error), so it cannot be quarantined."),
         (tagged(state="pending"), {}, "In state pending."),
