@@ -42,18 +42,17 @@ def in_use(ctx: RuleContext) -> str | None:
 
 
 def state(ctx: RuleContext) -> str | None:
-    """Not available, failed or in quarantine: it is pending, disabled by somebody else, or in an unknown state."""
+    """Not available, failed or in quarantine: it is pending, disabled by somebody else, or in an unknown state.  Without
+    a creation date it may be the newest, which does not matter where a person listed it."""
     current = ctx.ami.state
     if current in FAILED_STATES:
-        return None if ctx.config.quarantine is None else f"Creation failed (state {current}), so it cannot be quarantined."
-    if current == "available" or quarantine_of(ctx.ami, 0, ctx.now).lasts:
-        return None
-    return f"In state {current}." if current else "In an unknown state."
-
-
-def undated(ctx: RuleContext) -> str | None:
-    """Without a creation date the AMI may be the newest."""
-    return "Creation date missing or unreadable, so its age is unknown." if ctx.ami.created is None else None
+        if ctx.config.quarantine is not None:
+            return f"Creation failed (state {current}), so it cannot be quarantined."
+    elif current != "available" and not quarantine_of(ctx.ami, 0, ctx.now).lasts:
+        return f"In state {current}." if current else "In an unknown state."
+    if ctx.ami.created is None and not ctx.config.from_ids:
+        return "Creation date missing or unreadable, so its age is unknown."
+    return None
 
 
 def quarantined(ctx: RuleContext) -> str | None:
@@ -201,9 +200,7 @@ NAMED_RULES: tuple[tuple[Reason, Rule], ...] = (
 """Rules that also keep an AMI that a person listed by its id."""
 
 OWN_RULES: tuple[tuple[Reason, Rule], ...] = (
-    *NAMED_RULES[:2],
-    ("state", undated),
-    *NAMED_RULES[2:],
+    *NAMED_RULES,
     ("excluded", excluded),
     ("recently-launched", recently_launched),
 )

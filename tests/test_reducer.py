@@ -98,10 +98,6 @@ def test_days_are_those_of_utc() -> None:
     assert sentences([late, early], keep_daily=2) == {1: "Newest of 2024-02-29, day 1 of 2."}
 
 
-def test_of_two_at_the_same_time_the_first_by_id_is_kept() -> None:
-    assert list(kept([made(2, 2024, 1, 1), made(1, 2024, 1, 1)], keep_yearly=1)) == [1]
-
-
 def test_given_only_periods_no_ami_is_kept_for_being_among_the_newest() -> None:
     amis = [image(number, days=number / 100) for number in range(1, 6)]
     assert len(kept(amis)) == 4
