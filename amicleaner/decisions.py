@@ -12,7 +12,7 @@ from .mapper import Group, groups_of, labels_of
 from .models import FAILED_STATES, Ami, Inventory, Reason, Snapshot, Target, Use
 from .quarantine import quarantine_end, quarantine_of
 from .recycle_bin import BinRules
-from .reducer import retained
+from .reducer import KeepReason, kept_in_group
 
 Usage = Mapping[tuple[str, str], tuple[Use, ...]]
 """(Region, AMI id) to the references to it, in whichever account of the run."""
@@ -76,9 +76,6 @@ class Decision:
         until = None if self.action is QUARANTINE else self.until
         return replace(self, action=KEEP, reason=reason, explanation=explanation, until=until, restorable_until=None)
 
-
-KeepReason = tuple[Reason, str]
-"""With the sentence that explains it."""
 
 LEFT_IN_QUARANTINE: frozenset[Reason] = frozenset(
     {"quarantined", "not-selected", "no-rule", "no-match", "no-tags", "over-limit", "no-recycle-bin"}
@@ -158,7 +155,7 @@ def _grouped(
         contexts.append(ctx)
     labels = labels_of({group for ctx in contexts for group in ctx.groups})
     for group in sorted(members, key=lambda group: labels[group]):
-        for id, reason in _kept_in_group(members[group], config, labels[group], now).items():
+        for id, reason in kept_in_group(members[group], config, labels[group], now).items():
             # One group that keeps an AMI is enough; of several reasons the first by their order is told, then by label.
             if id not in kept or _ORDER[reason[0]] < _ORDER[kept[id][0]]:
                 kept[id] = reason
@@ -175,18 +172,6 @@ def _grouped(
         action, told = (KEEP, reason) if reason else (DELETE, ("old", explanation))
         decisions.append(Decision(target, ctx.ami, action, *told, rule, shown[ctx.groups], tuple(ctx.uses)))
     return decisions
-
-
-def _kept_in_group(amis: Iterable[Ami], config: Config, label: str, now: datetime) -> dict[str, KeepReason]:
-    """What a group keeps.  An AMI in quarantine takes no place, but it is kept where it would have one if it were
-    enabled."""
-    amis = list(amis)
-    counted = [ami for ami in amis if quarantine_of(ami, 0, now).stage == "none"]
-    kept = retained(counted, config, label)
-    if len(counted) < len(amis):
-        ids = {ami.id for ami in counted}
-        kept |= {id: reason for id, reason in retained(amis, config, label).items() if id not in ids}
-    return kept
 
 
 def _why_old(config: Config) -> str:

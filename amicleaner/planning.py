@@ -109,6 +109,7 @@ class Planner:
         """
         config = self.config
         inventories = [scan.inventory for scan in scans if not scan.location.read_only]
+        amis = {(inventory.target, ami.id): ami for inventory in inventories for ami in inventory.amis}
         locations = {scan.target: scan.location for scan in scans}
         inside = frozenset(scan.target.account for scan in scans)
         references = References(scans, self.files, elsewhere)
@@ -130,15 +131,7 @@ class Planner:
                 about, partly = _asked(scans, unresolved, later=later)
                 own_only = own_only or partly
                 del plan  # of thousands of decisions, which are made anew
-                ids = sorted(
-                    {
-                        (inventory.target, snapshot.id)
-                        for inventory in inventories
-                        for ami in inventory.amis
-                        if (inventory.target, ami.id) in unresolved
-                        for snapshot in ami.snapshots
-                    }
-                )
+                ids = sorted({(key[0], snapshot.id) for key in unresolved for snapshot in amis[key].snapshots})
                 reads: list[Callable[[], Any]] = [
                     partial(self._bins, [locations[target] for target in sorted(unread)]),
                     partial(self.scanner.read_on_demand, scans, about, again=bool(resolved)),
@@ -158,7 +151,7 @@ class Planner:
                     bins={**facts.bins, **bins},
                 )
                 continue
-            candidates = {(decision.target, decision.ami.id) for decision in plan.candidates}
+            candidates = {decision.key for decision in plan.candidates}
             if config.include_shared or candidates <= asked:
                 break
             if deleting or len(candidates) > ASK_SHARED_FIRST:

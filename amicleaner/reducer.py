@@ -1,13 +1,17 @@
 """Reduce: which AMIs of a group are kept because they are new, and by which option.  Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 
 from .config import Config
 from .models import FAILED_STATES, Ami, Reason
+from .quarantine import quarantine_of
 
 NEVER = datetime.min.replace(tzinfo=UTC)
+
+KeepReason = tuple[Reason, str]
+"""With the sentence that explains it."""
 
 
 def newest_first(amis: Iterable[Ami]) -> list[Ami]:
@@ -16,7 +20,7 @@ def newest_first(amis: Iterable[Ami]) -> list[Ami]:
     return sorted(by_id, key=lambda ami: ami.created or NEVER, reverse=True)
 
 
-def retained(amis: Iterable[Ami], config: Config, label: str) -> dict[str, tuple[Reason, str]]:
+def retained(amis: Iterable[Ami], config: Config, label: str) -> dict[str, KeepReason]:
     """The AMIs of one group that are kept: id to the first reason that holds and a sentence.  `label` is the group's name.
 
     The `newest_kept` newest are kept, and the newest AMI of each of the last days, ISO weeks, months and years (UTC) that
@@ -25,7 +29,7 @@ def retained(amis: Iterable[Ami], config: Config, label: str) -> dict[str, tuple
     ordered = [ami for ami in newest_first(amis) if ami.state not in FAILED_STATES]
     number = config.newest_kept
     why = f"One of the {number} newest in {label}." if number > 1 else f"The newest in {label}."
-    kept: dict[str, tuple[Reason, str]] = {ami.id: ("kept-previous", why) for ami in ordered[:number]}
+    kept: dict[str, KeepReason] = {ami.id: ("kept-previous", why) for ami in ordered[:number]}
     for (reason, period, form), count in zip(_PERIODS, config.periods.values(), strict=True):
         newest: dict[str, Ami] = {}
         for ami in ordered if count else ():
@@ -33,6 +37,17 @@ def retained(amis: Iterable[Ami], config: Config, label: str) -> dict[str, tuple
                 newest.setdefault(f"{ami.created.astimezone(UTC):{form}}", ami)
         for place, (name, ami) in enumerate(islice(newest.items(), count), start=1):
             kept.setdefault(ami.id, (reason, f"Newest of {name}, {period} {place} of {count}."))
+    return kept
+
+
+def kept_in_group(amis: Sequence[Ami], config: Config, label: str, now: datetime) -> dict[str, KeepReason]:
+    """The same of a group in which some are in quarantine.  These take no place, but each is kept where it would have one
+    if it were enabled."""
+    counted = [ami for ami in amis if quarantine_of(ami, 0, now).stage == "none"]
+    kept = retained(counted, config, label)
+    if len(counted) < len(amis):
+        ids = {ami.id for ami in counted}
+        kept |= {id: reason for id, reason in retained(amis, config, label).items() if id not in ids}
     return kept
 
 
