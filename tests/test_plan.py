@@ -116,16 +116,6 @@ def test_of_several_groups_that_keep_it_the_first_by_label_is_told() -> None:
         assert plan_of(order, **options).decisions[1].explanation == "The newest in back."
 
 
-def test_colliding_labels_are_different_groups() -> None:
-    amis = [
-        *row(2, tags={"environment": "web", "role": "db"}),
-        *row(2, 3, tags={"environment": "db", "role": "web"}),
-    ]
-    plan = plan_of(amis, keep_previous=1)
-    assert removed(plan) == ids(2, 4)
-    assert [listed.label for listed in plan.groups] == ["environment=db.role=web", "environment=web.role=db"]
-
-
 def test_untagged_amis_are_listed_and_kept() -> None:
     amis = [*row(1), *row(2, 2, tags={"environment": ""}), image(4, public=True)]
     plan = plan_of(amis, keep_previous=0, usage=used(amis[2]))
@@ -172,15 +162,6 @@ def test_use_counts_in_its_region_whatever_the_account() -> None:
     plan = plan_of(amis, other, keep_previous=0)
     assert reasons(plan) == ["old", "in-use"]
     assert plan.decisions[1].used_by == other[HERE.region, amis[1].id]
-
-
-def test_groups_count_in_each_target_alone() -> None:
-    inventories = [Inventory(THERE, tuple(row(3, 4))), Inventory(HERE, tuple(row(3)))]
-    plan = make_plan(inventories, Facts(), Config(keep_previous=2), NOW)
-    assert removed(plan) == ids(3, 6)
-    assert plan.targets == (HERE, THERE)
-    assert [(listed.target, listed.label) for listed in plan.groups] == [(HERE, "front"), (THERE, "front")]
-    assert [decision.key for decision in plan.decisions] == sorted(decision.key for decision in plan.decisions)
 
 
 # By id
@@ -263,17 +244,18 @@ def test_a_group_that_loses_nothing_is_not_listed() -> None:
 
 
 def test_snapshots_that_were_not_made_for_the_deleted_amis_are_counted() -> None:
-    blocks = [(BlockSnapshot(f"snap-{number}", 8),) for number in range(5)]
-    amis = [image(number, snapshots=blocks[number], tags={"role": "x"}) for number in range(5)]
+    blocks = [(BlockSnapshot(f"snap-{number}", 8),) for number in range(6)]
+    amis = [image(number, snapshots=blocks[number], tags={"role": "x"}) for number in range(6)]
     created = "Created by CreateImage(i-1) for {}"
     found = [
         snapshot("snap-0", description=created.format(ami_id(0))),
         snapshot("snap-1", description=created.format(ami_id(0))),  # of another AMI that is deleted too
         snapshot("snap-2", description=created.format("ami-00000099")),
         snapshot("snap-3", description=created.format(ami_id(3)), volume="vol-ffffffff"),
+        snapshot("snap-4", description="by hand"),
     ]
     plan = plan_of(amis, keep_previous=0, snapshots=found)
-    assert (len(plan.snapshots), plan.registered) == (5, 2)
+    assert (len(plan.snapshots), plan.registered) == (6, 3)
 
 
 def test_sizes_are_the_smaller_of_volume_and_full_size() -> None:
