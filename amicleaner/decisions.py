@@ -7,12 +7,12 @@ from typing import get_args
 
 from .actions import DELETE, KEEP, QUARANTINE, RELEASE, Action
 from .config import Config
-from .filters import NAMED_RULES, OWN_RULES, RuleContext, keep_reason, shared, why_not_selected
+from .filters import NAMED_RULES, OWN_RULES, RULES, RuleContext, keep_reason, shared, why_not_selected
 from .mapper import Group, groups_of, labels_of
-from .models import FAILED_STATES, Ami, Inventory, Reason, Snapshot, Target, Use
+from .models import FAILED_STATES, Ami, Inventory, KeepReason, Reason, Snapshot, Target, Use
 from .quarantine import quarantine_end, quarantine_of
 from .recycle_bin import BinRules
-from .reducer import KeepReason, kept_in_group
+from .reducer import kept_in_group
 
 Usage = Mapping[tuple[str, str], tuple[Use, ...]]
 """(Region, AMI id) to the references to it, in whichever account of the run."""
@@ -144,7 +144,7 @@ def _grouped(
     for ami in amis:
         groups = () if left_out else groups_of(ami, config)
         ctx = _context(target, ami, facts, config, now, known.setdefault(groups, groups))
-        reason = keep_reason(ctx, OWN_RULES) or left_out if left_out else keep_reason(ctx)
+        reason = keep_reason(ctx, OWN_RULES if left_out else RULES) or left_out
         if reason is None:
             for group in groups:
                 members.setdefault(group, []).append(ami)

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from .actions import KEEP_UNTIL_TAG, QUARANTINE_TAG
 from .config import Config
 from .mapper import UNTAGGED, Group
-from .models import FAILED_STATES, UNREADABLE, Ami, Reason, Snapshot, Use
+from .models import FAILED_STATES, UNREADABLE, Ami, KeepReason, Reason, Snapshot, Use
 from .orphans import manager_of
 from .quarantine import quarantine_of
 
@@ -216,7 +216,7 @@ RULES: tuple[tuple[Reason, Rule], ...] = (
 """Rules that keep an AMI when groups are cleaned, in the order of the reasons."""
 
 
-def keep_reason(ctx: RuleContext, rules: Sequence[tuple[Reason, Rule]] = RULES) -> tuple[Reason, str] | None:
+def keep_reason(ctx: RuleContext, rules: Sequence[tuple[Reason, Rule]]) -> KeepReason | None:
     """The first reason that applies, with its sentence; None if the AMI may be deleted."""
     for reason, rule in rules:
         sentence = rule(ctx)

@@ -5,13 +5,10 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from .config import Config
-from .models import FAILED_STATES, Ami, Reason
+from .models import FAILED_STATES, Ami, KeepReason, Reason
 from .quarantine import quarantine_of
 
 NEVER = datetime.min.replace(tzinfo=UTC)
-
-KeepReason = tuple[Reason, str]
-"""With the sentence that explains it."""
 
 
 def newest_first(amis: Iterable[Ami]) -> list[Ami]:

@@ -30,7 +30,8 @@ def told(
 ) -> tuple[str, str] | None:
     """The reason and the sentence why an AMI is kept, or None if it may be deleted."""
     config = Config(**options)
-    return keep_reason(RuleContext(ami, config, now, (use(ami),) * uses, groups_of(ami, config), shared_with, snapshots))
+    ctx = RuleContext(ami, config, now, (use(ami),) * uses, groups_of(ami, config), shared_with, snapshots)
+    return keep_reason(ctx, RULES)
 
 
 def reason(ami: Ami, **changes: Any) -> str | None:
