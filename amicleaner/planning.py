@@ -114,6 +114,7 @@ class Planner:
         inside = frozenset(scan.target.account for scan in scans)
         references = References(scans, self.files, elsewhere)
         facts = Facts(usage=references.usage())
+        required = config.require_recycle_bin is not None
         warnings: list[tuple[Target, str]] = []
         resolved: set[tuple[Target, str]] = set()
         own_only = False
@@ -121,10 +122,8 @@ class Planner:
         while True:
             plan = make_plan(inventories, facts, config, self.clock.now(), allowed)
             unresolved = {(target, id) for target, ids in to_resolve(plan, allowed).items() for id in ids} - resolved
-            required = config.require_recycle_bin is not None
-            unread = {d.target for d in (plan.candidates if required else plan.removals)} - facts.bins.keys()
-            if deleting and not required:
-                unread = set()
+            going = plan.candidates if required else () if deleting else plan.removals
+            unread = {decision.target for decision in going} - facts.bins.keys()
             if unresolved or unread:
                 # A limit chooses the oldest: it must not choose the same ones in each run, and each run find them in use.
                 later = self.asks and not deleting and config.limit is None
@@ -144,12 +143,8 @@ class Planner:
                     references.add(scan, reading.uses, reading.snapshots)
                     warnings += [(scan.target, text) for text in reading.warnings]
                 resolved |= unresolved
-                facts = replace(
-                    facts,
-                    usage=references.usage(),
-                    snapshots={**facts.snapshots, **snapshots},
-                    bins={**facts.bins, **bins},
-                )
+                known = {**facts.snapshots, **snapshots}
+                facts = Facts(references.usage(), facts.shared, known, {**facts.bins, **bins})
                 continue
             candidates = {decision.key for decision in plan.candidates}
             if config.include_shared or candidates <= asked:

@@ -87,6 +87,7 @@ MARKS: list[Data] = [
     {"created": None},
     {"owner_id": OUTSIDE},
 ]
+
 # What names AMIs.
 
 PARAMETERS = ["golden", "/team/golden", "base.image_1"]
