@@ -129,7 +129,7 @@ class Planner:
                 later = self.asks and not deleting and config.limit is None
                 about, partly = _asked(scans, unresolved, later=later)
                 own_only = own_only or partly
-                del plan  # of thousands of decisions, which are made anew
+                del plan, going  # of thousands of decisions, which are made anew
                 ids = sorted({(key[0], snapshot.id) for key in unresolved for snapshot in amis[key].snapshots})
                 reads: list[Callable[[], Any]] = [
                     partial(self._bins, [locations[target] for target in sorted(unread)]),
