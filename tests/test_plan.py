@@ -259,7 +259,7 @@ def test_snapshots_that_were_not_made_for_the_deleted_amis_are_counted() -> None
 
 
 def test_sizes_are_the_smaller_of_volume_and_full_size() -> None:
-    blocks = tuple(BlockSnapshot(f"snap-{number}", 8) for number in range(4))
+    blocks = (*(BlockSnapshot(f"snap-{number}", 8) for number in range(4)), BlockSnapshot("snap-4", 0))
     found = [
         snapshot("snap-0", full_bytes=(1 << 30) + 1),
         snapshot("snap-1", full_bytes=9 << 30, archived=True),
@@ -267,7 +267,7 @@ def test_sizes_are_the_smaller_of_volume_and_full_size() -> None:
     ]
     plan = plan_of([image(1, tags={"role": "x"}, snapshots=blocks)], keep_previous=0, snapshots=found)
     assert [(snapshot.size_gib, snapshot.archived) for snapshot in plan.snapshots.values()] == [
-        (2, False), (8, True), (8, False), (8, False)
+        (2, False), (8, True), (8, False), (8, False), (0, False)
     ]  # fmt: skip
 
 
