@@ -301,18 +301,20 @@ def test_a_deletion_says_until_when_it_can_be_undone() -> None:
     assert plan_of(amis, keep_previous=9).bins_read  # where nothing is deleted nothing had to be read
 
 
-@pytest.mark.parametrize("days, kept", [(7, False), (8, True)])
+@pytest.mark.parametrize("days, kept", [(1, False), (7, False), (8, True)])
 def test_what_the_recycle_bin_would_not_retain_is_kept_on_request(days: int, kept: bool) -> None:
     found = [snapshot("snap-00000001"), snapshot("snap-00000002", tags={"tmp": ""})]
     plan = plan_of(row(2), keep_previous=0, snapshots=found, bins=RETAINED, require_recycle_bin=days)
     assert reasons(plan) == ["no-recycle-bin" if kept else "old", "no-recycle-bin"]
-    assert plan.decisions[1].explanation == f"Not retained in the Recycle Bin for {days} days."
+    assert plan.decisions[1].explanation == f"Not retained in the Recycle Bin for {days} day{'s' if days > 1 else ''}."
 
 
 def test_what_the_recycle_bin_would_not_retain_is_not_quarantined_either() -> None:
     options: dict[str, Any] = {"keep_previous": 0, "quarantine": 7, "require_recycle_bin": 7}
     found = [snapshot("snap-00000001")]
-    assert actions(plan_of(row(2), snapshots=found, bins=RETAINED, **options)) == ["quarantine", "keep"]
+    plan = plan_of(row(2), snapshots=found, bins=RETAINED, **options)
+    assert actions(plan) == ["quarantine", "keep"]
+    assert plan.decisions[0].restorable_until is None  # nothing has to be restored
     assert not plan_of(row(2), **options).bins_read
     assert plan_of(row(2), **{**options, "require_recycle_bin": None}).bins_read
 
