@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from amicleaner.config import OPTIONS, Config, Rule
-from tests.fake_aws import DEFAULT_ACCOUNT, ManualClock, RegionState, World
+from tests.fake_aws import DEFAULT_ACCOUNT, RegionState, World
 from tests.fake_aws.resources import INSTANCE_STATES, Image
 from tests.strategies import Choices, chosen
 
@@ -190,7 +190,7 @@ class Account:
     cap: int | None
     blank_pages: bool
     choices: Choices
-    world: World = field(default_factory=lambda: World(ManualClock(NOW)))
+    world: World = field(default_factory=lambda: World(lambda: NOW))
     script: list[str] = field(default_factory=list)
 
     def __repr__(self) -> str:
