@@ -7,12 +7,12 @@ from typing import get_args
 
 from .actions import DELETE, KEEP, QUARANTINE, RELEASE, Action
 from .config import Config
-from .filters import NAMED_RULES, OWN_RULES, RuleContext, is_selected, keep_reason, shared
+from .filters import NAMED_RULES, OWN_RULES, RULES, RuleContext, keep_reason, shared, why_not_selected
 from .mapper import Group, groups_of, labels_of
-from .models import FAILED_STATES, Ami, Inventory, Reason, Snapshot, Target, Use
+from .models import FAILED_STATES, Ami, Inventory, KeepReason, Reason, Snapshot, Target, Use
 from .quarantine import quarantine_end, quarantine_of
 from .recycle_bin import BinRules
-from .reducer import retained
+from .reducer import kept_in_group
 
 Usage = Mapping[tuple[str, str], tuple[Use, ...]]
 """(Region, AMI id) to the references to it, in whichever account of the run."""
@@ -37,9 +37,7 @@ class Facts:
 
     def snapshots_of(self, target: Target, ami: Ami) -> tuple[Snapshot, ...]:
         """Those of an AMI's snapshots that were looked up."""
-        if not self.snapshots:
-            return ()
-        found = (self.snapshots.get((target, snapshot.id)) for snapshot in ami.snapshots)
+        found = [self.snapshots.get((target, snapshot.id)) for snapshot in ami.snapshots]
         return tuple(snapshot for snapshot in found if snapshot is not None)
 
 
@@ -96,15 +94,14 @@ def decide_by_rules(inventory: Inventory, facts: Facts, config: Config, now: dat
     remaining = list(inventory.amis)
     for rule in config.rules:
         own = config.for_rule(rule)
-        selected = [ami for ami in remaining if is_selected(ami, own)]
-        remaining = [ami for ami in remaining if not is_selected(ami, own)]
-        if not config.rule or rule.name in config.rule:
-            decisions += _grouped(target, selected, rule.name, facts, own, now)
-        else:
-            why = f"Belongs to rule {rule.name}, which --rule leaves out."
-            decisions += _all_kept(target, selected, rule.name, ("not-selected", why), facts, own, now)
-    why = "No rule of the configuration file selects it."
-    return decisions + _all_kept(target, remaining, "", ("no-rule", why), facts, config, now)
+        selected = [ami for ami in remaining if why_not_selected(ami, own) is None]
+        remaining = [ami for ami in remaining if why_not_selected(ami, own) is not None]
+        left_out: KeepReason | None = None
+        if config.rule and rule.name not in config.rule:
+            left_out = "not-selected", f"Belongs to rule {rule.name}, which --rule leaves out."
+        decisions += _grouped(target, selected, rule.name, facts, own, now, left_out)
+    no_rule: KeepReason = "no-rule", "No rule of the configuration file selects it."
+    return decisions + _grouped(target, remaining, "", facts, config, now, no_rule)
 
 
 def decide_by_id(inventory: Inventory, facts: Facts, config: Config, now: datetime) -> list[Decision]:
@@ -118,7 +115,7 @@ def decide_by_id(inventory: Inventory, facts: Facts, config: Config, now: dateti
             ctx = replace(ctx, shared_with=facts.shared.get((inventory.target, ami.id), ()))
             decision = Decision(inventory.target, ami, DELETE, "named", "Listed by id.", used_by=tuple(ctx.uses))
             reason = keep_reason(ctx, rules)
-            decisions.append(_through_quarantine(decision.keep(*reason) if reason else decision, config, now))
+            decisions.append(decision.keep(*reason) if reason else decision)
     return decisions
 
 
@@ -129,35 +126,25 @@ def _context(
     return RuleContext(ami, config, now, uses, groups, snapshots=facts.snapshots_of(target, ami))
 
 
-def _all_kept(
+def _grouped(
     target: Target,
     amis: Iterable[Ami],
     rule: str,
-    reason: tuple[Reason, str],
     facts: Facts,
     config: Config,
     now: datetime,
+    left_out: KeepReason | None = None,
 ) -> list[Decision]:
-    """Decisions about AMIs that nothing selects: kept, for a reason of their own where they have one."""
-    decisions = []
-    for ami in amis:
-        ctx = _context(target, ami, facts, config, now)
-        own = keep_reason(ctx, OWN_RULES) or reason
-        decision = Decision(target, ami, KEEP, *own, rule, used_by=tuple(ctx.uses))
-        decisions.append(_through_quarantine(decision, config, now))
-    return decisions
-
-
-def _grouped(target: Target, amis: Iterable[Ami], rule: str, facts: Facts, config: Config, now: datetime) -> list[Decision]:
-    """Decisions about the AMIs of one target and rule."""
+    """Decisions about the AMIs of one target and rule.  What is `left_out` is in no group, and kept: for that, if not for a
+    reason of its own."""
     contexts: list[RuleContext] = []
-    kept: dict[str, tuple[Reason, str]] = {}
+    kept: dict[str, KeepReason] = {}
     members: dict[Group, list[Ami]] = {}
     known: dict[tuple[Group, ...], tuple[Group, ...]] = {}  # thousands of AMIs share a few groups: each is kept once
     for ami in amis:
-        groups = groups_of(ami, config)
+        groups = () if left_out else groups_of(ami, config)
         ctx = _context(target, ami, facts, config, now, known.setdefault(groups, groups))
-        reason = keep_reason(ctx)
+        reason = keep_reason(ctx, OWN_RULES if left_out else RULES) or left_out
         if reason is None:
             for group in groups:
                 members.setdefault(group, []).append(ami)
@@ -168,7 +155,7 @@ def _grouped(target: Target, amis: Iterable[Ami], rule: str, facts: Facts, confi
         contexts.append(ctx)
     labels = labels_of({group for ctx in contexts for group in ctx.groups})
     for group in sorted(members, key=lambda group: labels[group]):
-        for id, reason in _kept_in_group(members[group], config, labels[group], now).items():
+        for id, reason in kept_in_group(members[group], config, labels[group], now).items():
             # One group that keeps an AMI is enough; of several reasons the first by their order is told, then by label.
             if id not in kept or _ORDER[reason[0]] < _ORDER[kept[id][0]]:
                 kept[id] = reason
@@ -183,21 +170,8 @@ def _grouped(target: Target, amis: Iterable[Ami], rule: str, facts: Facts, confi
             reason = keep_reason(ctx, [("shared", shared)])
         explanation = f"Creation failed (state {ctx.ami.state})." if ctx.ami.state in FAILED_STATES else why
         action, told = (KEEP, reason) if reason else (DELETE, ("old", explanation))
-        decision = Decision(target, ctx.ami, action, *told, rule, shown[ctx.groups], tuple(ctx.uses))
-        decisions.append(_through_quarantine(decision, config, now))
+        decisions.append(Decision(target, ctx.ami, action, *told, rule, shown[ctx.groups], tuple(ctx.uses)))
     return decisions
-
-
-def _kept_in_group(amis: Iterable[Ami], config: Config, label: str, now: datetime) -> dict[str, tuple[Reason, str]]:
-    """What a group keeps.  An AMI in quarantine takes no place, but it is kept where it would have one if it were
-    enabled."""
-    amis = list(amis)
-    counted = [ami for ami in amis if quarantine_of(ami, 0, now).stage == "none"]
-    kept = retained(counted, config, label)
-    if len(counted) < len(amis):
-        ids = {ami.id for ami in counted}
-        kept |= {id: reason for id, reason in retained(amis, config, label).items() if id not in ids}
-    return kept
 
 
 def _why_old(config: Config) -> str:
@@ -211,24 +185,23 @@ def _why_old(config: Config) -> str:
     return f"Unused, and not among the AMIs that its group keeps ({', '.join(numbers)})."
 
 
-def _through_quarantine(decision: Decision, config: Config, now: datetime) -> Decision:
+def through_quarantine(decision: Decision, config: Config, now: datetime) -> Decision:
     """With --quarantine a deletion becomes a quarantine first, and a quarantine ends in a deletion or a release."""
     days = config.quarantine
     if days is None:
         return decision
     found = quarantine_of(decision.ami, days, now)
-    if found.stage in ("none", "enabled"):
-        return _to_quarantine(decision, days, now) if decision.action is DELETE else decision
     if decision.action is KEEP:
+        if not found.lasts:
+            return decision
         action = KEEP if decision.reason in LEFT_IN_QUARANTINE else RELEASE
         return replace(decision, action=action, until=found.until)
-    if found.stage == "restart":
-        why = "The time of its quarantine is unreadable or in the future, so the wait begins again."
-        return replace(_to_quarantine(decision, days, now), explanation=why)
+    if found.stage == "over":
+        return replace(decision, until=found.until)
     if found.stage == "waiting":
         return replace(decision.keep("quarantined", f"In quarantine until {found.until:%Y-%m-%d}."), until=found.until)
-    return replace(decision, until=found.until)
-
-
-def _to_quarantine(decision: Decision, days: int, now: datetime) -> Decision:
-    return replace(decision, action=QUARANTINE, until=quarantine_end(now, days))
+    begun = replace(decision, action=QUARANTINE, until=quarantine_end(now, days))
+    if found.stage == "restart":
+        why = "The time of its quarantine is unreadable or in the future, so the wait begins again."
+        return replace(begun, explanation=why)
+    return begun

@@ -13,12 +13,9 @@ from fnmatch import fnmatchcase
 from .actions import KEEP_UNTIL_TAG, QUARANTINE_TAG
 from .config import Config
 from .mapper import UNTAGGED, Group
-from .models import FAILED_STATES, UNREADABLE, Ami, Reason, Snapshot, Use
+from .models import FAILED_STATES, UNREADABLE, Ami, KeepReason, Reason, Snapshot, Use
 from .orphans import manager_of
-from .quarantine import DISABLED, quarantine_of
-
-BACKUP_VAULT = "aws-backup-vault"
-"""`ImageOwnerAlias` of an AMI in a vault of AWS Backup (EC2's `Image`)."""
+from .quarantine import quarantine_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +42,26 @@ def in_use(ctx: RuleContext) -> str | None:
 
 
 def state(ctx: RuleContext) -> str | None:
-    """Not available, failed or in quarantine: it is pending, disabled by somebody else, or in an unknown state."""
+    """Not available, failed or in quarantine: it is pending, disabled by somebody else, or in an unknown state.  Without
+    a creation date it may be the newest, which does not matter where a person listed it."""
     current = ctx.ami.state
     if current in FAILED_STATES:
-        return None if ctx.config.quarantine is None else f"Creation failed (state {current}), so it cannot be quarantined."
-    if current == "available" or (current == DISABLED and _in_quarantine(ctx)):
-        return None
-    return f"In state {current}." if current else "In an unknown state."
-
-
-def undated(ctx: RuleContext) -> str | None:
-    """Without a creation date the AMI may be the newest."""
-    return "Creation date missing or unreadable, so its age is unknown." if ctx.ami.created is None else None
+        if ctx.config.quarantine is not None:
+            return f"Creation failed (state {current}), so it cannot be quarantined."
+    elif current != "available" and not quarantine_of(ctx.ami, 0, ctx.now).lasts:
+        return f"In state {current}." if current else "In an unknown state."
+    if ctx.ami.created is None and not ctx.config.from_ids:
+        return "Creation date missing or unreadable, so its age is unknown."
+    return None
 
 
 def quarantined(ctx: RuleContext) -> str | None:
     """In quarantine, and this run has no --quarantine, so it leaves it alone."""
-    if ctx.config.quarantine is not None or not _in_quarantine(ctx):
+    found = quarantine_of(ctx.ami, 0, ctx.now)
+    if ctx.config.quarantine is not None or not found.lasts:
         return None
-    since = quarantine_of(ctx.ami, 0, ctx.now).since
-    return (
-        f"In quarantine{f' since {since:%Y-%m-%d}' if since else ''}; only a run with --quarantine deletes or releases it."
-    )
+    since = f" since {found.since:%Y-%m-%d}" if found.since else ""
+    return f"In quarantine{since}; only a run with --quarantine deletes or releases it."
 
 
 def released(ctx: RuleContext) -> str | None:
@@ -84,12 +79,13 @@ def protected(ctx: RuleContext) -> str | None:
 
 
 def managed(ctx: RuleContext) -> str | None:
-    """AWS Backup and Data Lifecycle Manager delete their AMIs and snapshots themselves."""
+    """AWS Backup and Data Lifecycle Manager delete their AMIs and snapshots themselves.  One in a vault of AWS Backup has an
+    alias for its owner (EC2's `Image`)."""
     for snapshot, tags in _tagged(ctx):
         manager = manager_of(tags)
         if manager is not None:
             return f"Its snapshot {snapshot} is managed by {manager}." if snapshot else f"Managed by {manager}."
-    if ctx.ami.name.startswith("AwsBackup_") or ctx.ami.owner_alias == BACKUP_VAULT:
+    if ctx.ami.name.startswith("AwsBackup_") or ctx.ami.owner_alias == "aws-backup-vault":
         return "Managed by AWS Backup."
     return None
 
@@ -119,15 +115,13 @@ def keep_tag(ctx: RuleContext) -> str | None:
 
 def keep_until(ctx: RuleContext) -> str | None:
     """An owner's date, which counts until its day (UTC) is over.  A value that is not a date always counts."""
-    for key, value in ctx.ami.tags:
-        if key != KEEP_UNTIL_TAG:
-            continue
-        until = _date(value)
-        if until is None:
-            return f"Tagged {KEEP_UNTIL_TAG}={value}, which is not a date (YYYY-MM-DD)."
-        if until >= ctx.now.astimezone(UTC).date():
-            return f"Tagged {KEEP_UNTIL_TAG}={value}."
-    return None
+    value = dict(ctx.ami.tags).get(KEEP_UNTIL_TAG)
+    if value is None:
+        return None
+    until = _date(value)
+    if until is None:
+        return f"Tagged {KEEP_UNTIL_TAG}={value}, which is not a date (YYYY-MM-DD)."
+    return f"Tagged {KEEP_UNTIL_TAG}={value}." if until >= ctx.now.astimezone(UTC).date() else None
 
 
 def excluded(ctx: RuleContext) -> str | None:
@@ -154,18 +148,9 @@ def recently_launched(ctx: RuleContext) -> str | None:
     return f"Launched on {launched:%Y-%m-%d}, within the last {_number_of_days(days)}."
 
 
-def is_selected(ami: Ami, config: Config) -> bool:
-    """Whether an AMI has all the tags of `only_tag`, and one of the names of `only_name`."""
-    return why_not_selected(ami, config) is None
-
-
-def not_selected(ctx: RuleContext) -> str | None:
-    """Outside `--only-tag` or `--only-name`."""
-    return why_not_selected(ctx.ami, ctx.config)
-
-
 def why_not_selected(ami: Ami, config: Config) -> str | None:
-    """What an AMI lacks of the tags of `only_tag`, which it needs all, and of the names of `only_name`."""
+    """What an AMI lacks of the tags of `only_tag`, which it needs all, and of the names of `only_name`, of which one is
+    enough."""
     if config.only_tag and not {f"{key}={value}" for key, value in ami.tags}.issuperset(config.only_tag):
         return "Does not have the tags of --only-tag."
     if config.only_name and not any(fnmatchcase(ami.name, glob) for glob in config.only_name):
@@ -215,9 +200,7 @@ NAMED_RULES: tuple[tuple[Reason, Rule], ...] = (
 """Rules that also keep an AMI that a person listed by its id."""
 
 OWN_RULES: tuple[tuple[Reason, Rule], ...] = (
-    *NAMED_RULES[:2],
-    ("state", undated),
-    *NAMED_RULES[2:],
+    *NAMED_RULES,
     ("excluded", excluded),
     ("recently-launched", recently_launched),
 )
@@ -225,7 +208,7 @@ OWN_RULES: tuple[tuple[Reason, Rule], ...] = (
 
 RULES: tuple[tuple[Reason, Rule], ...] = (
     *OWN_RULES,
-    ("not-selected", not_selected),
+    ("not-selected", lambda ctx: why_not_selected(ctx.ami, ctx.config)),
     ("no-tags", no_tags),
     ("no-match", no_match),
     ("too-young", too_young),
@@ -233,17 +216,13 @@ RULES: tuple[tuple[Reason, Rule], ...] = (
 """Rules that keep an AMI when groups are cleaned, in the order of the reasons."""
 
 
-def keep_reason(ctx: RuleContext, rules: Sequence[tuple[Reason, Rule]] = RULES) -> tuple[Reason, str] | None:
+def keep_reason(ctx: RuleContext, rules: Sequence[tuple[Reason, Rule]]) -> KeepReason | None:
     """The first reason that applies, with its sentence; None if the AMI may be deleted."""
     for reason, rule in rules:
         sentence = rule(ctx)
         if sentence is not None:
             return reason, sentence
     return None
-
-
-def _in_quarantine(ctx: RuleContext) -> bool:
-    return quarantine_of(ctx.ami, 0, ctx.now).stage not in ("none", "enabled")
 
 
 def _tagged(ctx: RuleContext) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:

@@ -17,6 +17,9 @@ Reason = Literal[
 ]  # fmt: skip
 """Why an AMI is kept: the first that applies is shown.  The last two are why one is deleted."""
 
+KeepReason = tuple[Reason, str]
+"""With the sentence that explains it."""
+
 FAILED_STATES = frozenset({"error", "failed", "invalid"})
 """States of an AMI whose creation failed: nothing can be launched from it, so it does not count among the newest."""
 

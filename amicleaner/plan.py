@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from .actions import DELETE, KEEP, QUARANTINE, RELEASE, Action
 from .config import Config
-from .decisions import Decision, Facts, decide_by_id, decide_by_rules
+from .decisions import Decision, Facts, decide_by_id, decide_by_rules, through_quarantine
 from .mapper import UNTAGGED_LABEL
 from .models import BlockSnapshot, Inventory, Reason, Snapshot, Target
 from .orphans import origin_of
@@ -121,7 +121,7 @@ def make_plan(
     """
     decide = decide_by_id if config.from_ids else decide_by_rules
     decisions = [decision for inventory in inventories for decision in decide(inventory, facts, config, now)]
-    decisions = [_covered(decision, facts, config, now) for decision in decisions]
+    decisions = [_covered(through_quarantine(decision, config, now), facts, config, now) for decision in decisions]
     if allowed is not None:
         decisions = _restricted(decisions, allowed)
     decisions = sorted(_limited(decisions, config.limit), key=lambda decision: decision.key)
@@ -210,16 +210,15 @@ def _snapshots_deleted(
     for inventory in inventories:
         target = inventory.target
         sizes: dict[str, int] = {}
+        held: set[str] = set()
         for ami in inventory.amis:
-            if (target, ami.id) in deleted:
-                for snapshot in ami.snapshots:
-                    sizes[snapshot.id] = max(snapshot.size_gib, sizes.get(snapshot.id, 0))
-        for ami in inventory.amis if sizes else ():
+            if (target, ami.id) not in deleted:
+                held.update(snapshot.id for snapshot in ami.snapshots)
+                continue
             for snapshot in ami.snapshots:
-                if snapshot.id in sizes and (target, ami.id) not in deleted:
-                    del sizes[snapshot.id]
-        for id, size in sizes.items():
-            found[target, id] = measured(BlockSnapshot(id, size), facts.snapshots.get((target, id)))
+                sizes[snapshot.id] = max(snapshot.size_gib, sizes.get(snapshot.id, 0))
+        for id in sizes.keys() - held:
+            found[target, id] = measured(BlockSnapshot(id, sizes[id]), facts.snapshots.get((target, id)))
     return dict(sorted(found.items()))
 
 

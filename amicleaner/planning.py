@@ -109,10 +109,12 @@ class Planner:
         """
         config = self.config
         inventories = [scan.inventory for scan in scans if not scan.location.read_only]
+        amis = {(inventory.target, ami.id): ami for inventory in inventories for ami in inventory.amis}
         locations = {scan.target: scan.location for scan in scans}
         inside = frozenset(scan.target.account for scan in scans)
         references = References(scans, self.files, elsewhere)
         facts = Facts(usage=references.usage())
+        required = config.require_recycle_bin is not None
         warnings: list[tuple[Target, str]] = []
         resolved: set[tuple[Target, str]] = set()
         own_only = False
@@ -120,25 +122,15 @@ class Planner:
         while True:
             plan = make_plan(inventories, facts, config, self.clock.now(), allowed)
             unresolved = {(target, id) for target, ids in to_resolve(plan, allowed).items() for id in ids} - resolved
-            required = config.require_recycle_bin is not None
-            unread = {d.target for d in (plan.candidates if required else plan.removals)} - facts.bins.keys()
-            if deleting and not required:
-                unread = set()
+            going = plan.candidates if required else () if deleting else plan.removals
+            unread = {decision.target for decision in going} - facts.bins.keys()
             if unresolved or unread:
                 # A limit chooses the oldest: it must not choose the same ones in each run, and each run find them in use.
                 later = self.asks and not deleting and config.limit is None
                 about, partly = _asked(scans, unresolved, later=later)
                 own_only = own_only or partly
-                del plan  # of thousands of decisions, which are made anew
-                ids = sorted(
-                    {
-                        (inventory.target, snapshot.id)
-                        for inventory in inventories
-                        for ami in inventory.amis
-                        if (inventory.target, ami.id) in unresolved
-                        for snapshot in ami.snapshots
-                    }
-                )
+                del plan, going  # of thousands of decisions, which are made anew
+                ids = sorted({(key[0], snapshot.id) for key in unresolved for snapshot in amis[key].snapshots})
                 reads: list[Callable[[], Any]] = [
                     partial(self._bins, [locations[target] for target in sorted(unread)]),
                     partial(self.scanner.read_on_demand, scans, about, again=bool(resolved)),
@@ -151,14 +143,10 @@ class Planner:
                     references.add(scan, reading.uses, reading.snapshots)
                     warnings += [(scan.target, text) for text in reading.warnings]
                 resolved |= unresolved
-                facts = replace(
-                    facts,
-                    usage=references.usage(),
-                    snapshots={**facts.snapshots, **snapshots},
-                    bins={**facts.bins, **bins},
-                )
+                known = {**facts.snapshots, **snapshots}
+                facts = Facts(references.usage(), facts.shared, known, {**facts.bins, **bins})
                 continue
-            candidates = {(decision.target, decision.ami.id) for decision in plan.candidates}
+            candidates = {decision.key for decision in plan.candidates}
             if config.include_shared or candidates <= asked:
                 break
             if deleting or len(candidates) > ASK_SHARED_FIRST:

@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from .actions import QUARANTINE_TAG
-from .models import Ami
+from .models import Ami, parse_time
 
-FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 DISABLED = "disabled"
 
 
@@ -25,18 +24,17 @@ class Quarantine:
     since: datetime | None = None
     until: datetime | None = None
 
-
-_NONE = Quarantine("none")
+    @property
+    def lasts(self) -> bool:
+        """Whether the AMI is in quarantine, whatever its time."""
+        return self.stage not in ("none", "enabled")
 
 
 def quarantine_of(ami: Ami, days: int, now: datetime) -> Quarantine:
     """The quarantine of an AMI at the time `now` (aware); `days` are full 24 hours."""
-    text = None
-    for key, value in ami.tags:
-        if key == QUARANTINE_TAG:
-            text = value
+    text = dict(ami.tags).get(QUARANTINE_TAG)
     if text is None:
-        return _NONE
+        return Quarantine("none")
     if ami.state != DISABLED:
         return Quarantine("enabled")
     since = parse_since(text)
@@ -56,13 +54,10 @@ def quarantine_end(since: datetime, days: int) -> datetime:
 
 def parse_since(text: str) -> datetime | None:
     """The time in the tag, or None where it is not one that this tool writes."""
-    try:
-        since = datetime.strptime(text, FORMAT).replace(tzinfo=UTC)
-    except ValueError:
-        return None
-    return since if format_since(since) == text else None
+    since = parse_time(text)
+    return since if since is not None and format_since(since) == text else None
 
 
 def format_since(now: datetime) -> str:
     """The tag's value for a quarantine that begins now."""
-    return now.astimezone(UTC).strftime(FORMAT)
+    return f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

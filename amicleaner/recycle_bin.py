@@ -10,8 +10,6 @@ from datetime import datetime, timedelta
 
 from .models import Ami, Snapshot
 
-Tags = tuple[tuple[str, str], ...]
-
 
 @dataclass(frozen=True, slots=True)
 class RetentionRule:
@@ -57,5 +55,5 @@ def restorable_until(ami: Ami, snapshots: Sequence[Snapshot], rules: BinRules, n
     return now + timedelta(days=days) if days > 0 else None
 
 
-def _days(rules: Iterable[RetentionRule], tags: Tags) -> int:
+def _days(rules: Iterable[RetentionRule], tags: Iterable[tuple[str, str]]) -> int:
     return max((rule.days for rule in rules if rule.matches(tags)), default=0)

@@ -1,10 +1,12 @@
 """Reduce: which AMIs of a group are kept because they are new, and by which option.  Pure."""
 
-from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import islice
 
 from .config import Config
-from .models import FAILED_STATES, Ami, Reason
+from .models import FAILED_STATES, Ami, KeepReason, Reason
+from .quarantine import quarantine_of
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -15,47 +17,41 @@ def newest_first(amis: Iterable[Ami]) -> list[Ami]:
     return sorted(by_id, key=lambda ami: ami.created or NEVER, reverse=True)
 
 
-def retained(amis: Iterable[Ami], config: Config, label: str) -> dict[str, tuple[Reason, str]]:
+def retained(amis: Iterable[Ami], config: Config, label: str) -> dict[str, KeepReason]:
     """The AMIs of one group that are kept: id to the first reason that holds and a sentence.  `label` is the group's name.
 
     The `newest_kept` newest are kept, and the newest AMI of each of the last days, ISO weeks, months and years (UTC) that
-    have one.  An AMI whose creation failed does not count.
+    have one.  An AMI whose creation failed does not count, and one without a date belongs to no day.
     """
     ordered = [ami for ami in newest_first(amis) if ami.state not in FAILED_STATES]
     number = config.newest_kept
     why = f"One of the {number} newest in {label}." if number > 1 else f"The newest in {label}."
-    kept: dict[str, tuple[Reason, str]] = {ami.id: ("kept-previous", why) for ami in ordered[:number]}
-    for reason, count, period, name_of in _periods(config):
-        newest = newest_of_periods(ordered, count, name_of)
-        for place, (name, ami) in enumerate(newest.items(), start=1):
+    kept: dict[str, KeepReason] = {ami.id: ("kept-previous", why) for ami in ordered[:number]}
+    for (reason, period, form), count in zip(_PERIODS, config.periods.values(), strict=True):
+        newest: dict[str, Ami] = {}
+        for ami in ordered if count else ():
+            if ami.created is not None:
+                newest.setdefault(f"{ami.created.astimezone(UTC):{form}}", ami)
+        for place, (name, ami) in enumerate(islice(newest.items(), count), start=1):
             kept.setdefault(ami.id, (reason, f"Newest of {name}, {period} {place} of {count}."))
     return kept
 
 
-def newest_of_periods(ordered: Iterable[Ami], count: int, name_of: Callable[[date], str]) -> dict[str, Ami]:
-    """The newest AMI of each of the last `count` periods that have one, by the period's name, the last period first.
-
-    `ordered` are AMIs, newest first; `name_of` names the period of a day in UTC.  AMIs without a date belong to none.
-    """
-    found: dict[str, Ami] = {}
-    for ami in ordered:
-        if len(found) == count:
-            break
-        if ami.created is not None:
-            found.setdefault(name_of(ami.created.astimezone(UTC).date()), ami)
-    return found
+def kept_in_group(amis: Sequence[Ami], config: Config, label: str, now: datetime) -> dict[str, KeepReason]:
+    """The same of a group in which some are in quarantine.  These take no place, but each is kept where it would have one
+    if it were enabled."""
+    counted = [ami for ami in amis if quarantine_of(ami, 0, now).stage == "none"]
+    kept = retained(counted, config, label)
+    if len(counted) < len(amis):
+        ids = {ami.id for ami in counted}
+        kept |= {id: reason for id, reason in retained(amis, config, label).items() if id not in ids}
+    return kept
 
 
-def _periods(config: Config) -> tuple[tuple[Reason, int, str, Callable[[date], str]], ...]:
-    return (
-        ("kept-daily", config.keep_daily, "day", lambda day: f"{day:%Y-%m-%d}"),
-        ("kept-weekly", config.keep_weekly, "week", _week),
-        ("kept-monthly", config.keep_monthly, "month", lambda day: f"{day:%Y-%m}"),
-        ("kept-yearly", config.keep_yearly, "year", lambda day: f"{day:%Y}"),
-    )
-
-
-def _week(day: date) -> str:
-    """The ISO week, which begins on a Monday and belongs to the year of its Thursday."""
-    year, week, _ = day.isocalendar()
-    return f"{year}-W{week:02}"
+_PERIODS: tuple[tuple[Reason, str, str], ...] = (
+    ("kept-daily", "day", "%Y-%m-%d"),
+    ("kept-weekly", "week", "%G-W%V"),  # by ISO 8601: from a Monday on, in the year of its Thursday
+    ("kept-monthly", "month", "%Y-%m"),
+    ("kept-yearly", "year", "%Y"),
+)
+"""In the order of `Config.periods`: the reason, a word, and the name of the period of a day."""

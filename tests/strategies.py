@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, TypeVar
 
 import pytest
@@ -196,12 +197,8 @@ SNAPSHOTS = tuple(f"snap-{number}" for number in range(8))
 DEVICES = (*({"Ebs": {"SnapshotId": id}} for id in SNAPSHOTS), {"VirtualName": "ephemeral0"}, {"VirtualName": "ephemeral0"})
 
 
-PART = 20
-"""Bytes of one draw."""
-
-
 class Choices:
-    """Choices read from bytes, zeros once these end.  Hypothesis draws many bytes at once, which takes a fraction of
+    """Choices read from bytes, zeros once these end.  Hypothesis draws all bytes at once, which takes a fraction of
     the time of a draw for each choice; it shrinks them to zeros, so the first value is the simplest."""
 
     def __init__(self, drawn: bytes) -> None:
@@ -224,10 +221,8 @@ class Choices:
 
 
 def chosen(choose: Callable[[Choices], T], size: int = 40) -> st.SearchStrategy[T]:
-    """A strategy that makes its value by `size` choices at most.  Hypothesis replaces one draw of every second example by
-    the simplest, so the bytes are more than one draw."""
-    parts = (st.binary(min_size=PART, max_size=PART),) * (size // PART)
-    return st.tuples(*parts).map(lambda drawn: choose(Choices(b"".join(drawn))))
+    """A strategy that makes its value by `size` choices at most."""
+    return st.binary(min_size=size, max_size=size).map(lambda drawn: choose(Choices(drawn)))
 
 
 def as_aws_tags(pairs: Mapping[str, str]) -> list[dict[str, str]]:
@@ -246,7 +241,7 @@ def choose_tags(choices: Choices, plain: bool) -> dict[str, str]:
 
 def choose_image(choices: Choices, number: int) -> Ami:
     """One AMI, as `DescribeImages` would tell it: most are plain, so that enough of them may be deleted."""
-    kind = choices.one(("plain", "plain", "plain", "quarantined", "special"))
+    kind = choices.one(("plain",) * 7 + ("quarantined", "special", "special"))
     plain = kind != "special"
     pairs = choose_tags(choices, plain)
     state = {"plain": "available", "quarantined": "disabled"}.get(kind) or choices.one(STATES)
@@ -284,7 +279,7 @@ class Account:
     def inventory(self) -> Inventory:
         return Inventory(self.target, self.amis)
 
-    @property
+    @cached_property
     def facts(self) -> Facts:
         usage = {(self.target.region, ami.id): (use(ami),) for ami in self.amis if ami.id in self.used}
         shared = {(self.target, id): ("account 999999999999",) for id in self.shared}
@@ -296,7 +291,7 @@ class Account:
 
 
 SNAPSHOT_TAGS: tuple[tuple[tuple[str, str], ...], ...] = (
-    (), (), (("keep", "x"),), (("dlm:managed", "true"),), (("role", "web"),),
+    (), (), (), (), (), (("keep", "x"),), (("dlm:managed", "true"),), (("role", "web"),),
 )  # fmt: skip
 BIN_TAGS: tuple[tuple[str, str | None], ...] = (("role", "web"), ("role", None), ("keep", "x"), ("role", ""))
 
@@ -315,22 +310,23 @@ retention_rules = chosen(choose_retention_rule)
 bin_rules = chosen(choose_bin_rules)
 
 
-def accounts(target: Target = HERE) -> st.SearchStrategy[Account]:
+def choose_account(choices: Choices, target: Target = HERE) -> Account:
     """AMIs in any order; a few of them in use, a few of them shared."""
+    places = [choices.byte() for _ in range(choices.one((0, 1, 3, 5, 7, 9, 9, 9)))]
+    used, shared = choices.ids(), choices.ids()
+    looked_up = {id: choices.one(SNAPSHOT_TAGS) for id in choices.some(SNAPSHOTS, most=8)}
+    bins = choose_bin_rules(choices) if choices.one((False, True)) else None
+    amis = tuple(choose_image(choices, number) for number in sorted(range(len(places)), key=places.__getitem__))
+    return Account(amis, used, shared, target, tuple(sorted(looked_up.items())), bins)
 
-    def choose(choices: Choices) -> Account:
-        places = [choices.byte() for _ in range(choices.one((0, 1, 3, 5, 7, 9, 9, 9)))]
-        used, shared = choices.ids(), choices.ids()
-        looked_up = {id: choices.one(SNAPSHOT_TAGS) for id in choices.some(SNAPSHOTS, most=8)}
-        bins = choose_bin_rules(choices) if choices.one((False, True)) else None
-        amis = tuple(choose_image(choices, number) for number in sorted(range(len(places)), key=places.__getitem__))
-        return Account(amis, used, shared, target, tuple(sorted(looked_up.items())), bins)
 
-    return chosen(choose, 300)
+def accounts(target: Target = HERE) -> st.SearchStrategy[Account]:
+    return chosen(lambda choices: choose_account(choices, target), 300)
 
 
 PATTERNS = ("front", "^(front|back)", "([a-z]+)-([0-9]+)", "(f)?(b)?", "x")
-MAPPINGS = {"tags": KEYS[:2] + KEYS[5:7], "name": ("front", "back", "f", "1"), "pattern": PATTERNS, "family": ()}
+GROUPING_KEYS = ("environment", "role", "environment", "role", "keep", "Name")
+MAPPINGS = {"tags": GROUPING_KEYS, "name": ("front", "back", "f", "1"), "pattern": PATTERNS, "family": ()}
 OTHERS: dict[str, Sequence[Any]] = {
     "excluded_mapping_values": ((), ("web",), ("1", "back"), ("ev.fr",), ("de",)),
     "include_untagged": (False, True),
@@ -350,7 +346,7 @@ LIMITS: dict[str, Sequence[Any]] = {"limit": range(5), "require_recycle_bin": (1
 def choose_rule(choices: Choices) -> dict[str, Any]:
     """What a [[rule]] may say; of the options that keep AMIs a few at a time, because all together keep everything."""
     key = choices.one(tuple(MAPPINGS))
-    chosen_options = {"mapping_key": key, "keep_previous": choices.one((0, 0, 1, 2, 3))}
+    chosen_options = {"mapping_key": key, "keep_previous": choices.one((0, 0, 0, 1, 2, 3))}
     if MAPPINGS[key]:
         chosen_options["mapping_values"] = choices.some(MAPPINGS[key], least=1, most=3)
     return chosen_options | {

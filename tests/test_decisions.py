@@ -118,14 +118,6 @@ def test_of_several_groups_the_first_reason_by_its_order_is_told() -> None:
     assert plan.decisions[1].explanation == "The newest in bb."
 
 
-def test_the_period_is_told() -> None:
-    plan = plan_of(row(40), keep_monthly=2)
-    assert [decision.explanation for decision in plan.kept] == [
-        "Newest of 2024-03, month 1 of 2.",
-        "Newest of 2024-02, month 2 of 2.",
-    ]
-
-
 # Quarantine
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, get_args
 
@@ -11,7 +12,7 @@ from amicleaner.actions import KEEP_UNTIL_TAG, QUARANTINE_TAG
 from amicleaner.config import Config
 from amicleaner.filters import NAMED_RULES, OWN_RULES, RULES, RuleContext, keep_reason
 from amicleaner.mapper import groups_of
-from amicleaner.models import Ami, Reason, Snapshot
+from amicleaner.models import UNREADABLE, Ami, Reason, Snapshot
 from tests.strategies import NOW, image, snapshot, use
 
 DEV_FRONT = {"environment": "dev", "role": "front"}
@@ -29,7 +30,8 @@ def told(
 ) -> tuple[str, str] | None:
     """The reason and the sentence why an AMI is kept, or None if it may be deleted."""
     config = Config(**options)
-    return keep_reason(RuleContext(ami, config, now, (use(ami),) * uses, groups_of(ami, config), shared_with, snapshots))
+    ctx = RuleContext(ami, config, now, (use(ami),) * uses, groups_of(ami, config), shared_with, snapshots)
+    return keep_reason(ctx, RULES)
 
 
 def reason(ami: Ami, **changes: Any) -> str | None:
@@ -59,16 +61,6 @@ def test_the_rules_follow_the_order_of_the_reasons() -> None:
     assert [*dict.fromkeys(reason for reason, _ in OWN_RULES)] == all_reasons[: all_reasons.index("not-selected")]
 
 
-EVERYTHING = image(
-    1,
-    state="pending",
-    protection="enabled",
-    public=True,
-    name="AwsBackup_1",
-    tags={"keep": "", KEEP_UNTIL_TAG: "2999-01-01", QUARANTINE_TAG: "?"},
-    last_launched=NOW,
-    days=1,
-)
 ALL_OPTIONS: dict[str, Any] = {
     "keep_tag": "keep",
     "excluded_mapping_values": "Backup",
@@ -80,25 +72,17 @@ ALL_OPTIONS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(
-    "ami, uses, options, expected",
-    [
-        (EVERYTHING, 1, {}, "in-use"),
-        (EVERYTHING, 0, {}, "state"),
-        (image(1, state="available", created=None, protection="enabled"), 0, {}, "state"),
-    ],
-)
-def test_the_first_reason_is_told(ami: Ami, uses: int, options: dict[str, Any], expected: str) -> None:
-    assert reason(ami, uses=uses, shared_with=("account 2",), **{**ALL_OPTIONS, **options}) == expected
-
-
 def test_each_reason_is_told_only_where_those_before_it_do_not_hold() -> None:
     base: dict[str, Any] = {"days": 1, "last_launched": NOW}
     until = {KEEP_UNTIL_TAG: "2999-01-01"}
     keep = {"keep": "", **until}
     tags = {QUARANTINE_TAG: "x", **keep}
     shared: dict[str, Any] = {"shared_with": ("you",)}
+    everything = image(1, **base, tags=tags, state="pending", protection="on", name="AwsBackup_1", public=True)
     found = [
+        reason(everything, uses=1, **shared, **ALL_OPTIONS),
+        reason(everything, **shared, **ALL_OPTIONS),
+        reason(replace(everything, state="available", created=None), **ALL_OPTIONS),
         reason(image(1, **base, tags=tags, state="disabled", protection="on", name="AwsBackup_1"), **ALL_OPTIONS),
         reason(image(1, **base, tags=tags, protection="on", name="AwsBackup_1", public=True), **ALL_OPTIONS),
         reason(image(1, **base, tags=keep, protection="on", name="AwsBackup_1", public=True), **ALL_OPTIONS),
@@ -116,45 +100,20 @@ def test_each_reason_is_told_only_where_those_before_it_do_not_hold() -> None:
         reason(image(1, days=9, name="none"), **ALL_OPTIONS),
     ]
     assert found == [
-        *("quarantined", "released", "protected", "managed", "public", "shared", "keep-tag", "keep-until", "excluded"),
-        *("recently-launched", "not-selected", "no-match", "no-tags", "too-young", None),
+        *("in-use", "state", "state", "quarantined", "released", "protected", "managed", "public", "shared", "keep-tag"),
+        *("keep-until", "excluded", "recently-launched", "not-selected", "no-match", "no-tags", "too-young", None),
     ]
-
-
-@pytest.mark.parametrize(
-    "uses, sentence",
-    [
-        (1, "In use by instance i-00000001 (stopped)."),
-        (2, "In use by instance i-00000001 (stopped) and 1 other."),
-        (14, "In use by instance i-00000001 (stopped) and 13 others."),
-    ],
-)
-def test_the_first_reference_is_named_and_the_others_are_counted(uses: int, sentence: str) -> None:
-    assert told(tagged(), uses=uses) == ("in-use", sentence)
 
 
 @pytest.mark.parametrize(
     "state, expected",
     [
-        ("available", None),
-        *((state, None) for state in ("failed", "error", "invalid")),
+        *((state, None) for state in ("available", "failed", "error", "invalid")),
         *((state, "state") for state in ("pending", "disabled", "transient", "deregistered", "", "Available", "new")),
     ],
 )
 def test_an_ami_in_another_state_is_kept(state: str, expected: str | None) -> None:
     assert reason(tagged(state=state)) == expected
-
-
-@pytest.mark.parametrize("state", ["failed", "error", "invalid"])
-def test_a_failed_ami_is_kept_where_it_would_have_to_be_quarantined(state: str) -> None:
-    assert told(tagged(state=state), quarantine=7) == (
-        "state",
-        f"Creation failed (state {state}), so it cannot be quarantined.",
-    )
-
-
-def test_an_ami_without_a_date_is_kept() -> None:
-    assert reason(tagged(created=None)) == "state"
 
 
 @pytest.mark.parametrize(
@@ -218,11 +177,6 @@ def test_what_another_service_manages_is_kept(tag: str, name: str, expected: str
     assert reason(tagged(more={tag: "x"}, name=name)) == expected
 
 
-def test_an_ami_of_a_backup_vault_is_kept() -> None:
-    assert told(tagged(owner_alias="aws-backup-vault")) == ("managed", "Managed by AWS Backup.")
-    assert reason(tagged(owner_alias="self")) is None
-
-
 @pytest.mark.parametrize("tag, name, expected", MANAGED[:3])
 def test_a_managed_snapshot_keeps_its_ami(tag: str, name: str, expected: str) -> None:
     assert reason(tagged(), snapshots=(snapshot("snap-1"), snapshot("snap-2", tags={tag: "x"}))) == expected
@@ -261,8 +215,6 @@ def test_keep_until_counts_until_its_day_is_over(value: str, now: datetime, kept
 
 
 def test_public_and_shared_amis_are_deleted_only_with_include_shared() -> None:
-    assert reason(tagged(public=True)) == "public"
-    assert reason(tagged(), shared_with=("account 2",)) == "shared"
     assert reason(tagged(public=True), shared_with=("everybody",), include_shared=True) is None
 
 
@@ -329,10 +281,6 @@ SECOND = timedelta(seconds=1)
 )
 def test_recently_launched(ago: timedelta, days: int | None, expected: str | None) -> None:
     assert reason(tagged(last_launched=NOW - ago), unused_days=days) == expected
-
-
-def test_what_was_never_launched_was_not_launched_recently() -> None:
-    assert reason(tagged(last_launched=None), unused_days=10_000) is None
 
 
 @pytest.mark.parametrize(
@@ -405,23 +353,21 @@ def test_excluded_values_by_pattern_and_family_are_parts_of_the_name(excluded: s
     assert reason(image(1), **pattern, excluded_mapping_values="i.1") == "excluded"  # the group's label
 
 
-def test_an_unreadable_date_of_the_last_launch_counts_as_just_now() -> None:
-    ami = Ami.from_aws(
-        {"ImageId": "ami-1", "State": "available", "CreationDate": "2020-01-01T00:00:00Z", "LastLaunchedTime": "?"}
-    )
-    sentence = "Launched, but AWS's date of the last launch is unreadable."
-    assert told(ami, unused_days=0) == ("recently-launched", sentence)
-
-
 @pytest.mark.parametrize(
     "ami, options, sentence",
     [
+        (tagged(), {"uses": 1}, "In use by instance i-00000001 (stopped)."),
+        (tagged(), {"uses": 2}, "In use by instance i-00000001 (stopped) and 1 other."),
+        (tagged(), {"uses": 3}, "In use by instance i-00000001 (stopped) and 2 others."),
         (tagged(state=""), {}, "In an unknown state."),
+        (tagged(state="error"), {"quarantine": 7}, "Creation failed (state error), so it cannot be quarantined."),
         (tagged(state="pending"), {}, "In state pending."),
         (tagged(created=None), {}, "Creation date missing or unreadable, so its age is unknown."),
         (tagged(protection="on"), {}, "Protected against deregistration (on)."),
         (tagged(public=True), {}, "Public: every AWS account can launch it."),
+        (tagged(), {"shared_with": ("account 2", "account 3")}, "Shared with account 2, account 3."),
         (tagged(name="AwsBackup_1"), {}, "Managed by AWS Backup."),
+        (tagged(owner_alias="aws-backup-vault"), {}, "Managed by AWS Backup."),
         (tagged(more={"aws:backup:x": ""}), {}, "Managed by AWS Backup."),
         (tagged(more={"dlm:managed": ""}), {}, "Managed by Data Lifecycle Manager."),
         (tagged(), {"keep_tag": "role=front"}, "Tagged role=front (--keep-tag)."),
@@ -434,6 +380,11 @@ def test_an_unreadable_date_of_the_last_launch_counts_as_just_now() -> None:
         (tagged(), {"excluded_mapping_values": ("x", "dev")}, "Excluded by --excluded-mapping-values dev."),
         (tagged(last_launched=NOW), {"unused_days": 2}, "Launched on 2024-03-10, within the last 2 days."),
         (tagged(last_launched=NOW), {"unused_days": 1}, "Launched on 2024-03-10, within the last 1 day."),
+        (
+            tagged(last_launched=UNREADABLE),
+            {"unused_days": 0},
+            "Launched, but AWS's date of the last launch is unreadable.",
+        ),
         (tagged(), {"only_tag": "role=db"}, "Does not have the tags of --only-tag."),
         (tagged(), {"only_name": "db*"}, "Name does not match --only-name."),
         (image(1), {}, "Has none of the tags environment, role."),
@@ -447,8 +398,3 @@ def test_each_reason_is_told_in_a_sentence(ami: Ami, options: dict[str, Any], se
     found = told(ami, **options)
     assert found is not None
     assert found[1] == sentence
-
-
-def test_everybody_it_is_shared_with_is_told() -> None:
-    found = told(tagged(), shared_with=("account 2", "account 3"))
-    assert found == ("shared", "Shared with account 2, account 3.")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from amicleaner.models import Ami, BlockSnapshot, Snapshot, parse_time, tags_from_aws
+from amicleaner.models import UNREADABLE, Ami, BlockSnapshot, Snapshot, parse_time, tags_from_aws
 
 EVENING = datetime(2017, 6, 15, 21, 55, 42, tzinfo=UTC)
 
@@ -86,6 +86,10 @@ def test_an_ami_from_aws() -> None:
 def test_what_aws_leaves_out_is_empty() -> None:
     assert Ami.from_aws({"ImageId": "ami-1"}) == Ami("ami-1", "", None, "", "")
     assert Snapshot.from_aws({"SnapshotId": "snap-1"}) == Snapshot("snap-1", "", None, "", 0)
+
+
+def test_an_unreadable_date_of_the_last_launch_is_the_latest() -> None:
+    assert Ami.from_aws({"ImageId": "ami-1", "LastLaunchedTime": "?"}).last_launched == UNREADABLE
 
 
 def test_a_snapshot_from_aws() -> None:

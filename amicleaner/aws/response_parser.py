@@ -4,8 +4,10 @@ A page of 1,000 images takes botocore longer to parse than AWS to send.  This pa
 for the one list of a page; everything else is left to botocore.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, fromstring, tostring
 
@@ -15,6 +17,8 @@ from botocore.utils import parse_timestamp
 from .operations import OPERATIONS
 
 Read = Callable[[Element], Any]
+
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3})?Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +93,13 @@ def _reader(shape: Any) -> Read:
         "long": lambda node: int(node.text or ""),
         "float": lambda node: float(node.text or ""),
         "double": lambda node: float(node.text or ""),
-        "timestamp": lambda node: parse_timestamp(node.text),
+        "timestamp": lambda node: _time(node.text or ""),
     }[kind]
+
+
+def _time(text: str) -> datetime:
+    """AWS's own form is read here: botocore knows all forms, which takes ninety times as long."""
+    return datetime.fromisoformat(text) if _TIME.fullmatch(text) else parse_timestamp(text)
 
 
 def _structure(node: Element, members: dict[str, tuple[str, Read]]) -> dict[str, Any]:

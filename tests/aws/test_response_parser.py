@@ -111,3 +111,11 @@ def test_broken_xml_and_errors_are_left_to_botocore(status: int, body: bytes) ->
     customized: dict[str, Any] = {}
     parse_list(MODEL.operation_model("DescribeImages"), response, customized)
     assert (response["body"], customized) == (body, {})
+
+
+@pytest.mark.parametrize(
+    "time", ["2026-01-31T06:00:00.250Z", "2026-01-31T06:00:00Z", "2026-01-31T06:00:00+02:00", "1769839200"]
+)
+def test_a_time_in_any_form_is_the_one_that_botocore_reads(time: str) -> None:
+    alone, parsed = both("DescribeSnapshots", element("snapshotSet", element("item", element("startTime", time))))
+    assert read(parsed) == alone

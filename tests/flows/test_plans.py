@@ -37,13 +37,6 @@ def test_amis_that_did_not_change_are_deleted(flow: Flow, path: str) -> None:
     assert len(flow.home.snapshots) == 1
 
 
-def test_the_plan_brings_its_own_options(flow: Flow, path: str) -> None:
-    """Without them four would be kept, by other tags."""
-    old = [flow.add(tags={"team": "blue"}, days=20 + day).image_id for day in range(2)]
-    save(flow, path, mapping_values=("team",))
-    assert removed(apply(flow, path)) == set(old)
-
-
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -114,14 +107,6 @@ def test_amis_that_the_plan_keeps_are_kept_though_they_are_free_by_now(flow: Flo
     save(flow, path)
     del flow.home.instances[instance.instance_id]
     assert removed(apply(flow, path)) == {free}
-
-
-def test_a_plan_that_was_applied_already_is_no_failure(flow: Flow, path: str) -> None:
-    flow.several(2)
-    save(flow, path)
-    apply(flow, path)
-    again = apply(flow, path)
-    assert (removed(again), again.exit_status) == (set(), 0)
 
 
 def test_a_plan_of_listed_amis_shows_a_prompt_too(flow: Flow, path: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 
 from amicleaner.actions import QUARANTINE_TAG
 from amicleaner.result import Result
-from tests.fake_aws.resources import Image
 from tests.flows.flow import OTHER, OWN, Flow, kept, reasons, removed
 from tests.virtual_time import NOW
 
@@ -50,65 +48,19 @@ def test_the_tag_is_written_before_the_ami_is_disabled(flow: Flow) -> None:
     assert [call.action for call in flow.fake_aws.calls.changing()] == ["CreateTags", "DisableImage"]
 
 
-def test_a_run_without_the_option_leaves_quarantined_amis_alone(flow: Flow) -> None:
-    image = flow.add()
-    run(flow)
-    wait(flow, 2 * DAYS)
-    assert reasons(flow.clean()) == {image.image_id: "quarantined"}
-    assert (image.state, len(flow.fake_aws.calls.changing())) == ("disabled", 2)
-
-
-RELEASED: dict[str, Callable[[Flow, Image], object]] = {
-    "in-use": lambda flow, image: flow.home.add_launch_template(versions=[{"ImageId": image.image_id}]),
-    "keep-tag": lambda flow, image: image.tags.update(golden="1"),
-    "keep-until": lambda flow, image: image.tags.update({"amicleaner:keep-until": "2099-01-01"}),
-    "excluded": lambda flow, image: image.tags.update(role="legacy"),
-    "protected": lambda flow, image: setattr(image, "deregistration_protection", "enabled-with-cooldown"),
-    "managed": lambda flow, image: image.tags.update({"dlm:managed": "true"}),
-}
-OPTIONS = {"keep_tag": ("golden",), "excluded_mapping_values": ("legacy",)}
-
-
-@pytest.mark.parametrize("days", [1, DAYS + 1])
-@pytest.mark.parametrize("reason", RELEASED)
+@pytest.mark.parametrize("reason, days", [("in-use", 1), ("keep-tag", DAYS + 1)])
 def test_an_ami_that_the_plan_keeps_by_then_is_released(flow: Flow, reason: str, days: int) -> None:
+    """Every reason: `tests/test_decisions.py`."""
     image = flow.add()
     run(flow)
     wait(flow, days)
-    RELEASED[reason](flow, image)
-    result = run(flow, **OPTIONS)
+    if reason == "in-use":
+        flow.home.add_launch_template(versions=[{"ImageId": image.image_id}])
+    else:
+        image.tags["golden"] = "1"
+    result = run(flow, keep_tag=("golden",))
     assert (ends(result), reasons(result)) == ({image.image_id: "released"}, {image.image_id: reason})
     assert (image.state, QUARANTINE_TAG in image.tags) == ("available", False)
-
-
-def test_an_ami_among_the_newest_by_then_is_released(flow: Flow) -> None:
-    newest, second = flow.several(2)
-    run(flow, keep_previous=1)
-    wait(flow, 1)
-    del flow.home.images[newest]
-    assert ends(run(flow, keep_previous=1)) == {second: "released"}
-
-
-def test_quarantined_amis_take_no_place_among_the_newest(flow: Flow) -> None:
-    ids = flow.several(3)
-    run(flow, keep_previous=1)
-    assert reasons(run(flow, keep_previous=1))[ids[0]] == "kept-previous"
-    assert flow.home.images[ids[0]].state == "available"
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"only_name": ("other",)}, {"mapping_values": ("team",)}, {"limit": 0},
-        {"mapping_key": "name", "mapping_values": ("x",)},
-    ],
-)  # fmt: skip
-def test_an_ami_that_the_run_does_not_choose_stays_quarantined(flow: Flow, options: dict[str, object]) -> None:
-    image = flow.add()
-    run(flow)
-    wait(flow, DAYS + 1)
-    assert ends(run(flow, **options)) == {}
-    assert image.state == "disabled"
 
 
 def test_an_ami_that_was_enabled_by_hand_is_kept(flow: Flow) -> None:
@@ -117,17 +69,11 @@ def test_an_ami_that_was_enabled_by_hand_is_kept(flow: Flow) -> None:
     image.state = "available"
     wait(flow, 2 * DAYS)
     assert reasons(run(flow)) == {image.image_id: "released"}
-    assert reasons(flow.clean()) == {image.image_id: "released"}
     del image.tags[QUARANTINE_TAG]
     assert ends(run(flow)) == {image.image_id: "quarantined"}
 
 
-def test_an_ami_that_was_disabled_by_hand_is_kept(flow: Flow) -> None:
-    image = flow.add(state="disabled")
-    assert reasons(run(flow)) == {image.image_id: "state"}
-
-
-@pytest.mark.parametrize("text", ["", "yesterday", "2026-03-01", "2099-01-01T00:00:00Z", "2026-02-30T00:00:00Z"])
+@pytest.mark.parametrize("text", ["", "2099-01-01T00:00:00Z"])
 def test_an_unreadable_or_future_time_begins_the_wait_anew(flow: Flow, text: str) -> None:
     image = flow.add()
     run(flow)

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
+from amicleaner import filters
 from amicleaner.config import Rule
 from amicleaner.models import Reason
-from amicleaner.result import Result
 from tests.flows.flow import OTHER, TAGS, Flow, decisions, reasons, removed
 from tests.virtual_time import NOW
 
@@ -128,91 +128,18 @@ def test_ignore_in_use_overrides_no_other_reason(flow: Flow) -> None:
     assert (removed(result), result.exit_status) == (set(), 1)
 
 
-# In the documented order: each next AMI has one reason less.
-ORDER: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("in-use", {}),
-    ("state", {"state": "disabled"}),
-    ("protected", {"deregistration_protection": "true"}),
-    ("managed", {"tags": {"dlm:managed": "1"}}),
-    ("public", {"public": True}),
-    ("keep-tag", {"tags": {"golden": "1"}}),
-    ("keep-until", {"tags": {"amicleaner:keep-until": "2030-01-01"}}),
-    ("excluded", {"tags": {"role": "legacy"}}),
-    ("recently-launched", {"last_launched": NOW}),
-    ("not-selected", {"name": "other"}),
-    ("no-tags", {"tags": {"role": "", "environment": ""}}),
-)
+def test_the_newest_are_kept_after_everything_that_is_kept_for_itself(flow: Flow) -> None:
+    first, second, third = flow.several(3)
+    flow.home.images[second].shared_with = (OTHER,)
+    assert reasons(flow.clean(keep_previous=1)) == {first: "kept-previous", second: "shared", third: "old"}
+    assert {call.params["ImageId"] for call in flow.calls("DescribeImageAttribute")} == {second, third}
 
 
-def test_the_first_reason_in_the_documented_order_is_told(flow: Flow) -> None:
-    expected = {}
-    for start, (reason, _) in enumerate(ORDER):
-        rest = ORDER[start:]
-        members: dict[str, Any] = {"days": 1, "name": "web"}
-        tags = dict(TAGS)
-        for name, more in rest:
-            # What has no tags has no value that could be excluded.
-            tags |= more.get("tags", {}) if name != "no-tags" or reason == "no-tags" else {}
-            members |= {key: value for key, value in more.items() if key != "tags"}
-        image = flow.add(**members, tags=tags).image_id
-        expected[image] = reason
-        if reason == "in-use":
-            flow.home.add_instance(image)
-    young = flow.add(days=1, name="web").image_id
-    kept = flow.add(days=20, name="web").image_id
-    old = flow.add(days=21, name="web").image_id
-    result = flow.clean(**OPTIONS, keep_previous=1)
-    assert reasons(result) == {**expected, young: "too-young", kept: "kept-previous", old: "old"}
-    assert removed(result) == {old}
-
-
-class TestNewest:
-    def test_the_newest_are_kept_after_everything_that_is_kept_for_itself(self, flow: Flow) -> None:
-        first, second, third = flow.several(3)
-        flow.home.images[second].shared_with = (OTHER,)
-        assert reasons(flow.clean(keep_previous=1)) == {first: "kept-previous", second: "shared", third: "old"}
-        assert {call.params["ImageId"] for call in flow.calls("DescribeImageAttribute")} == {second, third}
-
-    def test_a_failed_ami_takes_no_place(self, flow: Flow) -> None:
-        failed = flow.add(days=1, state="failed").image_id
-        newest, oldest = flow.add(days=2).image_id, flow.add(days=3).image_id
-        assert removed(flow.clean(keep_previous=1)) == {failed, oldest}
-        assert flow.home.images.keys() == {newest}
-
-    def test_periods_keep_their_newest(self, flow: Flow) -> None:
-        days = {day: flow.add(days=day).image_id for day in (1, 1.5, 2, 40, 70, 100)}
-        result = flow.clean(keep_previous=None, keep_daily=2, keep_monthly=3)
-        kept = {day: reasons(result)[id] for day, id in days.items()}
-        assert kept == {
-            1: "kept-daily", 1.5: "old", 2: "kept-daily", 40: "kept-monthly", 70: "kept-monthly", 100: "old",
-        }  # fmt: skip
-
-    def test_an_ami_of_two_name_groups_is_deleted_once_and_only_if_both_delete_it(self, flow: Flow) -> None:
-        """One group keeps what the other would delete; 0.2.2 deleted it."""
-        both, old = (flow.add(name="web-db", days=days).image_id for days in (30, 50))
-        web, older = (flow.add(name="web", days=days).image_id for days in (20, 40))
-        result = flow.clean(mapping_key="name", mapping_values=("web", "db"), keep_previous=1)
-        assert reasons(result) == {both: "kept-previous", web: "kept-previous", older: "old", old: "old"}
-        assert sorted(flow.changes()) == sorted([older, old])
-
-    def test_families_are_groups(self, flow: Flow) -> None:
-        names = {name: flow.add(name=name, tags={}, days=days).image_id for days, name in enumerate(
-            ("web-20260228-ab12cd3", "web-20260227", "api-v1.2.3", "api-v1.2.2", "alone"), 10
-        )}  # fmt: skip
-        result = flow.clean(mapping_key="family", keep_previous=1)
-        assert removed(result) == {names["web-20260227"], names["api-v1.2.2"]}
-
-    def test_untagged_amis_are_a_group_on_request(self, flow: Flow) -> None:
-        newer, older = flow.add(tags={}, days=1).image_id, flow.add(tags={}, days=2).image_id
-        result = flow.clean(include_untagged=True, keep_previous=1)
-        assert removed(result) == {older}
-        assert decisions(result)[newer].groups == ("no-tags",)
-
-    @pytest.mark.parametrize("members", [{"public": True}, {"shared_with": (OTHER,)}, {"organizations": (UNIT,)}])
-    def test_shared_amis_are_deleted_on_request(self, flow: Flow, members: dict[str, Any]) -> None:
-        image = flow.add(**members).image_id
-        assert removed(flow.clean(include_shared=True)) == {image}
-        assert flow.calls("DescribeImageAttribute") == []
+@pytest.mark.parametrize("members", [{"public": True}, {"shared_with": (OTHER,)}, {"organizations": (UNIT,)}])
+def test_shared_amis_are_deleted_on_request(flow: Flow, members: dict[str, Any]) -> None:
+    image = flow.add(**members).image_id
+    assert removed(flow.clean(include_shared=True)) == {image}
+    assert flow.calls("DescribeImageAttribute") == []
 
 
 RULES = (
@@ -222,38 +149,20 @@ RULES = (
 )
 
 
-class TestRules:
-    def run(self, flow: Flow, **options: Any) -> tuple[Result, dict[str, str]]:
-        ids = {
-            "prod new": flow.add(days=1).image_id,
-            "prod old": flow.add(days=2, name="web-2").image_id,
-            "rest": flow.add(days=3, name="web-3", tags={}).image_id,
-            "none": flow.add(days=4, name="db", tags={"environment": "dev"}).image_id,
-        }
-        result = flow.clean(keep_previous=None, rules=RULES, **options)
-        return result, {name: reasons(result)[id] for name, id in ids.items()}
-
-    def test_the_first_rule_that_matches_decides(self, flow: Flow) -> None:
-        result, found = self.run(flow)
-        assert found == {"prod new": "kept-previous", "prod old": "old", "rest": "old", "none": "no-rule"}
-        assert [warning for warning in result.warnings if "unmatched" in warning]
-
-    def test_amis_of_rules_that_do_not_run_are_kept(self, flow: Flow) -> None:
-        _, found = self.run(flow, rule=("the rest",))
-        assert found == {"prod new": "not-selected", "prod old": "not-selected", "rest": "old", "none": "no-rule"}
-
-
-def test_every_reason_is_tested_by_a_run() -> None:
-    elsewhere = {"in-use", "quarantined", "released", "no-recycle-bin", "over-limit"}
-    here = {
-        "no-rule",
-        "no-match",
-        "kept-weekly",
-        "kept-yearly",
-        "kept-previous",
-        "kept-daily",
-        "kept-monthly",
-        "old",
-        "named",
+def test_the_first_rule_that_matches_decides(flow: Flow) -> None:
+    ids = {
+        "prod new": flow.add(days=1).image_id,
+        "prod old": flow.add(days=2, name="web-2").image_id,
+        "rest": flow.add(days=3, name="web-3", tags={}).image_id,
+        "none": flow.add(days=4, name="db", tags={"environment": "dev"}).image_id,
     }
-    assert {case.reason for case in CASES} | elsewhere | here == set(get_args(Reason))
+    result = flow.clean(keep_previous=None, rules=RULES)
+    assert {name: reasons(result)[id] for name, id in ids.items()} == {
+        "prod new": "kept-previous", "prod old": "old", "rest": "old", "none": "no-rule",
+    }  # fmt: skip
+    assert [warning for warning in result.warnings if "unmatched" in warning]
+
+
+def test_every_rule_keeps_an_ami_in_a_run() -> None:
+    elsewhere = {"in-use", "quarantined", "released", "no-match"}
+    assert {case.reason for case in CASES} | elsewhere == {reason for reason, _ in filters.RULES}

@@ -87,8 +87,7 @@ def expect(
         lookers = [Looker(place, config) for place in places]
         for looker in lookers:
             looker.early()
-        nothing: dict[str, list[dict[str, str]]] = {}
-        decided = first = _all(own, config, now, _namings(lookers), nothing)
+        decided = first = _all(own, config, Known(now, _namings(lookers), {}))
         asked = _asked(first, config)
         if asked:
             for looker in lookers:
@@ -100,7 +99,7 @@ def expect(
                 id: [region.snapshots[part].tags for part in image.snapshot_ids if part in read]
                 for id, (region, image) in images.items()
             }
-            decided = _all(own, config, now, _namings(lookers), tags)
+            decided = _all(own, config, Known(now, _namings(lookers), tags))
             if config.from_ids:
                 decided = {id: _open_question(first[id], verdict, lookers) for id, verdict in decided.items()}
         verdicts |= decided
@@ -144,13 +143,18 @@ def _last(
 
 
 def covered(region: RegionState, image: Image) -> int:
-    """The days for which the Recycle Bin would hold an AMI with all its snapshots."""
+    """The days for which the Recycle Bin would hold an AMI with all its snapshots.  A rule's tag without a value retains
+    what has the tag with an empty value: that is less than any value."""
 
     def longest(kind: str, tags: Mapping[str, str]) -> int:
         rules = [
-            rule for rule in region.retention_rules.values() if rule.resource_type == kind and rule.status == "available"
+            rule for rule in region.retention_rules.values() if (rule.resource_type, rule.status) == (kind, "available")
         ]
-        return max((rule.days for rule in rules if not rule.match or rule.match.items() & tags.items()), default=0)
+        retaining = (rule.days for rule in rules if not rule.match or any_of(rule.match, tags))
+        return max(retaining, default=0)
+
+    def any_of(match: Mapping[str, str | None], tags: Mapping[str, str]) -> bool:
+        return any(tags.get(key) == (value or "") for key, value in match.items())
 
     snapshots = [longest("EBS_SNAPSHOT", region.snapshots[id].tags) for id in image.snapshot_ids]
     return min([longest("EC2_IMAGE", image.tags), *snapshots]) if snapshots else 0
@@ -327,49 +331,51 @@ def lives(state: str) -> bool:
 # --- what stays ------------------------------------------------------------------------------------------
 
 
-SnapshotTags = Mapping[str, list[dict[str, str]]]
+@dataclass(frozen=True)
+class Known:
+    """What names each AMI, and the tags of its snapshots as far as they were read."""
+
+    now: datetime
+    namings: Mapping[str, tuple[Naming, ...]]
+    tags: Mapping[str, list[dict[str, str]]]
 
 
 def _all(
     own: Mapping[object, Sequence[Image]],
     config: Config,
-    now: datetime,
-    namings: Mapping[str, tuple[Naming, ...]],
-    tags: SnapshotTags,
+    known: Known,
 ) -> dict[str, Verdict]:
     """Groups and N count in each Region of each account alone."""
     verdicts: dict[str, Verdict] = {}
     for place, images in own.items():
         judge = _named if config.from_ids else _by_rules
-        for id, verdict in judge(images, config, now, namings, tags).items():
+        for id, verdict in judge(images, config, known).items():
             apart = frozenset((place, group) for group in verdict.groups)
-            verdicts[id] = replace(verdict, namings=namings.get(id, ()), groups=apart)
+            verdicts[id] = replace(verdict, namings=known.namings.get(id, ()), groups=apart)
     return verdicts
 
 
 def _by_rules(
     images: Sequence[Image],
     config: Config,
-    now: datetime,
-    namings: Mapping[str, tuple[Naming, ...]],
-    tags: SnapshotTags,
+    known: Known,
 ) -> dict[str, Verdict]:
     """The first rule whose selection an AMI matches decides for it; without rules the options do."""
     if not config.rules:
-        return _grouped(images, config, now, namings, tags)
+        return _grouped(images, config, known)
     verdicts: dict[str, Verdict] = {}
     left = list(images)
     for rule in config.rules:
         under = config.for_rule(rule)
         mine = [image for image in left if selected(image, under)]
         left = [image for image in left if not selected(image, under)]
-        for id, verdict in _grouped(mine, under, now, namings, tags).items():
+        for id, verdict in _grouped(mine, under, known).items():
             verdicts[id] = replace(verdict, groups=frozenset((rule.name, group) for group in verdict.groups))
     for image in left:
         # In no group, it has no grouped tag values that could be excluded; by its name it can be.
         ignored = CHOOSING | ({"excluded"} if config.mapping_key == "tags" else set())
-        own = [reason for reason in stays(image, config, now, namings, tags) if reason not in ignored]
-        verdicts[image.image_id] = waiting(image, own[0] if own else "no-rule", config, now)
+        own = [reason for reason in stays(image, config, known) if reason not in ignored]
+        verdicts[image.image_id] = waiting(image, own[0] if own else "no-rule", config, known.now)
     return verdicts
 
 
@@ -379,34 +385,30 @@ CHOOSING = {"not-selected", "no-tags", "no-match"}
 def _named(
     images: Iterable[Image],
     config: Config,
-    now: datetime,
-    namings: Mapping[str, tuple[Naming, ...]],
-    tags: SnapshotTags,
+    known: Known,
 ) -> dict[str, Verdict]:
     verdicts = {}
     for image in images:
         if image.image_id in config.from_ids:
             reasons = [
                 reason
-                for reason in stays(image, config, now, namings, tags)
+                for reason in stays(image, config, known)
                 if reason in NAMED_STAYS and not (reason == "in-use" and config.ignore_in_use)
             ]
-            verdicts[image.image_id] = waiting(image, reasons[0] if reasons else None, config, now, "named")
+            verdicts[image.image_id] = waiting(image, reasons[0] if reasons else None, config, known.now, "named")
     return verdicts
 
 
 def _grouped(
     images: Iterable[Image],
     config: Config,
-    now: datetime,
-    namings: Mapping[str, tuple[Naming, ...]],
-    tags: SnapshotTags,
+    known: Known,
 ) -> dict[str, Verdict]:
     reasons: dict[str, str] = {}
     members: dict[object, list[Image]] = {}
     for image in images:
-        found = next(stays(image, config, now, namings, tags), None)
-        if found is None and config.ami_min_days >= 0 and now - made(image) < timedelta(days=config.ami_min_days):
+        found = next(stays(image, config, known), None)
+        if found is None and config.ami_min_days >= 0 and known.now - made(image) < timedelta(days=config.ami_min_days):
             found = "too-young"
         if found is not None:
             reasons[image.image_id] = found
@@ -425,7 +427,7 @@ def _grouped(
         reasons[id] = min(found_here, key=KEPT.index)
     return {
         image.image_id: replace(
-            waiting(image, reasons.get(image.image_id), config, now),
+            waiting(image, reasons.get(image.image_id), config, known.now),
             groups=frozenset(() if reasons.get(image.image_id) == "not-selected" else shown_groups(image, config)),
         )
         for image in images
@@ -475,13 +477,11 @@ def waiting(image: Image, reason: str | None, config: Config, now: datetime, old
     return Verdict("remove", reasons)
 
 
-def stays(
-    image: Image, config: Config, now: datetime, namings: Mapping[str, tuple[Naming, ...]], tags: SnapshotTags
-) -> Iterator[str]:
+def stays(image: Image, config: Config, known: Known) -> Iterator[str]:
     """Every reason to stay that the AMI has by itself, in the documented order; `shared` is asked last of all."""
-    parts = [image.tags, *tags.get(image.image_id, [])]
+    now, parts = known.now, [image.tags, *known.tags.get(image.image_id, [])]
     disabled = image.state == "disabled" and SINCE in image.tags
-    if image.image_id in namings:
+    if image.image_id in known.namings:
         yield "in-use"
     if image.state not in ("available", "failed", "error", "invalid") and not disabled:
         yield "state"

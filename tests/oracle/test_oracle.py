@@ -12,12 +12,12 @@ from typing import Any, cast, get_args
 from unittest import mock
 
 import boto3
-import botocore.session
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from amicleaner import planning
+from amicleaner.aws.session import new_session
 from amicleaner.config import Config
 from amicleaner.models import Reason
 from amicleaner.plan import Plan
@@ -29,19 +29,14 @@ from tests.fake_aws import FakeAws, RegionState, World, attach
 from tests.oracle.accounts import (
     AWAY,
     HOME,
-    INDEX,
     MAIN,
-    MARK,
     NOW,
     SECOND,
-    USE,
-    WHOLE,
     Account,
     Builder,
-    Data,
-    build,
-    pick,
+    choose_mark,
     remark,
+    wholes,
 )
 from tests.oracle.oracle import Expected, Verdict, expect
 from tests.virtual_time import Time
@@ -51,7 +46,6 @@ MANY = {"dev": 100, "ci": 200, "long": 10_000}.get(os.environ.get("HYPOTHESIS_PR
 large = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example])
 pytestmark = [pytest.mark.accounts, pytest.mark.timeout(7200)]
 
-LOADER = botocore.session.Session().get_component("data_loader")
 STANDIN = FakeAws(World())
 
 
@@ -59,10 +53,9 @@ class Remembering:
     """A session that makes each client once: to make one takes longer than a whole run."""
 
     def __init__(self, account: str, region: str) -> None:
-        core = botocore.session.Session()
-        core.register_component("data_loader", LOADER)
-        credentials: Any = World().credentials(account)
-        self._boto = boto3.Session(botocore_session=core, region_name=region, **credentials)
+        self._boto = new_session()
+        self._boto._session.set_credentials(*World().credentials(account).values())
+        self._boto._session.set_config_variable("region", region)
         self._clients: dict[tuple[str, str | None], Any] = {}
         attach(STANDIN, self._boto)
 
@@ -146,9 +139,8 @@ def test_the_plan_is_the_one_that_the_documentation_asks_for() -> None:
     seen: set[str] = set()
 
     @settings(large, max_examples=MANY)
-    @given(data=WHOLE)
-    def check(data: Data) -> None:
-        account = build(data)
+    @given(wholes)
+    def check(account: Account) -> None:
         expected = expect(account.world, account.config, NOW, account.targets, account.readers)
         result = run(account)
         found = differences(account, result, expected)
@@ -163,15 +155,11 @@ def test_the_plan_is_the_one_that_the_documentation_asks_for() -> None:
 
 
 @settings(large, max_examples=MANY // 5)
-@given(data=WHOLE, use=USE, second=st.booleans(), more=st.integers(1, 3))
-def test_one_more_reference_or_a_larger_n_never_deletes_more(data: Data, use: Data, second: bool, more: int) -> None:
-    account = build(data)
+@given(wholes)
+def test_one_more_reference_never_deletes_more(account: Account) -> None:
     account = replace(account, config=replace(account.config, limit=None))  # what a limit leaves, moves up
     before = removed(run(account))
-    if not account.config.from_ids:
-        larger = replace(account.config, keep_previous=account.config.newest_kept + more)
-        assert removed(run(account, larger)) <= before, account
-    Builder(account, account.world.region(HOME, SECOND if second else MAIN), account.ids).use(use)
+    Builder(account, account.world.region(HOME, account.choices.one((MAIN, SECOND)))).use()
     assert removed(run(account)) <= before, account
 
 
@@ -187,30 +175,21 @@ class Changing(View):
 
 
 @settings(large, max_examples=MANY // 2)
-@given(
-    data=WHOLE,
-    uses=st.lists(USE, max_size=3),
-    marks=st.lists(st.tuples(INDEX, MARK), max_size=4),
-    gone=INDEX,
-    first=st.sampled_from([0, planning.ASK_ACCOUNTS_FIRST]),
-)
-def test_no_run_deletes_what_a_fresh_plan_would_keep(
-    data: Data, uses: list[Data], marks: list[tuple[int, Data]], gone: int, first: int
-) -> None:
+@given(wholes, st.sampled_from([0, planning.ASK_ACCOUNTS_FIRST]))
+def test_no_run_deletes_what_a_fresh_plan_would_keep(account: Account, first: int) -> None:
     """The account changes while the prompt is open, at which not every account was asked about all AMIs if `first` is 0."""
-    account = build(data)
     config = replace(account.config, dry_run=False)
-    region = account.world.region(HOME, MAIN)
+    builder = Builder(account, account.world.region(HOME, MAIN))
+    images = builder.region.images
     fresh: list[Expected] = []
     there: set[str] = set()
 
     def change() -> None:
-        for use in uses:
-            Builder(account, region, account.ids).use(use)
-        for index, mark in marks:
-            if image := region.images.get(pick(account.ids, index)):
-                remark(image, mark)
-        region.images.pop(pick(account.ids, gone), None)
+        builder.several(builder.use, 3)
+        for _ in range(account.choices.one(range(5))):
+            if image := images.get(builder.some_ami()):
+                remark(image, choose_mark(account.choices))
+        images.pop(builder.some_ami(), None)
         there.update(id for where in regions(account) for id in where.images)
         fresh.append(expect(account.world, replace(config, limit=None), NOW, account.targets, account.readers))
 
