@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import Field, dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
@@ -274,22 +274,26 @@ BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
 
 BY_FLAG: Mapping[str, Option] = {flag: option for option in OPTIONS for flag in option.flags}
 
+EXCLUDED: Mapping[str, tuple[Set[str], str]] = {
+    "from_ids": ({known.name for known in OPTIONS if known.selects}, "which deletes the listed AMIs regardless of group"),
+    "apply_plan": (
+        {known.name for known in OPTIONS if not known.with_apply_plan},
+        "which takes these options from the plan",
+    ),
+    "restore": ({known.name for known in OPTIONS if not known.with_restore}, "which deletes nothing"),
+    "suggest_config": ({"from_ids", "save_plan", "check_orphans"}, "which deletes nothing"),
+}
+"""An option to those that cannot be combined with it, and the reason."""
+
 
 def check_combination(config: Config, given: Iterable[str]) -> None:
     """Raises UsageError for options that cannot be combined.  `given` are the names of the options that were set, including
     those that were set to their default value."""
     given = set(given)
-    if config.from_ids:
-        unfit = (name for name in given if BY_NAME[name].selects)
-        _refuse(unfit, "--from-ids, which deletes the listed AMIs regardless of group")
-    if config.apply_plan is not None:
-        unfit = (name for name in given if not BY_NAME[name].with_apply_plan)
-        _refuse(unfit, "--apply-plan, which takes these options from the plan")
-    if config.restore:
-        unfit = (name for name in given if not BY_NAME[name].with_restore)
-        _refuse(unfit, "--restore, which deletes nothing")
-    if config.suggest_config:
-        _refuse(given & {"from_ids", "save_plan", "check_orphans"}, "--suggest-config, which deletes nothing")
+    for name, (excluded, reason) in EXCLUDED.items():
+        flags = ", ".join(sorted(BY_NAME[other].flag for other in excluded & given))
+        if flags and getattr(config, name):
+            raise UsageError(f"{flags} cannot be combined with {BY_NAME[name].flag}, {reason}.")
     if config.ignore_in_use and not config.from_ids:
         raise UsageError("--ignore-in-use requires --from-ids.")
     if config.quarantine is not None and config.include_shared:
@@ -310,10 +314,6 @@ def check_combination(config: Config, given: Iterable[str]) -> None:
             "--used-by-files: - reads standard input, which then cannot answer the prompt.",
             hint="Add --force-delete or --dry-run.",
         )
-    _check_accounts(config)
-
-
-def _check_accounts(config: Config) -> None:
     roles = bool(config.role_arn or config.organization_role)
     if roles and len(config.profile) > 1:
         raise UsageError("Roles are assumed from one profile: pass only one --profile.")
@@ -323,12 +323,6 @@ def _check_accounts(config: Config) -> None:
         raise UsageError("--exclude-account requires --organization-role.")
     if config.external_id is not None and not (roles or config.used_by_role_arn):
         raise UsageError("--external-id requires --role-arn, --organization-role or --used-by-role-arn.")
-
-
-def _refuse(names: Iterable[str], other: str) -> None:
-    flags = ", ".join(sorted(BY_NAME[name].flag for name in names))
-    if flags:
-        raise UsageError(f"{flags} cannot be combined with {other}.")
 
 
 def _check_mapping(config: Config) -> None:

@@ -46,14 +46,7 @@ def main() -> int:
         append("GITHUB_STEP_SUMMARY", to_markdown(Result(problems=(describe(error),)), 0))
         append("GITHUB_OUTPUT", f"status=failed\nexit-status={error.exit_status}\n")
         return error.exit_status
-    log = Log(
-        config,
-        stdout=sys.stdout,
-        stderr=sys.stdout,
-        stdin=None,
-        environ=os.environ,
-        clock=SYSTEM_CLOCK,
-    )
+    log = Log(config, stdout=sys.stdout, stderr=sys.stdout, stdin=None, environ=os.environ, clock=SYSTEM_CLOCK)
     interrupts = Interrupts()
     try:
         with interrupts.signals():

@@ -25,7 +25,7 @@ from tests.command.process import INSTALLED, environment, run
 
 def texts(*words: str) -> list[str]:
     """What the last of `words` may become."""
-    return [suggestion.text for suggestion in suggest(words[:-1], words[-1])]
+    return [suggestion.value for suggestion in suggest(words[:-1], words[-1])]
 
 
 # Suggestions
@@ -104,7 +104,7 @@ def test_unknown_values_are_not_invented() -> None:
 def test_files_are_left_to_the_shell() -> None:
     for flag in ("--config", "--save-plan", "--apply-plan", "--audit-log", "--restore", "--used-by-files"):
         (found,) = suggest([flag], "pl")
-        assert (found.kind, found.text) == ("file", "pl")
+        assert (found.type, found.value) == ("file", "pl")
 
 
 def test_equals_sign_is_understood_in_one_word_and_split_by_bash() -> None:

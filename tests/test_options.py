@@ -171,12 +171,12 @@ def test_forms_of_a_name() -> None:
 @pytest.mark.parametrize(
     "name, usage",
     [
-        ("keep_previous", "N"),
-        ("region", "R ..."),
-        ("output", "table|json|csv|markdown"),
-        ("explain", "[AMI ...]"),
-        ("demo", "[article|tour]"),
-        ("debug", ""),
+        ("keep_previous", "--keep-previous N"),
+        ("region", "--region R ..."),
+        ("output", "--output table|json|csv|markdown"),
+        ("explain", "--explain [AMI ...]"),
+        ("demo", "--demo [article|tour]"),
+        ("force_delete", "-f, -y, --force-delete, --yes"),
     ],
 )
 def test_usage_shows_what_follows_the_option(name: str, usage: str) -> None:
