@@ -221,7 +221,7 @@ DRY_RUN = "Hint: To see what would be deleted: amicleaner --dry-run"
         ("--mapping-key name", "--mapping-key also requires --mapping-values (tag keys, or substrings of names).", ""),
         ("--mapping-key tags", "--mapping-key also requires --mapping-values (tag keys, or substrings of names).", ""),
         ("--mapping-key pattern", "--mapping-key also requires --mapping-values (tag keys, or substrings of names).", ""),
-        (f"--from-ids {ID} --keep-previous 4", "--keep-previous cannot be combined with --from-ids, which", ""),
+        (f"--from-ids {ID} --ami-min-days -1", "--ami-min-days cannot be combined with --from-ids, which", ""),
         ("--ignore-in-use", "--ignore-in-use requires --from-ids.", ""),
         ("--config missing.toml", "Can't read the configuration file missing.toml: No such file or directory.", ""),
     ],
