@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import os
+import runpy
 import shlex
 import shutil
 import signal
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import distribution
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,10 +23,9 @@ import yaml  # type: ignore[import-untyped]
 from amicleaner.aws import iam
 from amicleaner.aws.operations import OPERATIONS
 from amicleaner.aws_lambda import LogView, configure, handler
-from amicleaner.config import BY_NAME, Config, Rule
+from amicleaner.config import Config, Rule
 from amicleaner.errors import UsageError
 from amicleaner.interrupts import Interrupted, Interrupts
-from amicleaner.settings import from_mapping
 from tests.command.accounts import FOUR, Account, article_account, large_account
 from tests.command.process import Running, socket_of_starter
 from tests.fake_aws import Fault, World
@@ -59,17 +59,7 @@ def run(words):
 """What Lambda's runtime does: it loads the folder of the zip, then calls the handler with events."""
 
 
-def script(path: Path) -> ModuleType:
-    """A script of `deploy/`, which is not a package."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-build_zip = script(DEPLOY / "build_zip.py")
+build_zip = SimpleNamespace(**runpy.run_path(str(DEPLOY / "build_zip.py")))
 
 
 def installed(folder: Path) -> None:
@@ -182,23 +172,6 @@ def test_a_function_that_may_not_delete_without_a_prompt_does_not_run(caplog: py
 def test_a_time_out_that_is_too_short_is_an_error_of_the_function() -> None:
     with pytest.raises(UsageError, match="Set it to 60 to 900 seconds"):
         handler({"dry_run": True}, SimpleNamespace(get_remaining_time_in_millis=lambda: 59_000))
-
-
-COMMAND_LINE_ONLY = {
-    name: {"flag": True, "string": "p.json"}.get(option.kind, ["instances"] if option.choices else ["ami-50504e36"])
-    for name, option in BY_NAME.items()
-    if option.command_line_only
-}
-
-
-@pytest.mark.parametrize("name", COMMAND_LINE_ONLY)
-def test_what_is_for_the_command_line_must_be_allowed(name: str) -> None:
-    with pytest.raises(UsageError, match=f"event: {name} is not allowed"):
-        from_mapping({name: COMMAND_LINE_ONLY[name]}, "event")
-    others = COMMAND_LINE_ONLY.keys() - {name}
-    with pytest.raises(UsageError, match=f"event: {name} is not allowed"):
-        from_mapping({name: COMMAND_LINE_ONLY[name]}, "event", allowed=others)
-    assert name in from_mapping({name: COMMAND_LINE_ONLY[name]}, "event", allowed={name})
 
 
 @pytest.mark.parametrize(
