@@ -285,7 +285,7 @@ STOPS: dict[str, list[tuple[Callable[[Host], str], int, int]]] = {
         (limit("--audit-log /nowhere/audit.jsonl"), 2, 0),
     ],
     "a target outside `--expect-account`": [(limit("--expect-account 999999999999"), 1, 0)],
-    "no credentials; a read that is denied": [(fault("DescribeInstances"), 1, 0), (fault("DescribeImages"), 1, 0)],
+    "no credentials; a read that is denied": [(fault("DescribeInstances"), 1, 0)],
     "`--max-deletions`, `--max-percent`": [(limit("--max-deletions 3"), 1, 0), (limit("--max-percent 1"), 1, 0)],
     "the answer no": [(lambda host: "echo n | amicleaner", 0, 0)],
     "standard input ends": [(lambda host: "amicleaner < /dev/null", 1, 0)],
