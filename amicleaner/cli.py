@@ -18,11 +18,8 @@ from .config import BY_NAME, OPTIONS, SECTIONS, Config
 from .errors import AmicleanerError, describe
 from .interrupts import Interrupted, Interrupts
 from .options import OWN, Option
-from .settings import combine, from_environment, from_file, suspicious
+from .settings import combine, from_environment, suspicious
 from .version import __version__
-
-COMPLETE = "_AMICLEANER_COMPLETE"
-"""click's variable: a shell's completion sets it."""
 
 INTRODUCTION = """Delete old Amazon Machine Images (AMIs) and their snapshots.
 
@@ -98,8 +95,7 @@ def _run(**given: Any) -> None:
     on_line = [name for name in given if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     line = {name: _value(BY_NAME[name], given[name]) for name in on_line}
     environment, warnings = from_environment(os.environ)
-    path = line.get("config", environment.get("config"))
-    config = combine(line, environment, from_file(path) if path else {})
+    config = combine(line, environment)
     if config.demo is not None:
         echo_error("Demo: a simulated account in memory. Nothing real is touched.")
     for warning in (*warnings, *suspicious(config)):
@@ -153,7 +149,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def _status(args: Sequence[str] | None) -> int:
     try:
-        if COMPLETE in os.environ:
+        if "_AMICLEANER_COMPLETE" in os.environ:  # click's variable, which a shell's completion sets
             from .completion import register
 
             register()

@@ -83,12 +83,14 @@ def from_mapping(document: Mapping[str, Any], where: str, *, allowed: Collection
     return values
 
 
-def combine(line: Mapping[str, Any], environment: Mapping[str, Any], file: Mapping[str, Any]) -> Config:
-    """The configuration of a run: the command line, then the environment, then the file.  A list is taken whole from the
-    first that has it.
+def combine(line: Mapping[str, Any], environment: Mapping[str, Any], event: Mapping[str, Any] | None = None) -> Config:
+    """The configuration of a run: the command line, then the environment, then the event of a function, then the file that
+    one of the first two names.  A list is taken whole from the first that has it.
 
-    Options that --from-ids, --apply-plan or --restore exclude are an error on the command line; from the environment and the
-    file they are ignored.  Raises UsageError for options that cannot be combined."""
+    Options that --from-ids, --apply-plan or --restore exclude are an error on the command line; from elsewhere they are
+    ignored.  Raises UsageError for options that cannot be combined, and for a wrong file."""
+    path = line.get("config", environment.get("config"))
+    file = {**(from_file(path) if path else {}), **(event or {})}
     modes = [name for name in ("from_ids", "apply_plan", "restore") if line.get(name)]
     ignored = {"rules"}.union(*(EXCLUDED[name][0] for name in modes)) if modes else set()
     environment, file = (
