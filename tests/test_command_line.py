@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from amicleaner import __version__, cli
-from amicleaner.cli import _status
+from amicleaner.cli import _status, silence_broken_pipe
 from amicleaner.config import OPTIONS, SECTIONS, Config
 from amicleaner.errors import AmicleanerError, AwsError, UsageError
 from amicleaner.result import Result
@@ -300,6 +300,14 @@ def test_debug_shows_the_traceback_of_a_bug(monkeypatch: pytest.MonkeyPatch) -> 
     stop_with(monkeypatch, ZeroDivisionError("x"))
     with pytest.raises(ZeroDivisionError):
         _status(["--debug"])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_message_that_cannot_be_written_changes_no_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/full", "w", buffering=1) as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        assert _status(["--drry-run"]) == 2
+        silence_broken_pipe(full)
 
 
 @pytest.mark.parametrize("result, status", [(Result(), 0), (Result(problems=("no",)), 1), (Result(interrupted=143), 143)])
