@@ -40,7 +40,7 @@ _REGION = Form(re.compile(r"[^,]+"), "a Region or a pattern", "eu-west-1, or 'eu
 _TAG = Form(re.compile(r".+=.*", re.DOTALL), "a tag with its value", "environment=dev")
 
 _CHOICE: Mapping[str, Any] = {"selects": True, "in_rule": True, "in_plan": True}
-_LIMIT: Mapping[str, Any] = {"in_plan": True, "with_apply_plan": True}
+_LIMIT: Mapping[str, Any] = {"minimum": 0, "in_plan": True, "with_apply_plan": True}
 _ACCESS: Mapping[str, Any] = {"with_apply_plan": True, "with_restore": True}
 _DANGEROUS: Mapping[str, Any] = {"command_line_only": True, "in_file": False, "in_environment": False}
 _EXITS: Mapping[str, Any] = {"in_file": False, "in_environment": False}
@@ -146,14 +146,12 @@ class Config:
     check_orphans: bool = option(
         False, DELETION, "First find orphaned snapshots, show them, prompt, and delete them.")
     limit: int | None = option(
-        None, DELETION, "Delete at most the N oldest AMIs; keep the rest for the next run.", metavar="N", minimum=0,
-        **_LIMIT)
+        None, DELETION, "Delete at most the N oldest AMIs; keep the rest for the next run.", metavar="N", **_LIMIT)
     max_deletions: int | None = option(
-        None, DELETION, "Abort if the plan would delete more than N AMIs (or N orphaned snapshots).", metavar="N", minimum=0,
-        **_LIMIT)
+        None, DELETION, "Abort if the plan would delete more than N AMIs (or N orphaned snapshots).", metavar="N", **_LIMIT)
     max_percent: float | None = option(
-        None, DELETION, "Abort if the plan would delete more than P percent of a target's AMIs.", metavar="P", minimum=0,
-        maximum=100, **_LIMIT)
+        None, DELETION, "Abort if the plan would delete more than P percent of a target's AMIs.", metavar="P", maximum=100,
+        **_LIMIT)
     expect_account: tuple[str, ...] = option(
         (), DELETION, "Abort unless every target is in one of these accounts.", metavar="ID", form=_ACCOUNT, **_ACCESS)
     audit_log: str | None = option(
