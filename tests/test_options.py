@@ -167,7 +167,7 @@ def test_forms_of_a_name() -> None:
         ("force_delete", "-f, -y, --force-delete, --yes"),
     ],
 )
-def test_usage_shows_what_follows_the_option(name: str, usage: str) -> None:
+def test_usage_shows_every_spelling_and_what_follows(name: str, usage: str) -> None:
     assert BY_NAME[name].usage == usage
 
 
