@@ -15,7 +15,7 @@ from .errors import AmicleanerError, UsageError, describe
 from .interrupts import Interrupted, Interrupts
 from .result import Result
 from .run import clean
-from .settings import combine, from_environment, from_file, from_mapping
+from .settings import combine, from_environment, from_mapping
 from .view import View
 
 ALLOW = "AMICLEANER_ALLOW"
@@ -89,11 +89,9 @@ def configure(event: Mapping[str, Any], environ: Mapping[str, str], view: LogVie
     environment, warnings = from_environment({name: value for name, value in environ.items() if name != ALLOW})
     for warning in warnings:
         view.warning(warning)
-    path = environment.get("config")
-    file = from_file(path) if path is not None else {}
     values = from_mapping(event, "event", allowed=allowed)
     line = {name: values.pop(name) for name in allowed if name in values}
-    config = combine(line, environment, {**file, **values})
+    config = combine(line, environment, values)
     if config.deletes and not (config.force_delete or config.from_ids or config.restore):
         raise UsageError(
             "A Lambda function cannot prompt for confirmation.",

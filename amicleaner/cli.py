@@ -1,4 +1,4 @@
-"""The command: parses, calls, prints.  The only module that knows click."""
+"""The command: parses, calls, prints.  Except for the completion, the only module that knows click."""
 
 import contextlib
 import gc
@@ -18,11 +18,8 @@ from .config import BY_NAME, OPTIONS, SECTIONS, Config
 from .errors import AmicleanerError, describe
 from .interrupts import Interrupted, Interrupts
 from .options import OWN, Option
-from .settings import combine, from_environment, from_file, suspicious
+from .settings import combine, from_environment, suspicious
 from .version import __version__
-
-COMPLETE = "_AMICLEANER_COMPLETE"
-"""click's variable: a shell's completion sets it."""
 
 INTRODUCTION = """Delete old Amazon Machine Images (AMIs) and their snapshots.
 
@@ -59,9 +56,8 @@ class Command(click.Command):
             rows = []
             for option in OPTIONS:
                 if option.section == section:
-                    flags = sorted(option.flags, key=lambda flag: flag.startswith("--"))
                     default = f"  [default: {option.shown}]" if option.shown else ""
-                    rows.append((f"{', '.join(flags)} {option.usage}".strip(), f"{option.help}{default}"))
+                    rows.append((option.usage, f"{option.help}{default}"))
             if section == SECTIONS[-1]:
                 rows += [("-v, --version", OWN["--version"]), ("-h, --help", OWN["--help"])]
             with formatter.section(section):
@@ -80,10 +76,9 @@ class Command(click.Command):
 
 def _parameter(option: Option) -> click.Option:
     """click's form of one option.  Values stay strings: `Option.parse` converts them, `Config` checks them."""
-    declarations = [option.flag, option.name, *option.aliases]
-    if option.kind == "flag":
-        return click.Option(declarations, is_flag=True, default=False, help=option.help)
-    return click.Option(declarations, type=click.STRING, multiple=option.kind == "strings", help=option.help)
+    # To click, `is_flag=False` is an option whose value may be missing.
+    is_flag = True if option.kind == "flag" else None
+    return click.Option([*option.flags, option.name], is_flag=is_flag, multiple=option.kind == "strings")
 
 
 def _value(option: Option, given: Any) -> Any:
@@ -100,8 +95,7 @@ def _run(**given: Any) -> None:
     on_line = [name for name in given if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     line = {name: _value(BY_NAME[name], given[name]) for name in on_line}
     environment, warnings = from_environment(os.environ)
-    path = line.get("config", environment.get("config"))
-    config = combine(line, environment, from_file(path) if path else {})
+    config = combine(line, environment)
     if config.demo is not None:
         echo_error("Demo: a simulated account in memory. Nothing real is touched.")
     for warning in (*warnings, *suspicious(config)):
@@ -120,14 +114,7 @@ def _carry_out(config: Config) -> int:
     from .report.console import Console
     from .run import clean
 
-    console = Console(
-        config,
-        stdout=sys.stdout,
-        stderr=sys.stderr,
-        stdin=sys.stdin,
-        environ=os.environ,
-        clock=SYSTEM_CLOCK,
-    )
+    console = Console(config, stdout=sys.stdout, stderr=sys.stderr, stdin=sys.stdin, environ=os.environ, clock=SYSTEM_CLOCK)
     # Looking for garbage among thousands of AMIs, again and again, takes a tenth of the time.
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
@@ -146,20 +133,6 @@ command = Command(
 click.version_option(__version__, "-v", "--version", message="%(version)s", help=OWN["--version"])(command)
 
 
-def register_completion() -> None:
-    """Replaces click's suggestions with ours: click knows no option with several values after one flag."""
-    from click import shell_completion as shells
-
-    from .completion import suggest
-
-    class Suggesting(shells.ShellComplete):
-        def get_completions(self, args: list[str], incomplete: str) -> list[shells.CompletionItem[str]]:
-            return [shells.CompletionItem(found.text, found.kind, found.help) for found in suggest(args, incomplete)]
-
-    for shell in (shells.BashComplete, shells.ZshComplete, shells.FishComplete):
-        shells.add_completion_class(type(shell.__name__, (Suggesting, shell), {}))
-
-
 def main(args: Sequence[str] | None = None) -> None:
     """The command `amicleaner`; ends in SystemExit with the exit status (`docs/options.md`).
 
@@ -176,8 +149,10 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def _status(args: Sequence[str] | None) -> int:
     try:
-        if COMPLETE in os.environ:
-            register_completion()
+        if "_AMICLEANER_COMPLETE" in os.environ:  # click's variable, which a shell's completion sets
+            from .completion import register
+
+            register()
         status = command.main(args=args, prog_name="amicleaner", standalone_mode=False)
         status = status if isinstance(status, int) else 0
         # There is no stream after `>&-`.  A run that failed has said why.

@@ -1,24 +1,34 @@
-"""What a shell may offer after the words that were typed so far.  Knows no click: `cli.py` hands it to click's completion.
+"""What a shell may offer after the words that were typed so far, in place of click's own suggestions: click knows no option
+with several values after one flag.
 
 The placeholder of an option in the help tells what it takes: `R` is a Region, `P` a profile.
 """
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any
+
+from click import shell_completion as shells
 
 from .config import BY_FLAG, OPTIONS
 from .options import OWN, Option
 
+Suggestion = shells.CompletionItem[Any]
+"""A word to offer.  Where its type is `file` the shell looks up files itself, and the word is what was typed."""
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """A word to offer.  For `file` the shell looks up files itself, and `text` is what was typed."""
 
-    text: str
-    help: str = ""
-    kind: Literal["plain", "file"] = "plain"
+class Suggesting(shells.ShellComplete):
+    """Offers what `suggest` returns."""
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[Suggestion]:
+        """What `incomplete` may become after `args`."""
+        return suggest(args, incomplete)
+
+
+def register() -> None:
+    """Replaces click's suggestions, in every shell that click knows."""
+    for shell in (shells.BashComplete, shells.ZshComplete, shells.FishComplete):
+        shells.add_completion_class(type(shell.__name__, (Suggesting, shell), {}))
 
 
 def suggest(words: Sequence[str], incomplete: str) -> list[Suggestion]:
@@ -32,8 +42,7 @@ def suggest(words: Sequence[str], incomplete: str) -> list[Suggestion]:
         # bash splits the word at the `=`, and keeps what is before it.
         return _values(BY_FLAG.get(last.rstrip("=")), (), value if incomplete == "=" else incomplete)
     if equals and flag in BY_FLAG:
-        found = _values(BY_FLAG[flag], (), value)
-        return [replace(suggestion, text=f"{flag}={suggestion.text}") for suggestion in found]
+        return [Suggestion(f"{flag}={found.value}", found.type) for found in _values(BY_FLAG[flag], (), value)]
     option, taken = _open(said)
     if option is not None and option.bare is None and not taken:
         return [] if incomplete.startswith("-") else _values(option, (), incomplete)
@@ -71,7 +80,7 @@ def _values(option: Option | None, taken: Sequence[str], incomplete: str) -> lis
     if option is None or option.kind == "flag":
         return []
     if option.file:
-        return [Suggestion(incomplete, kind="file")]
+        return [Suggestion(incomplete, "file")]
     values: Iterable[str] = option.choices
     if option.metavar in ("R", "P"):
         from .aws import local
@@ -87,7 +96,7 @@ def _flags(said: Sequence[str], incomplete: str) -> list[Suggestion]:
     shown = [option for option in OPTIONS if option.kind == "strings" or not {*option.flags} & {*said}]
     flags = {flag: option.help for option in shown for flag in option.flags} | OWN
     return [
-        Suggestion(flag, help)
+        Suggestion(flag, help=help)
         for flag, help in flags.items()
         if flag.startswith(incomplete) and (incomplete == "-" or flag.startswith("--"))
     ]

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import Field, dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
@@ -40,7 +40,7 @@ _REGION = Form(re.compile(r"[^,]+"), "a Region or a pattern", "eu-west-1, or 'eu
 _TAG = Form(re.compile(r".+=.*", re.DOTALL), "a tag with its value", "environment=dev")
 
 _CHOICE: Mapping[str, Any] = {"selects": True, "in_rule": True, "in_plan": True}
-_LIMIT: Mapping[str, Any] = {"in_plan": True, "with_apply_plan": True}
+_LIMIT: Mapping[str, Any] = {"minimum": 0, "in_plan": True, "with_apply_plan": True}
 _ACCESS: Mapping[str, Any] = {"with_apply_plan": True, "with_restore": True}
 _DANGEROUS: Mapping[str, Any] = {"command_line_only": True, "in_file": False, "in_environment": False}
 _EXITS: Mapping[str, Any] = {"in_file": False, "in_environment": False}
@@ -146,14 +146,12 @@ class Config:
     check_orphans: bool = option(
         False, DELETION, "First find orphaned snapshots, show them, prompt, and delete them.")
     limit: int | None = option(
-        None, DELETION, "Delete at most the N oldest AMIs; keep the rest for the next run.", metavar="N", minimum=0,
-        **_LIMIT)
+        None, DELETION, "Delete at most the N oldest AMIs; keep the rest for the next run.", metavar="N", **_LIMIT)
     max_deletions: int | None = option(
-        None, DELETION, "Abort if the plan would delete more than N AMIs (or N orphaned snapshots).", metavar="N", minimum=0,
-        **_LIMIT)
+        None, DELETION, "Abort if the plan would delete more than N AMIs (or N orphaned snapshots).", metavar="N", **_LIMIT)
     max_percent: float | None = option(
-        None, DELETION, "Abort if the plan would delete more than P percent of a target's AMIs.", metavar="P", minimum=0,
-        maximum=100, **_LIMIT)
+        None, DELETION, "Abort if the plan would delete more than P percent of a target's AMIs.", metavar="P", maximum=100,
+        **_LIMIT)
     expect_account: tuple[str, ...] = option(
         (), DELETION, "Abort unless every target is in one of these accounts.", metavar="ID", form=_ACCOUNT, **_ACCESS)
     audit_log: str | None = option(
@@ -274,22 +272,26 @@ BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
 
 BY_FLAG: Mapping[str, Option] = {flag: option for option in OPTIONS for flag in option.flags}
 
+EXCLUDED: Mapping[str, tuple[Set[str], str]] = {
+    "from_ids": ({known.name for known in OPTIONS if known.selects}, "which deletes the listed AMIs regardless of group"),
+    "apply_plan": (
+        {known.name for known in OPTIONS if not known.with_apply_plan},
+        "which takes these options from the plan",
+    ),
+    "restore": ({known.name for known in OPTIONS if not known.with_restore}, "which deletes nothing"),
+    "suggest_config": ({"from_ids", "save_plan", "check_orphans"}, "which deletes nothing"),
+}
+"""An option to those that cannot be combined with it, and the reason."""
+
 
 def check_combination(config: Config, given: Iterable[str]) -> None:
     """Raises UsageError for options that cannot be combined.  `given` are the names of the options that were set, including
     those that were set to their default value."""
     given = set(given)
-    if config.from_ids:
-        unfit = (name for name in given if BY_NAME[name].selects)
-        _refuse(unfit, "--from-ids, which deletes the listed AMIs regardless of group")
-    if config.apply_plan is not None:
-        unfit = (name for name in given if not BY_NAME[name].with_apply_plan)
-        _refuse(unfit, "--apply-plan, which takes these options from the plan")
-    if config.restore:
-        unfit = (name for name in given if not BY_NAME[name].with_restore)
-        _refuse(unfit, "--restore, which deletes nothing")
-    if config.suggest_config:
-        _refuse(given & {"from_ids", "save_plan", "check_orphans"}, "--suggest-config, which deletes nothing")
+    for name, (excluded, reason) in EXCLUDED.items():
+        flags = ", ".join(sorted(BY_NAME[other].flag for other in excluded & given))
+        if flags and getattr(config, name):
+            raise UsageError(f"{flags} cannot be combined with {BY_NAME[name].flag}, {reason}.")
     if config.ignore_in_use and not config.from_ids:
         raise UsageError("--ignore-in-use requires --from-ids.")
     if config.quarantine is not None and config.include_shared:
@@ -310,10 +312,6 @@ def check_combination(config: Config, given: Iterable[str]) -> None:
             "--used-by-files: - reads standard input, which then cannot answer the prompt.",
             hint="Add --force-delete or --dry-run.",
         )
-    _check_accounts(config)
-
-
-def _check_accounts(config: Config) -> None:
     roles = bool(config.role_arn or config.organization_role)
     if roles and len(config.profile) > 1:
         raise UsageError("Roles are assumed from one profile: pass only one --profile.")
@@ -323,12 +321,6 @@ def _check_accounts(config: Config) -> None:
         raise UsageError("--exclude-account requires --organization-role.")
     if config.external_id is not None and not (roles or config.used_by_role_arn):
         raise UsageError("--external-id requires --role-arn, --organization-role or --used-by-role-arn.")
-
-
-def _refuse(names: Iterable[str], other: str) -> None:
-    flags = ", ".join(sorted(BY_NAME[name].flag for name in names))
-    if flags:
-        raise UsageError(f"{flags} cannot be combined with {other}.")
 
 
 def _check_mapping(config: Config) -> None:

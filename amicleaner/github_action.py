@@ -20,7 +20,7 @@ from .report.document import document, to_json
 from .report.markdown import to_markdown
 from .result import Result
 from .run import clean
-from .settings import combine, from_environment, from_file
+from .settings import combine, from_environment
 
 COMMAND_LINE_ONLY = ("DRY_RUN", "APPLY_PLAN", "INCLUDE_SHARED", "SKIP_CHECK")
 """The inputs that the environment and the configuration file may not set."""
@@ -46,14 +46,7 @@ def main() -> int:
         append("GITHUB_STEP_SUMMARY", to_markdown(Result(problems=(describe(error),)), 0))
         append("GITHUB_OUTPUT", f"status=failed\nexit-status={error.exit_status}\n")
         return error.exit_status
-    log = Log(
-        config,
-        stdout=sys.stdout,
-        stderr=sys.stdout,
-        stdin=None,
-        environ=os.environ,
-        clock=SYSTEM_CLOCK,
-    )
+    log = Log(config, stdout=sys.stdout, stderr=sys.stdout, stdin=None, environ=os.environ, clock=SYSTEM_CLOCK)
     interrupts = Interrupts()
     try:
         with interrupts.signals():
@@ -86,8 +79,7 @@ def configure(environ: Mapping[str, str]) -> Config:
         line["include_shared"] = True
     if "SKIP_CHECK" in inputs:
         line["skip_check"] = tuple(inputs["SKIP_CHECK"].split())
-    path = environment.get("config")
-    return combine(line, environment, from_file(path) if path else {})
+    return combine(line, environment)
 
 
 def flag(inputs: Mapping[str, str], name: str) -> bool:

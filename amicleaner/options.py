@@ -110,10 +110,11 @@ class Option:
 
     @property
     def usage(self) -> str:
-        """What follows the option: `N`, `V ...`, `name|tags`, `[AMI ...]`; empty for a flag."""
+        """The option as the help shows it: `-q, --quiet`, `--region R ...`, `--explain [AMI ...]`."""
         value = self.metavar or "|".join(self.choices)
         more = f"{value} ..." if self.kind == "strings" else value
-        return f"[{more}]" if self.bare is not None else more
+        flags = ", ".join(sorted(self.flags, key=lambda flag: flag.startswith("--")))
+        return f"{flags} {f'[{more}]' if self.bare is not None else more}".strip()
 
     def parse(self, text: str, label: str = "") -> bool | int | float | str:
         """The value that `text` stands for, one of several for a list.  Raises UsageError, which names `label`."""
@@ -153,8 +154,8 @@ class Option:
     def _check_string(self, string: Any, label: str) -> None:
         if not isinstance(string, str) or not string:
             raise UsageError(f"{label}: empty value; omit the option or set a value.")
-        if not self.file and _is_undecodable(string):
-            # No tag or name can contain it, so it would select, or keep, nothing.
+        # Python keeps bytes that it can't decode as surrogates.  No tag or name has one, so the value would match nothing.
+        if not self.file and any("\ud800" <= char <= "\udfff" for char in string):
             raise UsageError(f"{label}: {string!r} contains bytes that are invalid in this locale.")
         if self.choices and string not in self.choices:
             near = nearest(string, self.choices)
@@ -176,11 +177,6 @@ def nearest(name: str, names: Iterable[str]) -> str:
     names = list(names)
     begun = [known for known in names if len(name.strip("-")) > 1 and known.startswith(name)]
     return next(iter(begun or get_close_matches(name, names, n=1, cutoff=0.75)), "")
-
-
-def _is_undecodable(string: str) -> bool:
-    """Python keeps bytes of the command line and the environment that it can't decode as halves of surrogate pairs."""
-    return any("\ud800" <= char <= "\udfff" for char in string)
 
 
 def _several(string: str, label: str) -> str:

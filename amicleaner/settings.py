@@ -2,11 +2,11 @@
 file.  What deletes or weakens a check is taken from the command line alone."""
 
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
-from .config import BY_NAME, OPTIONS, Config, Rule, check_combination
+from .config import BY_NAME, EXCLUDED, OPTIONS, Config, Rule, check_combination
 from .errors import UsageError
 from .options import FLAG_WORDS, KIND_WORDS, Option, nearest
 
@@ -76,28 +76,23 @@ def from_mapping(document: Mapping[str, Any], where: str, *, allowed: Collection
     `allowed` are names of options that it may set although they are for the command line alone.
 
     Raises UsageError, which names `where`, for a key or a value that is wrong."""
-    values: dict[str, Any] = {}
-    for key, value in document.items():
-        option = BY_NAME.get(key)
-        if key == "rule":
-            continue
-        if option is not None and not option.in_file and key not in allowed:
-            raise _not_allowed(f"{where}: {key}", option)
-        if option is None:
-            raise _unknown_key(key, where, FILE_KEYS | {"rule"})
-        values[key] = _from_toml(option, value, f"{where}: {key}")
+    table = {key: value for key, value in document.items() if key != "rule"}
+    values = _values(table, where, FILE_KEYS | {"rule"}, allowed)
     if "rule" in document:
         values["rules"] = _rules(document["rule"], where, has_values="mapping_values" in values)
     return values
 
 
-def combine(line: Mapping[str, Any], environment: Mapping[str, Any], file: Mapping[str, Any]) -> Config:
-    """The configuration of a run: the command line, then the environment, then the file.  A list is taken whole from the
-    first that has it.
+def combine(line: Mapping[str, Any], environment: Mapping[str, Any], event: Mapping[str, Any] | None = None) -> Config:
+    """The configuration of a run: the command line, then the environment, then the event of a function, then the file that
+    one of the first two names.  A list is taken whole from the first that has it.
 
-    Options that --from-ids, --apply-plan or --restore exclude are an error on the command line; from the environment and the
-    file they are ignored.  Raises UsageError for options that cannot be combined."""
-    ignored = _ignored(line)
+    Options that --from-ids, --apply-plan or --restore exclude are an error on the command line; from elsewhere they are
+    ignored.  Raises UsageError for options that cannot be combined, and for a wrong file."""
+    path = line.get("config", environment.get("config"))
+    file = {**(from_file(path) if path else {}), **(event or {})}
+    modes = [name for name in ("from_ids", "apply_plan", "restore") if line.get(name)]
+    ignored = {"rules"}.union(*(EXCLUDED[name][0] for name in modes)) if modes else set()
     environment, file = (
         {name: value for name, value in source.items() if name not in ignored} for source in (environment, file)
     )
@@ -115,17 +110,6 @@ def combine(line: Mapping[str, Any], environment: Mapping[str, Any], file: Mappi
     return config
 
 
-def _ignored(line: Mapping[str, Any]) -> set[str]:
-    """What is ignored in the environment and the file."""
-    ids, plan, restore = line.get("from_ids"), line.get("apply_plan") is not None, line.get("restore")
-    names = {"rules"} if ids or plan or restore else set()
-    for option in OPTIONS:
-        excluded = (ids and option.selects, plan and not option.with_apply_plan, restore and not option.with_restore)
-        if any(excluded):
-            names.add(option.name)
-    return names
-
-
 def _check_mapping_key(*sources: Mapping[str, Any]) -> None:
     """Tag keys are no substrings of names: a key requires values from the same source, or from one that overrides it."""
     for position, source in enumerate(sources, 1):
@@ -141,16 +125,20 @@ def _not_allowed(what: str, option: Option) -> UsageError:
     return UsageError(f"{what} is not allowed: pass {option.flag} on the command line.")
 
 
-def _unknown_key(key: str, where: str, known: Iterable[str]) -> UsageError:
-    names = sorted(known, key=list(BY_NAME).index)
-    near = nearest(key.replace("-", "_"), names)
-    return UsageError(f"{where}: unknown key {key!r}.", hint=f"Did you mean {near}?" if near else "")
-
-
-def _from_toml(option: Option, value: Any, where: str) -> Any:
-    found = converted(option, value, where)
-    option.check(found, where)
-    return found
+def _values(table: Mapping[str, Any], where: str, keys: Collection[str], allowed: Collection[str] = ()) -> dict[str, Any]:
+    """The options in a table that may set `keys`, and also what is `allowed`."""
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in BY_NAME:
+            near = nearest(key.replace("-", "_"), [name for name in BY_NAME if name in keys])
+            raise UsageError(f"{where}: unknown key {key!r}.", hint=f"Did you mean {near}?" if near else "")
+        if key not in keys and key in FILE_KEYS:
+            raise UsageError(f"{where}: {key} cannot be set in a rule.", hint="Set it before the first [[rule]].")
+        if key not in keys and key not in allowed:
+            raise _not_allowed(f"{where}: {key}", BY_NAME[key])
+        values[key] = converted(BY_NAME[key], value, f"{where}: {key}")
+        BY_NAME[key].check(values[key], f"{where}: {key}")
+    return values
 
 
 def converted(option: Option, value: Any, where: str) -> Any:
@@ -166,12 +154,8 @@ def converted(option: Option, value: Any, where: str) -> Any:
                 return float(value)
     elif type(value) is {"flag": bool, "integer": int, "string": str}[option.kind]:
         return value
-    raise UsageError(f"{where} must be {KIND_WORDS[option.kind]}, not {_shown(value)}.")
-
-
-def _shown(value: Any) -> str:
-    """A value as TOML writes it, for the kinds that people mix up."""
-    return str(value).lower() if isinstance(value, bool) else repr(value)
+    shown = str(value).lower() if isinstance(value, bool) else repr(value)
+    raise UsageError(f"{where} must be {KIND_WORDS[option.kind]}, not {shown}.")
 
 
 def _rules(tables: Any, where: str, *, has_values: bool) -> tuple[Rule, ...]:
@@ -183,23 +167,12 @@ def _rules(tables: Any, where: str, *, has_values: bool) -> tuple[Rule, ...]:
         name = table.get("name")
         if not isinstance(name, str) or not name.strip():
             raise UsageError(f"{where}: [[rule]] number {number} requires a name.")
-        rules.append(Rule(name, _rule_options(table, f"{where}: rule {name!r}", has_values)))
+        here = f"{where}: rule {name!r}"
+        options = _values({key: value for key, value in table.items() if key != "name"}, here, RULE_KEYS)
+        if options.get("mapping_key", "family") != "family" and not (has_values or "mapping_values" in options):
+            raise UsageError(f"{here}: mapping_key also requires mapping_values (tag keys, or substrings of names).")
+        rules.append(Rule(name, tuple(options.items())))
     return tuple(rules)
-
-
-def _rule_options(table: Mapping[str, Any], where: str, has_values: bool) -> tuple[tuple[str, Any], ...]:
-    options: dict[str, Any] = {}
-    for key, value in table.items():
-        if key == "name":
-            continue
-        if key not in RULE_KEYS:
-            if key in FILE_KEYS:
-                raise UsageError(f"{where}: {key} cannot be set in a rule.", hint="Set it before the first [[rule]].")
-            raise _not_allowed(f"{where}: {key}", BY_NAME[key]) if key in BY_NAME else _unknown_key(key, where, RULE_KEYS)
-        options[key] = _from_toml(BY_NAME[key], value, f"{where}: {key}")
-    if options.get("mapping_key", "family") != "family" and not (has_values or "mapping_values" in options):
-        raise UsageError(f"{where}: mapping_key also requires mapping_values (tag keys, or substrings of names).")
-    return tuple(options.items())
 
 
 def suspicious(config: Config) -> list[str]:

@@ -32,7 +32,7 @@ def options() -> str:
     parts = []
     for section in SECTIONS:
         rows = [
-            (_code(_usage(option)), option.shown, option.help + (ONLY if option.command_line_only else ""))
+            (_code(option.usage), option.shown, option.help + (ONLY if option.command_line_only else ""))
             for option in OPTIONS
             if option.section == section
         ]
@@ -103,11 +103,6 @@ def _sources(found: Iterable[UsageSource]) -> str:
         for source in sorted(found, key=lambda source: source.check)
     ]
     return _table(("what references the AMI", "check", "IAM actions", "cost"), rows)
-
-
-def _usage(option: Option) -> str:
-    flags = sorted(option.flags, key=lambda flag: flag.startswith("--"))
-    return f"{', '.join(flags)} {option.usage}".strip()
 
 
 def _flags(found: Iterable[Option]) -> str:

@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -41,11 +41,11 @@ class Page:
         self.path = path
         self.text = path.read_text("utf-8")
 
-    @cached_property
+    @property
     def _tokens(self) -> list[Token]:
-        return MarkdownIt("commonmark").enable("table").parse(self.text)
+        return _parsed(self.text)
 
-    @cached_property
+    @property
     def _inline(self) -> list[Token]:
         return [child for token in self._tokens for child in token.children or ()]
 
@@ -104,6 +104,12 @@ class Page:
         for code in self.code:
             if "…" not in code:
                 yield from _commands(code)
+
+
+@cache
+def _parsed(text: str) -> list[Token]:
+    """What Markdown makes of a text; many tests read each page."""
+    return MarkdownIt("commonmark").enable("table").parse(text)
 
 
 def code_of(cell: Token) -> list[str]:

@@ -12,19 +12,9 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from tests.command.process import LOAD, by_starter
+from tests.command.process import by_starter
 
 ROOT = Path(__file__).parent.parent
-LOAD_ACTION = (
-    LOAD
-    + """
-def run(words):
-    import runpy
-    assert words[0] == "-m"
-    sys.argv = words[1:]
-    runpy.run_module(words[1], run_name="__main__", alter_sys=True)
-"""
-)
 EXPRESSION = re.compile(r"\$\{\{\s*([\w.-]+)\s*\}\}")
 
 
@@ -71,7 +61,7 @@ class Runner:
     def python(self) -> str:
         """A program that does what `python -m amicleaner.github_action` does, by a fork of a process that has loaded it."""
         program = self.folder / "python"
-        program.write_text(f'#!/bin/sh\nexec {shlex.join(by_starter(LOAD_ACTION))} "$@"\n')
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(by_starter())} "$@"\n')
         program.chmod(0o755)
         return str(program)
 

@@ -16,7 +16,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "contributing" / "architecture.md
 MODULES = sorted(str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py"))
 
 KNOWN_TO = {
-    "click": ("cli.py",),
+    "click": ("cli.py", "completion.py"),
     "boto3": ("aws/", "demo/"),
     "botocore": ("aws/", "demo/"),
     "moto": ("demo/",),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import os
+import runpy
 import shlex
 import shutil
 import signal
@@ -13,18 +14,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import distribution
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from amicleaner.config import BY_NAME
+from amicleaner.aws import iam
+from amicleaner.aws.operations import OPERATIONS
+from amicleaner.aws_lambda import LogView, configure, handler
+from amicleaner.config import Config, Rule
+from amicleaner.errors import UsageError
 from amicleaner.interrupts import Interrupted, Interrupts
-from amicleaner.settings import from_mapping
 from tests.command.accounts import FOUR, Account, article_account, large_account
 from tests.command.process import Running, socket_of_starter
-from tests.command.process import run as run_command
 from tests.fake_aws import Fault, World
 
 pytestmark = pytest.mark.once
@@ -56,25 +59,20 @@ def run(words):
 """What Lambda's runtime does: it loads the folder of the zip, then calls the handler with events."""
 
 
-def script(path: Path) -> ModuleType:
-    """A script of `deploy/`, which is not a package."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-build_zip = script(DEPLOY / "build_zip.py")
+build_zip = SimpleNamespace(**runpy.run_path(str(DEPLOY / "build_zip.py")))
 
 
 def installed(folder: Path) -> None:
-    """Puts what is installed here into a folder, as pip does: the requirements that the builder asks pip for."""
+    """Puts what is installed here into a folder, as pip does: the requirements that the builder asks pip for, without the
+    models of services that no call is for."""
+    services = {operation.service for operation in OPERATIONS.values()}
     entries = build_zip.requirements((DEPLOY.parents[1] / "requirements.txt").read_text("utf-8"))
     for line in entries.splitlines():
         if line[0].isalpha():
             for file in distribution(line.partition("==")[0]).files or ():
+                of_a_service = file.parts[:2] == ("botocore", "data") and len(file.parts) > 3
+                if of_a_service and file.parts[2] not in services:
+                    continue
                 if ".." not in file.parts and "__pycache__" not in file.parts:
                     target = folder / file
                     target.parent.mkdir(parents=True, exist_ok=True)
@@ -165,67 +163,46 @@ def test_a_denied_read_is_an_error_of_the_function(invoke: Invocation) -> None:
     assert "Error: ec2:DescribeInstances failed" in invoke.log
 
 
-def test_without_consent_nothing_runs(invoke: Invocation) -> None:
-    answer = invoke(keep_previous=2)
-    assert answer == answer | {"raised": "UsageError", "message": "A Lambda function cannot prompt for confirmation."}
-    assert "AMICLEANER_ALLOW=force_delete" in invoke.log
-    assert invoke.aws.fake_aws.calls.summary()["calls"] == {}
+def test_a_function_that_may_not_delete_without_a_prompt_does_not_run(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(UsageError, match="A Lambda function cannot prompt for confirmation"):
+        handler({"keep_previous": 2}, SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000))
+    assert "AMICLEANER_ALLOW=force_delete" in caplog.text
 
 
-COMMAND_LINE_ONLY = {
-    name: {"flag": True, "string": "p.json"}.get(option.kind, ["instances"] if option.choices else ["ami-50504e36"])
-    for name, option in BY_NAME.items()
-    if option.command_line_only
-}
+def test_a_time_out_that_is_too_short_is_an_error_of_the_function() -> None:
+    with pytest.raises(UsageError, match="Set it to 60 to 900 seconds"):
+        handler({"dry_run": True}, SimpleNamespace(get_remaining_time_in_millis=lambda: 59_000))
 
 
-@pytest.mark.parametrize("name", COMMAND_LINE_ONLY)
-def test_what_is_for_the_command_line_must_be_allowed(name: str) -> None:
-    from amicleaner.errors import UsageError
-
-    with pytest.raises(UsageError, match=f"event: {name} is not allowed"):
-        from_mapping({name: COMMAND_LINE_ONLY[name]}, "event")
-    others = COMMAND_LINE_ONLY.keys() - {name}
-    with pytest.raises(UsageError, match=f"event: {name} is not allowed"):
-        from_mapping({name: COMMAND_LINE_ONLY[name]}, "event", allowed=others)
-    assert name in from_mapping({name: COMMAND_LINE_ONLY[name]}, "event", allowed={name})
-
-
-@pytest.mark.parametrize("allowed", ["", "skip_check", "force-delete"])
-def test_force_delete_must_be_allowed_by_the_function(invoke: Invocation, allowed: str) -> None:
-    invoke.environ["AMICLEANER_ALLOW"] = allowed
-    assert invoke(force_delete=True)["raised"] == "UsageError"
-    assert invoke.aws.deletions() == []
-
-
-def test_only_options_of_the_command_line_can_be_allowed(invoke: Invocation) -> None:
-    invoke.environ["AMICLEANER_ALLOW"] = "force_delete keep_previous"
-    assert "'keep_previous'" in invoke(force_delete=True)["message"]
+@pytest.mark.parametrize(
+    "environ, event, options",
+    [
+        ({"AMICLEANER_ALLOW": "force_delete"}, {"force_delete": True}, {"force_delete": True}),
+        (
+            {"AMICLEANER_ALLOW": "from_ids", "AMICLEANER_KEEP_PREVIOUS": "2"},
+            {"from_ids": ["ami-12345678"]},
+            {"from_ids": ("ami-12345678",)},
+        ),
+        ({"AMICLEANER_MAX_DELETIONS": "3"}, {"max_deletions": 9, "limit": 9}, {"max_deletions": 3, "limit": 9}),
+        ({}, {"rule": [{"name": "a", "keep_previous": 1}]}, {"rules": (Rule("a", (("keep_previous", 1),)),)}),
+    ],
+)
+def test_an_event_becomes_options_and_changes_nothing_that_the_function_sets(
+    environ: dict[str, str], event: dict[str, Any], options: dict[str, Any]
+) -> None:
+    assert configure({"dry_run": True, **event}, environ, LogView()) == Config(dry_run=True, **options)
 
 
-def test_no_event_changes_what_the_function_sets(invoke: Invocation) -> None:
-    invoke.environ["AMICLEANER_MAX_DELETIONS"] = "3"
-    answer = invoke(force_delete=True, max_deletions=100)
-    assert answer["raised"] == "RunFailed"
-    assert "max-deletions" in answer["message"]
-    assert invoke.aws.deletions() == []
-
-
-def test_rules_can_be_a_part_of_the_event(invoke: Invocation) -> None:
-    rules = [{"name": "front", "only_name": ["front-*"], "mapping_key": "family", "keep_previous": 1}]
-    answer = invoke(dry_run=True, rule=rules)["returned"]
-    assert answer["kept"]["no-rule"]
-
-
-@pytest.mark.parametrize("event", [{"detail-type": "Scheduled Event"}, {"keep_previous": "4"}, {"keep-previous": 4}])
-def test_a_wrong_event_is_an_error_of_the_function(invoke: Invocation, event: dict[str, Any]) -> None:
-    assert invoke(**{"force_delete": True, **event})["raised"] == "UsageError"
-    assert invoke.aws.deletions() == []
-
-
-def test_a_time_out_that_is_too_short_is_an_error_of_the_function(invoke: Invocation) -> None:
-    assert "Set it to 60 to 900 seconds" in invoke(remaining=3_000, force_delete=True)["message"]
-    assert invoke.aws.deletions() == []
+@pytest.mark.parametrize(
+    "allowed, event",
+    [
+        *((allowed, {"force_delete": True}) for allowed in ("", "skip_check", "force-delete", "force_delete keep_previous")),
+        *(("force_delete", event) for event in ({"detail-type": "Event"}, {"keep_previous": "4"}, {"keep-previous": 4})),
+    ],
+)
+def test_a_wrong_event_or_function_is_refused(allowed: str, event: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        configure({"dry_run": True, **event}, {"AMICLEANER_ALLOW": allowed}, LogView())
 
 
 def end_at(invoke: Invocation, action: str, nth: int) -> None:
@@ -314,7 +291,7 @@ def template() -> dict[str, Any]:
 def test_the_role_of_the_template_has_the_least_privilege() -> None:
     properties = template()["Resources"]["Cleaner"]["Properties"]
     (policy,) = properties["Policies"]
-    printed = json.loads(run_command("--iam-policy").out)
+    printed = json.loads(json.dumps(iam.policy(Config())))
     assert policy == printed, "replace Policies by:\n" + yaml.safe_dump(printed, sort_keys=False)
 
 

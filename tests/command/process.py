@@ -62,7 +62,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 terminal, so that Ctrl-C there reaches it."""
 
 LOAD = """
-import encodings.idna, importlib, pkgutil, sys
+import encodings.idna, importlib, pkgutil, runpy, sys
 import wcwidth
 import amicleaner.cli
 for name in ("aws", "aws.usage", "report"):
@@ -79,10 +79,14 @@ clients.drop()
 del clients
 
 def run(words):
-    sys.argv = ["amicleaner", *words]
-    amicleaner.cli.main()
+    if words[:1] == ["-m"]:
+        sys.argv = words[1:]
+        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = ["amicleaner", *words]
+        amicleaner.cli.main()
 """
-"""What a run loads, the models of the services included; `run` is what the installed script does."""
+"""What a run loads, the models of the services included; `run` does what the installed script does, or `python -m`."""
 
 LOAD_DEMO = f"""
 {LOAD}
@@ -304,9 +308,9 @@ def of_python(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name.startswith(("PYTHON", "LANG", "LC_"))}
 
 
-def by_starter(load: str = LOAD) -> list[str]:
+def by_starter() -> list[str]:
     """What a script executes in place of the command: it asks the starter, and ends as the forked process ends."""
-    return [sys.executable, "-I", "-S", starter.__file__, "start", socket_of_starter(load)]
+    return [sys.executable, "-I", "-S", starter.__file__, "start", socket_of_starter()]
 
 
 def run(
