@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import re
 import socket
@@ -19,6 +18,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from botocore.handlers import BUILTIN_HANDLERS
+from botocore.loaders import JSONFileLoader
 
 from amicleaner.actions import QUARANTINE
 from amicleaner.clock import SYSTEM_CLOCK
@@ -416,7 +416,7 @@ def test_everything_is_as_before_afterwards(fails: bool, monkeypatch: pytest.Mon
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     monkeypatch.setenv("https_proxy", "http://proxy.invalid")
     before = dict(os.environ)
-    handlers = list(BUILTIN_HANDLERS)
+    handlers, load_file = list(BUILTIN_HANDLERS), JSONFileLoader.__dict__["load_file"]
     try:
         with demo_session("article", SYSTEM_CLOCK):
             assert "AWS_PROFILE" not in os.environ
@@ -426,7 +426,7 @@ def test_everything_is_as_before_afterwards(fails: bool, monkeypatch: pytest.Mon
         assert fails
     assert dict(os.environ) == before
     assert handlers == BUILTIN_HANDLERS
-    assert gc.isenabled()
+    assert JSONFileLoader.__dict__["load_file"] is load_file
 
 
 def test_without_moto_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -436,7 +436,6 @@ def test_without_moto_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
         pytest.fail("there is no moto")
     assert "pip install '.[demo]'" in str(raised.value.hint)
     assert dict(os.environ) == before
-    assert gc.isenabled()
 
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system has no TZ")
