@@ -14,8 +14,8 @@ ACCOUNT = "123456789012"
 
 @dataclass(frozen=True, slots=True)
 class DemoImage:
-    """One AMI.  `created` is naive UTC, `more` are members of DescribeImages that moto does not know.  `instances` is how many
-    use it; a launch `template` and an SSM `parameter` name it.  A `recycled` one is in the Recycle Bin."""
+    """One AMI.  `created` is naive UTC, `more` are members of DescribeImages that moto does not know, `instances` is how
+    many use it; a launch `template` and an SSM `parameter` name it.  A `recycled` one is in the Recycle Bin."""
 
     name: str
     created: datetime
