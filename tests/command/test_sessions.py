@@ -20,7 +20,6 @@ from .accounts import FOUR, Account, article_account, snapshot_of
 from .process import INSTALLED, MODULE, Finished, run
 from .sessions import ARTICLE, contains
 
-DEFAULT, *_ = ARTICLE
 TWELVE = {
     "front-a3c56c4", "front-ff5eac7", "front-0b9d2e6", "front-31d05d8", "front-a4b33c9", "front-5d8ea07",
     "back-d358afc", "back-285244c", "back-f07c6d2", "back-c58de50", "back-579c0f6", "back-8e2b7a4",
@@ -36,22 +35,6 @@ def before_the_answer(finished: Finished) -> str:
 def deleted(finished: Finished) -> set[str]:
     """The ids that the output calls deleted."""
     return {line.split()[0] for line in finished.lines if line.endswith((" deregistered", " deleted"))}
-
-
-# The demo
-
-
-def test_demo_with_a_yes() -> None:
-    finished = run("--demo", answer="y\n", words=INSTALLED)  # as a person who tries it
-    assert (finished.status, finished.errors) == (0, [])
-    assert finished.err.splitlines()[0] == "Demo: a simulated account in memory. Nothing real is touched."
-    assert contains(before_the_answer(finished), DEFAULT)
-    plan = "Plan: delete 4 AMIs and 4 snapshots, freeing up to 32 GiB (up to $1.60/month). "
-    assert f"\n{plan}Keep 17: 16 newest in group, 1 untagged.\n" in finished.out
-    head, *after = finished.out.partition(" [y/N] ? : \n")[2].splitlines()
-    assert head == "Cleaning 4 AMIs ..."
-    assert {line.split()[0] for line in after if line.endswith(" deregistered")} == {*FOUR}
-    assert after[8].startswith("Deleted 4 AMIs and 4 snapshots (up to 32 GiB, up to $1.60/month) in ")
 
 
 @pytest.mark.parametrize("arguments", ["--version", "--keep-previous -1"])
