@@ -78,20 +78,6 @@ def test_yes_deletes_the_amis_of_the_plan_and_a_second_run_nothing(account: Acco
     assert "[y/N]" not in again.out
 
 
-def test_ami_that_came_into_use_at_the_prompt_is_kept_and_named(account: Account) -> None:
-    def configure(*_: object) -> None:
-        if account.fake_aws.calls.count("DescribeImageAttribute") == 4:
-            account.region.add_launch_configuration(FOUR[1], "new-one")
-
-    account.fake_aws.after("DescribeImageAttribute", configure)
-    finished = run(answer="y\n", env=account.environment)
-    assert (finished.status, finished.errors) == (0, [])
-    assert [line for line in finished.lines if line.startswith(f"{FOUR[1]} kept: ") and "new-one" in line]
-    assert deleted(finished) == {id for ami in (FOUR[0], *FOUR[2:]) for id in (ami, snapshot_of(ami))}
-    assert FOUR[1] in account.images
-    assert snapshot_of(FOUR[1]) in account.snapshots
-
-
 def test_after_a_response_that_a_proxy_lost_the_ami_is_looked_up(account: Account, tmp_path: Path) -> None:
     """urllib3 reports it like a proxy that cannot be reached, but AWS has acted."""
     account.fake_aws.faults.append(Fault("DeregisterImage", "lost"))

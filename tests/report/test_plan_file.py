@@ -315,9 +315,9 @@ def test_the_plan_of_another_account_is_refused(tmp_path: Path) -> None:
     plan = saved(tmp_path, Config(), (HERE, THERE))
     plan.check_accounts(["123456789012", "999999999999"])
     with pytest.raises(
-        UsageError, match=r"plan.json was created for account 123456789012; these credentials are for account 9+\."
+        UsageError, match=r"plan.json was created for account 123456789012; these credentials are for accounts 8+, 9+\."
     ):
-        plan.check_accounts(["999999999999"])
+        plan.check_accounts(["999999999999", "888888888888"])
     with pytest.raises(UsageError, match="credentials are for no account"):
         plan.check_accounts([])
 
