@@ -109,7 +109,7 @@ def test_the_manager_is_named() -> None:
 
 @settings(max_examples=min(settings().max_examples, 1000))
 @given(snapshot_lists, AMIS, SNAPSHOTS, AMIS, SNAPSHOTS, st.randoms(use_true_random=False))
-def test_orphans_of_every_account(
+def test_more_amis_and_references_never_make_more_orphans(
     snapshots: tuple[Snapshot, ...],
     existing: frozenset[str],
     used: frozenset[str],
@@ -118,18 +118,7 @@ def test_orphans_of_every_account(
     random: Any,
 ) -> None:
     found = find_orphans(snapshots, existing, used, NOW)
-    for snapshot in found:
-        ami = origin_of(snapshot)
-        assert ami is not None
-        assert ami == made_for(snapshot.description)
-        assert ami not in existing
-        assert snapshot.description.startswith(("Created by CreateImage(i-", "Copied for DestinationAmi ami-"))
-        assert snapshot.id not in used
-        assert snapshot.state == "completed"
-        assert snapshot.started is not None
-        assert NOW - snapshot.started > timedelta(days=1)
-        assert not any(key.startswith(("aws:", "dlm:")) for key, _ in snapshot.tags)
-        assert snapshot.volume not in ("", "vol-ffffffff") or snapshot.description.startswith("Copied for")
+    assert {origin_of(snapshot) for snapshot in found}.isdisjoint({None, *existing})
     shuffled = list(snapshots)
     random.shuffle(shuffled)
     assert find_orphans(shuffled, existing, used, NOW) == found

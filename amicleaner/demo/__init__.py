@@ -6,9 +6,10 @@ is either answered by the simulation or refused.
 
 import gc
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -20,7 +21,6 @@ from .missing_calls import MissingCalls
 
 if TYPE_CHECKING:
     import boto3
-    from moto.ec2.models import EC2Backend
 
 ENVIRONMENT = {
     "AWS_CONFIG_FILE": os.devnull,
@@ -44,24 +44,22 @@ def demo_session(kind: str, clock: Clock) -> "Iterator[boto3.Session]":
     It holds for the whole process, so that sessions which the run makes itself (for roles) are simulated as well.  Raises
     UsageError where moto is not installed.
     """
+    from botocore.loaders import JSONFileLoader
+
     with ExitStack() as stack:
-        stack.enter_context(_environment())
-        # What moto and botocore load, megabytes of JSON, stays to the end of the process: looking through it for garbage,
-        # now, later and when Python ends, takes as long as the loading.
-        enabled = gc.isenabled()
-        gc.disable()
-        try:
-            session = _start(stack, {"article": article, "tour": tour}[kind].account(clock.now()), clock)
-        finally:
-            if enabled:
-                gc.enable()
+        shown = {name: value for name, value in os.environ.items() if not name.startswith(HIDDEN)}
+        stack.enter_context(patch.dict(os.environ, shown | ENVIRONMENT, clear=True))
+        # moto makes many sessions to look into botocore's models: each model is read once, rather than by each of them.
+        stack.enter_context(patch.object(JSONFileLoader, "load_file", staticmethod(cache(JSONFileLoader().load_file))))
+        session = _start(stack, {"article": article, "tour": tour}[kind].account(clock.now()), clock)
+        # What moto loads stays to the end of the process, where looking through it for garbage takes a while.
         gc.freeze()
-        stack.callback(gc.freeze)
         yield session
 
 
 def _start(stack: ExitStack, account: DemoAccount, clock: Clock) -> "boto3.Session":
     import boto3
+    from botocore.handlers import BUILTIN_HANDLERS
 
     try:
         from moto import mock_aws
@@ -75,71 +73,39 @@ def _start(stack: ExitStack, account: DemoAccount, clock: Clock) -> "boto3.Sessi
     stack.enter_context(mock_aws())
     backends = {region: ec2_backends[ACCOUNT][region] for region in account.regions}
     calls = MissingCalls(account, backends, clock)
-    stack.enter_context(_only_answered(botocore_stubber, calls))
-    session = boto3.Session(aws_access_key_id="demo", aws_secret_access_key="demo", region_name=account.regions[0])
-    _fill(session, account, backends, calls, clock)
-    return session
-
-
-def _fill(
-    session: "boto3.Session",
-    account: DemoAccount,
-    backends: "Mapping[str, EC2Backend]",
-    calls: MissingCalls,
-    clock: Clock,
-) -> None:
-    for region, images in account.images.items():
-        for image in images:
-            add_image(backends[region], image)
-            if image.recycled:
-                calls.recycle(region, image)
-            for use in image.uses:
-                _use(session.client("ec2", region_name=region), image.ami_id, use)
-    home = account.regions[0]
-    for name, gib, days in account.orphans:
-        add_orphan(backends[home], name, gib, (clock.now() - timedelta(days=days)).replace(tzinfo=None))
-    for name in account.dangling:
-        _use(session.client("ec2", region_name=home), made_id("ami", name), f"launch-template:{name}")
-
-
-def _use(ec2: Any, ami: str, use: str) -> None:
-    kind, _, name = use.partition(":")
-    if kind == "instance":
-        ec2.run_instances(ImageId=ami, MinCount=int(name), MaxCount=int(name))
-    elif kind == "launch-template":
-        ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData={"ImageId": ami})
-
-
-@contextmanager
-def _environment() -> Iterator[None]:
-    """Hides every variable that could break the simulation or lead out of it, and puts each back at the end."""
-    with patch.dict(os.environ):
-        for name in [name for name in os.environ if name.startswith(HIDDEN)]:
-            del os.environ[name]
-        os.environ.update(ENVIRONMENT)
-        yield
-
-
-@contextmanager
-def _only_answered(simulation: Callable[..., Any], calls: MissingCalls) -> Iterator[None]:
-    """Puts in the place of moto's handler, which lets out what it does not know, one that refuses it.
-
-    botocore gives its built-in handlers to each session that is made.  A session keeps them, so that one which outlives the
-    demo is refused everything rather than let out with whatever credentials it finds.
-    """
-    from botocore.handlers import BUILTIN_HANDLERS
 
     def answer(request: Any, **context: Any) -> Any:
-        response = simulation(request=request, **context)
+        """As moto's handler, which lets out what it does not know: this one refuses that."""
+        response = botocore_stubber(request=request, **context)
         if response is None:
             raise AmicleanerError(f"The demo reaches no network, and nothing simulates {request.method} {request.url}.")
         return response
 
-    before = list(BUILTIN_HANDLERS)
-    BUILTIN_HANDLERS[:] = [handler for handler in before if handler[1] is not simulation]
-    BUILTIN_HANDLERS.append(("before-send", answer))
-    BUILTIN_HANDLERS.extend(calls.handlers())
-    try:
-        yield
-    finally:
-        BUILTIN_HANDLERS[:] = before
+    # botocore gives its built-in handlers to each session that is made.  A session keeps them, so that one which outlives
+    # the demo is refused everything rather than let out with whatever credentials it finds.
+    stack.callback(BUILTIN_HANDLERS.__setitem__, slice(None), list(BUILTIN_HANDLERS))
+    BUILTIN_HANDLERS[:] = [handler for handler in BUILTIN_HANDLERS if handler[1] is not botocore_stubber]
+    BUILTIN_HANDLERS.extend([("before-send", answer), *calls.handlers()])
+    session = boto3.Session(aws_access_key_id="demo", aws_secret_access_key="demo", region_name=account.regions[0])
+    _fill(session, account, calls)
+    return session
+
+
+def _fill(session: "boto3.Session", account: DemoAccount, calls: MissingCalls) -> None:
+    for region, images in account.images.items():
+        ec2 = session.client("ec2", region_name=region)
+        for image in images:
+            add_image(calls.backends[region], image)
+            if image.recycled:
+                calls.recycle(region, image)
+            if image.instances:
+                ec2.run_instances(ImageId=image.ami_id, MinCount=image.instances, MaxCount=image.instances)
+            if image.template:
+                ec2.create_launch_template(LaunchTemplateName=image.template, LaunchTemplateData={"ImageId": image.ami_id})
+    home = account.regions[0]
+    for name, gib, days in account.orphans:
+        created = (calls.clock.now() - timedelta(days=days)).replace(tzinfo=None)
+        add_orphan(calls.backends[home], name, gib, created)
+    for name in account.dangling:
+        data = {"ImageId": made_id("ami", name)}
+        session.client("ec2", region_name=home).create_launch_template(LaunchTemplateName=name, LaunchTemplateData=data)

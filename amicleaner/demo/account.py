@@ -14,8 +14,8 @@ ACCOUNT = "123456789012"
 
 @dataclass(frozen=True, slots=True)
 class DemoImage:
-    """One AMI.  `created` is naive UTC, `more` are members of DescribeImages that moto does not know, `uses` what names it:
-    `instance:3`, `launch-template:web`, `ssm-parameter:/golden/web`.  A `recycled` one is in the Recycle Bin."""
+    """One AMI.  `created` is naive UTC, `more` are members of DescribeImages that moto does not know, `instances` is how
+    many use it; a launch `template` and an SSM `parameter` name it.  A `recycled` one is in the Recycle Bin."""
 
     name: str
     created: datetime
@@ -28,7 +28,9 @@ class DemoImage:
     public: bool = False
     snapshot_tags: Mapping[str, str] = field(default_factory=dict)
     more: Mapping[str, Any] = field(default_factory=dict)
-    uses: tuple[str, ...] = ()
+    instances: int = 0
+    template: str = ""
+    parameter: str = ""
     recycled: bool = False
 
     @property
@@ -67,15 +69,7 @@ def add_image(backend: "EC2Backend", image: DemoImage) -> None:
     """Puts an AMI with its snapshot into one of moto's backends."""
     from moto.ec2.models.amis import Ami
 
-    class SizedAmi(Ami):
-        """moto's AMIs are of 15 GiB, whatever their snapshot is."""
-
-        @property
-        def block_device_mappings(self) -> list[dict[str, Any]]:
-            mappings: list[dict[str, Any]] = super().block_device_mappings
-            return [{**mapping, "Ebs": {**mapping["Ebs"], "VolumeSize": image.gib}} for mapping in mappings]
-
-    backend.amis[image.ami_id] = ami = SizedAmi(
+    backend.amis[image.ami_id] = ami = Ami(
         backend,
         image.ami_id,
         name=image.name,

@@ -5,7 +5,6 @@ from datetime import datetime
 from .account import DemoAccount, DemoImage
 
 REGION = "eu-west-1"
-VOLUME_GIB = 8
 
 
 def _image(id: str, name: str, created: str, environment: str = "", role: str = "", day: str = "2017-06-15") -> DemoImage:
@@ -16,7 +15,6 @@ def _image(id: str, name: str, created: str, environment: str = "", role: str = 
         datetime.fromisoformat(f"{day}T{created}"),
         id=id,
         tags={key: value for key, value in pairs.items() if value},
-        gib=VOLUME_GIB,
     )
 
 

@@ -37,11 +37,10 @@ class MissingCalls:
     backends: "Mapping[str, EC2Backend]"
     clock: Clock
     bin: dict[tuple[str, str], tuple[Any, datetime]] = field(default_factory=dict)
-    by_id: dict[str, DemoImage] = field(default_factory=dict)
+    by_id: dict[str, DemoImage] = field(init=False)
 
     def __post_init__(self) -> None:
-        for images in self.account.images.values():
-            self.by_id |= {image.ami_id: image for image in images}
+        self.by_id = {image.ami_id: image for images in self.account.images.values() for image in images}
 
     def handlers(self) -> list[tuple[str, Callable[..., Any]]]:
         """botocore's events, each with what answers it."""
@@ -62,9 +61,8 @@ class MissingCalls:
             "rbin.GetRule": self._rule,
         }
         answers |= {call: (lambda region, sent, items=items: {items: []}) for call, items in EMPTY.items()}  # type: ignore[misc]
-        events = [(f"before-call.{call}", _answering(answer)) for call, answer in answers.items()]
         return [
-            *events,
+            *((f"before-call.{call}", _answering(answer)) for call, answer in answers.items()),
             ("after-call.ec2.DescribeImages", self._complete_images),
             ("after-call.ec2.DescribeSnapshots", self._measure),
         ]
@@ -117,9 +115,8 @@ class MissingCalls:
         ]
 
     def _restore_image(self, region: str, sent: Mapping[str, Any]) -> dict[str, Any]:
-        self.backends[region].amis[str(sent["ImageId"])] = self._out_of_bin(
-            region, str(sent["ImageId"]), "AMIID", "image id"
-        )
+        id = str(sent["ImageId"])
+        self.backends[region].amis[id] = self._out_of_bin(region, id, "AMIID", "image id")
         return {"Return": True}
 
     def _restore_snapshot(self, region: str, sent: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,15 +130,15 @@ class MissingCalls:
         return self.bin.pop((region, id))[0]
 
     def _references(self, region: str, sent: Mapping[str, Any]) -> dict[str, Any]:
-        asked = [value for key, value in sent.items() if key.startswith("ImageId")]
-        found = []
-        for id in asked:
-            for use in self.by_id[id].uses if id in self.by_id else ():
-                kind, _, name = use.partition(":")
-                if kind == "ssm-parameter":
-                    arn = f"arn:aws:ssm:{region}:{ACCOUNT}:parameter{name}"
-                    found.append({"ImageId": id, "ResourceType": "ssm:Parameter", "Arn": arn})
-        return {"ImageReferences": found}
+        arn = f"arn:aws:ssm:{region}:{ACCOUNT}:parameter"
+        asked = [self.by_id[value] for value in sent.values() if value in self.by_id]
+        return {
+            "ImageReferences": [
+                {"ImageId": image.ami_id, "ResourceType": "ssm:Parameter", "Arn": f"{arn}{image.parameter}"}
+                for image in asked
+                if image.parameter
+            ]
+        }
 
     def _rules(self, region: str, sent: Mapping[str, Any]) -> dict[str, Any]:
         kind = str(sent.get("ResourceType"))
@@ -159,10 +156,12 @@ class MissingCalls:
         return ami
 
     def _complete_images(self, parsed: dict[str, Any], **_: object) -> None:
-        """Adds the members that moto does not know."""
+        """Adds the members that moto does not know, and the sizes: its AMIs are of 15 GiB, whatever their snapshot is."""
         for image in parsed.get("Images") or ():
-            if image.get("ImageId") in self.by_id:
-                image.update(self.by_id[image["ImageId"]].more)
+            if made := self.by_id.get(image["ImageId"]):
+                image.update(made.more)
+                for mapping in image["BlockDeviceMappings"]:
+                    mapping["Ebs"]["VolumeSize"] = made.gib
 
     def _measure(self, parsed: dict[str, Any], **_: object) -> None:
         full = {image.made("snap"): image.full_gib for image in self.by_id.values()}

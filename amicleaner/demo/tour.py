@@ -22,15 +22,12 @@ def account(now: datetime) -> DemoAccount:
     api = _family(now, "api", "prod", "api", number=7, every=14, gib=30, full=11.2)
     worker = _family(now, "worker", "staging", "worker", number=6, every=3, gib=8, full=3.1)
     dev = _family(now, "web-dev", "dev", "web", number=8, every=1, gib=16, full=6.4)
-    used = {
-        api[5].name: ("instance:14", "launch-template:api"),
-        web[0].name: ("instance:3", "launch-template:web"),
-        worker[4].name: ("ssm-parameter:/golden/worker",),
-    }
-    home = [replace(image, uses=used.get(image.name, ())) for image in (*web, *api, *worker, *dev)]
+    api[5] = replace(api[5], instances=14, template="api")
+    web[0] = replace(web[0], instances=3, template="web")
+    worker[4] = replace(worker[4], parameter="/golden/worker")
     return DemoAccount(
         {
-            HOME: (*home, *_one_for_each_reason(now)),
+            HOME: (*web, *api, *worker, *dev, *_one_for_each_reason(now)),
             AWAY: _family(now, "edge", "prod", "edge", number=6, every=21, gib=8, full=2.4),
         },
         orphans=(("left-behind-a", 30, 420), ("left-behind-b", 16, 212), ("left-behind-c", 8, 97)),

@@ -1,12 +1,12 @@
 """The view of the command line: the texts that people and scripts know, in their order."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO
 
 from ..actions import DELETE, ORDER, RELEASE
 from ..clock import Clock
-from ..config import BY_NAME, Config
+from ..config import Config
 from ..models import AmiResult, CallRecord, RestoreResult, SnapshotResult, Target
 from ..plan import Plan
 from ..result import Orphan, Result
@@ -14,15 +14,17 @@ from ..view import View
 from . import explain, result_sentences, sentences, tables
 from .document import document, to_csv, to_json
 from .markdown import to_markdown
-from .printer import Printer, Scanning
+from .printer import Printer
 from .prompt import Prompt
 
 _SETTINGS = (
-    "only_tag", "only_name", "rule", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly", "keep_tag", "unused_days",
-    "include_untagged", "quarantine",
+    "mapping_key", "mapping_values", "excluded_mapping_values", "keep_previous", "ami_min_days", "only_tag", "only_name",
+    "rule", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly", "keep_tag", "unused_days", "include_untagged",
+    "quarantine", "rules",
 )  # fmt: skip
-"""Settings that are shown where they are set, below those that 0.2.2 showed."""
+"""The settings that are shown: those that 0.2.2 always showed, and others where they are set."""
 
+_DEFAULTS = Config()
 
 CLOSED = "Standard output was closed."
 
@@ -50,11 +52,12 @@ class Console(View):
         self._clock = clock
         self._print = Printer(messages, stderr, stdout, environ, clock, progress=not config.quiet)
         self._answers = Prompt(stdin, messages)
-        self._scanning = Scanning(clock)
+        self._targets: frozenset[Target] = frozenset()
+        self._amis: dict[Target, int] = {}
         self._several = False
         self._noun = "AMIs"
         self._total = self._done = self._orphans_deleted = 0
-        self._doing: Callable[[], str] = self._scanning.text
+        self._print.progress.begin(self._scanning)
 
     def warning(self, text: str) -> None:
         self._print.error(f"Warning: {text}", self._print.error_styles.yellow)
@@ -66,29 +69,21 @@ class Console(View):
         """The values in force; not needed for AMIs that were listed by id."""
         if config.from_ids or config.quiet:
             return
-        values = {
-            "mapping_key": config.mapping_key,
-            "mapping_values": list(config.mapping_values) if config.mapping_key != "family" else None,
-            "excluded_mapping_values": list(config.excluded_mapping_values) or None,
-            "keep_previous": config.newest_kept,
-            "ami_min_days": None if config.ami_min_days < 0 else config.ami_min_days,
-        }
-        for name in _SETTINGS:
-            value = getattr(config, name)
-            if value != BY_NAME[name].default:
-                values[name] = list(value) if isinstance(value, tuple) else value
-        values["rules"] = [rule.name for rule in config.rules] or None
+        values = {name: getattr(config, name) for name in _SETTINGS}
+        values |= {"keep_previous": config.newest_kept, "rules": tuple(rule.name for rule in config.rules)}
+        if config.mapping_key == "family":
+            del values["mapping_values"]
         self._bold("Default values : ==>")
         for name, value in values.items():
-            if value is not None:
-                self._print.text(f"{name} : {value}")
+            if name in ("mapping_key", "mapping_values") or value != getattr(_DEFAULTS, name):
+                self._print.text(f"{name} : {list(value) if isinstance(value, tuple) else value}")
         self._print.block("")
         self._bold("Retrieving AMIs to clean ...")
 
     def targets(self, targets: Sequence[Target]) -> None:
         """With several targets, every line and table says which."""
         self._several = len(targets) > 1
-        self._scanning.targets = frozenset(targets)
+        self._targets = frozenset(targets)
 
     def called(self, record: CallRecord) -> None:
         """A line per call with `--debug`; else progress, which says when AWS throttles."""
@@ -97,13 +92,12 @@ class Console(View):
             if self._config.debug:
                 place = ", ".join(filter(None, (record.target.account, record.target.region)))
                 self._print.error(f"{record.action} ({place}): {record.outcome}, {record.seconds:.3f} s", str)
-            self._scanning.called(record)
-            self._draw()
+            self._print.progress.called(record)
 
     def scanned(self, target: Target, amis: int) -> None:
-        self._scanning.amis[target] = amis
+        self._amis[target] = amis
         with suppress(OSError):
-            self._draw()
+            self._print.progress.draw()
 
     def orphans(self, orphans: Sequence[Orphan]) -> None:
         """Their table and their total."""
@@ -115,7 +109,7 @@ class Console(View):
     def plan(self, plan: Plan) -> None:
         """The tables, and the plan in one sentence with what else matters before the confirmation."""
         self._several = len(plan.targets) > 1
-        self._begin(str)
+        self._print.progress.begin(str)
         for text in sentences.cautions(plan):
             self.warning(text)
         if self._config.quiet:
@@ -154,17 +148,17 @@ class Console(View):
 
     def checking(self) -> None:
         """Progress until the first change."""
-        self._begin(lambda: "Checking again …", patience=0)
+        self._print.progress.begin(lambda: "Checking again …", patience=0)
 
     def removing_orphans(self, count: int) -> None:
         """Only the end says that they are deleted."""
         self._noun, self._total, self._done = "snapshots", count, 0
         self._bold("Removing orphan snapshots...")
-        self._begin(self._changing)
+        self._print.progress.begin(self._changing)
 
     def removed_orphans(self, count: int) -> None:
         self._orphans_deleted = count
-        self._begin(str)
+        self._print.progress.begin(str)
         self._print.text(f"{count} orphan snapshots successfully removed !")
 
     def cleaning(self, plan: Plan) -> None:
@@ -176,7 +170,7 @@ class Console(View):
         """A line; failures follow at the end, in one table."""
         self._about(result_sentences.ami_line(result), result.target)
         if not self._done:
-            self._begin(self._changing)
+            self._print.progress.begin(self._changing)
         self._count("AMIs")
 
     def snapshot_done(self, result: SnapshotResult) -> None:
@@ -195,7 +189,7 @@ class Console(View):
     def finished(self, result: Result) -> None:
         """Failures, the final sentence, errors, and machine-readable data.  Each of these is written although the stream of
         another one is broken; then the first OSError is raised."""
-        self._begin(str)
+        self._print.progress.begin(str)
         self._print.progress.clear()
         broken: OSError | None = None
         for step in (self._summarize, self._report_errors, self._write_data):
@@ -284,21 +278,18 @@ class Console(View):
         if not self._config.quiet:
             self._print.text(text, self._print.styles.bold)
 
+    def _scanning(self) -> str:
+        """`Scanning… 11/24 Regions, 412 AMIs`."""
+        if not self._targets:
+            return "Scanning…"
+        done = [self._amis[target] for target in self._targets if target in self._amis]
+        regions = "Region" if len(self._targets) == 1 else "Regions"
+        return f"Scanning… {len(done)}/{len(self._targets)} {regions}, {sum(done)} AMIs"
+
     def _changing(self) -> str:
         return f"Changing… {self._done}/{self._total} {self._noun}"
 
     def _count(self, noun: str) -> None:
         if noun == self._noun:
             self._done += 1
-            self._draw()
-
-    def _begin(self, doing: Callable[[], str], patience: float = 1.0) -> None:
-        """From now on progress shows what `doing` returns, if anything."""
-        self._doing = doing
-        self._print.progress.begin(patience)
-        self._draw()
-
-    def _draw(self) -> None:
-        text = self._doing()
-        if text:
-            self._print.progress.show(text + self._scanning.throttled())
+            self._print.progress.draw()

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..config import OPTIONS, Config
 from ..decisions import Decision
-from ..models import AmiResult, Failure, Use
+from ..models import AmiResult, Failure, Target, Use
 from ..plan import Plan
 from ..result import Orphan, Result
 from ..version import __version__
@@ -51,7 +51,7 @@ def document(result: Result, config: Config, created: datetime) -> dict[str, Any
     options = plan.config if plan else config
     snapshots = list(plan.snapshots.values()) if plan else []
     failed = [restore_line(restored) for restored in result.restored if restored.outcome == "failed"]
-    rest: dict[str, Any] = {
+    made: dict[str, Any] = {
         "version": VERSION,
         "amicleaner": __version__,
         "created": _time(created),
@@ -59,10 +59,8 @@ def document(result: Result, config: Config, created: datetime) -> dict[str, Any
         "status": result.status,
         "exit_status": result.exit_status,
         "options": _options(options),
-        "targets": [
-            {"account": target.account, "region": target.region}
-            for target in (plan.targets if plan else sorted({orphan.target for orphan in result.orphans}))
-        ],
+        "sha256": "",  # near the top, where a reader of a long plan sees it
+        "targets": list(map(_target, plan.targets if plan else sorted({orphan.target for orphan in result.orphans}))),
         "warnings": list(dict.fromkeys((*result.warnings, *(cautions(plan) if plan else ())))),
         "problems": [*result.problems, *failed],
         "amis": [_ami(decision, plan, result) for decision in plan.decisions] if plan else [],
@@ -79,10 +77,7 @@ def document(result: Result, config: Config, created: datetime) -> dict[str, Any
             "kept": dict(plan.kept_by_reason) if plan else {},
         },
     }
-    members = list(rest.items())
-    place = list(rest).index("options") + 1
-    # Near the top, where a reader of a long plan sees it.
-    return dict([*members[:place], ("sha256", digest(rest)), *members[place:]])
+    return made | {"sha256": digest(made)}
 
 
 def digest(document: Mapping[str, Any]) -> str:
@@ -107,8 +102,7 @@ def _ami(decision: Decision, plan: Plan, run: Result) -> dict[str, Any]:
     why = kept_because(result) if result and result.outcome == "kept" else ""
     used_by = sorted({*decision.used_by, *(result.used_by if result else ())})
     return {
-        "account": decision.target.account,
-        "region": decision.target.region,
+        **_target(decision.target),
         "id": ami.id,
         "name": ami.name,
         "created": ami.created_text,
@@ -145,8 +139,7 @@ def _ami_error(result: AmiResult) -> dict[str, str] | None:
 def _orphan(orphan: Orphan, now: datetime) -> dict[str, Any]:
     result = orphan.result
     return {
-        "account": orphan.target.account,
-        "region": orphan.target.region,
+        **_target(orphan.target),
         "id": orphan.snapshot.id,
         "size_gib": orphan_block(orphan).size_gib,
         "age_days": age_days(orphan.snapshot.started, now),
@@ -154,6 +147,10 @@ def _orphan(orphan: Orphan, now: datetime) -> dict[str, Any]:
         "outcome": result.outcome if result else None,
         "error": _error(result.error) if result and result.error else None,
     }
+
+
+def _target(target: Target) -> dict[str, str]:
+    return {"account": target.account, "region": target.region}
 
 
 def _use(use: Use) -> dict[str, str]:
@@ -194,25 +191,14 @@ def to_csv(document: Mapping[str, Any]) -> str:
 
 def _row(ami: Mapping[str, Any]) -> list[str]:
     error = ami["error"]
-    return [
-        ami["account"],
-        ami["region"],
-        "; ".join(ami["groups"]),
-        ami["id"],
-        ami["name"],
-        ami["created"],
-        ami["decision"],
-        ami["reason"],
-        "; ".join(f"{use['kind']} {use['id']}" for use in ami["used_by"]),
-        "; ".join(snapshot["id"] for snapshot in ami["snapshots"]),
-        str(ami["size_gib"]),
-        ami["outcome"] or "",
-        f"{error['code']}: {error['message']}" if error else "",
-        "" if ami["age_days"] is None else str(ami["age_days"]),
-        ami["rule"],
-        ami["explanation"],
-        ami["restorable_until"] or "",
-    ]
+    cells = {
+        **ami,
+        "group": "; ".join(ami["groups"]),
+        "used_by": "; ".join(f"{use['kind']} {use['id']}" for use in ami["used_by"]),
+        "snapshots": "; ".join(snapshot["id"] for snapshot in ami["snapshots"]),
+        "error": f"{error['code']}: {error['message']}" if error else None,
+    }
+    return ["" if cells[name] is None else str(cells[name]) for name in COLUMNS]
 
 
 def _harmless(cell: str) -> str:

@@ -11,6 +11,7 @@ from .layout import Column
 from .sentences import where
 from .sizes import age
 from .tables import cells, draw
+from .terminal import plain
 
 _COLUMNS = (
     Column("AMI Name", 10), Column("AMI ID"), Column("Created", 10, optional=True), Column("Age", right=True),
@@ -20,7 +21,7 @@ _COLUMNS = (
 NO_GROUP = "(no group)"
 
 
-def by_group(plan: Plan, width: int | None = None, style: Callable[[str], str] | None = None) -> list[tuple[str, str]]:
+def by_group(plan: Plan, width: int | None = None, style: Callable[[str], str] = plain) -> list[tuple[str, str]]:
     """A heading and a table for each group: what is kept, newest first, and below a line what is deleted or quarantined."""
     groups: dict[tuple[Target, bool, str, str], list[Decision]] = {}
     for decision in plan.decisions:
@@ -39,7 +40,7 @@ def _heading(plan: Plan, label: str, rule: str, decisions: Sequence[Decision]) -
     return f"{label}{f' (rule {rule})' if rule else ''}{target}: {said}"
 
 
-def _table(plan: Plan, decisions: Sequence[Decision], width: int | None, style: Callable[[str], str] | None) -> str:
+def _table(plan: Plan, decisions: Sequence[Decision], width: int | None, style: Callable[[str], str]) -> str:
     order = {ami.id: place for place, ami in enumerate(newest_first(decision.ami for decision in decisions))}
     ordered = sorted(decisions, key=lambda decision: (decision.candidate, order[decision.ami.id]))
     kept = sum(not decision.candidate for decision in decisions)

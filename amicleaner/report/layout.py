@@ -4,10 +4,11 @@ block of lines.  Without a width (a pipe) every row is one line, so that scripts
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from unicodedata import bidirectional
 
 from prettytable import PrettyTable
 
-from .sanitize import LEFT_TO_RIGHT_MARK, columns, escape_control, head, is_right_to_left
+from .sanitize import columns, escape_control, head
 from .terminal import plain
 
 _BORDERS = 3
@@ -37,7 +38,7 @@ def table(
     width: int | None = None,
     *,
     cut: int | None = None,
-    style: Callable[[str], str] | None = None,
+    style: Callable[[str], str] = plain,
 ) -> str:
     """The rows, in their order, as a table of at most `width` columns.  Cells may hold anything.
 
@@ -66,12 +67,7 @@ def table(
     return _blocks(columns_, cells, width, cut, style)
 
 
-def _draw(
-    columns_: Sequence[Column],
-    cells: Sequence[Sequence[str]],
-    cut: int | None,
-    style: Callable[[str], str] | None,
-) -> str:
+def _draw(columns_: Sequence[Column], cells: Sequence[Sequence[str]], cut: int | None, style: Callable[[str], str]) -> str:
     drawn = PrettyTable([column.title for column in columns_])
     for column in columns_:
         drawn.align[column.title] = "r" if column.right else "l"
@@ -79,10 +75,10 @@ def _draw(
         drawn.add_row(list(row), divider=index == cut)
     lines = drawn.get_string().split("\n")
     borders = [number for number, line in enumerate(lines) if line.startswith("+-")]
-    if style and cut is not None:
-        # Two borders are around the heads.
-        lines = [style(line) if number > borders[2] and number not in borders else line for number, line in enumerate(lines)]
-    return "\n".join(lines)
+    # Two borders are around the heads, and the third is the cut or the end.
+    return "\n".join(
+        style(line) if number > borders[2] and number not in borders else line for number, line in enumerate(lines)
+    )
 
 
 def _fit(natural: Sequence[int], floors: Sequence[int], available: int) -> list[int]:
@@ -99,12 +95,12 @@ def _blocks(
     cells: Sequence[Sequence[str]],
     width: int,
     cut: int | None,
-    style: Callable[[str], str] | None,
+    style: Callable[[str], str],
 ) -> str:
     """One line for each cell that holds something, the first of a row at the margin; long ones go on further in."""
     lines = []
     for number, row in enumerate(cells):
-        shown = style if style and cut is not None and number > cut else plain
+        shown = style if cut is not None and number > cut else plain
         for index, (column, cell) in enumerate(zip(columns_, row, strict=True)):
             if not cell and index:
                 continue
@@ -136,4 +132,5 @@ def wrap(text: str, width: int) -> list[str]:
 
 def _anchor(text: str) -> str:
     """Keeps a terminal that reorders right-to-left letters from moving the columns behind them."""
-    return text + LEFT_TO_RIGHT_MARK if is_right_to_left(text) else text
+    moves = not text.isascii() and any(bidirectional(char) in ("R", "AL", "AN") for char in text)
+    return text + "\N{LEFT-TO-RIGHT MARK}" if moves else text

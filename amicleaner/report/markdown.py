@@ -70,16 +70,13 @@ def _changes(plan: Plan, result: Result) -> Iterable[str]:
     for decision in oldest_first(plan.changes):
         by_target.setdefault(decision.target, []).append(decision)
     for target, decisions in sorted(by_target.items()):
-        rows = []
-        for decision in decisions[:left]:
-            found = cells(decision, plan)
-            done = result.amis.get(decision.key)
-            outcome = [done.outcome if done else ""] if result.amis else []
-            rows.append([*(found[title] for title in COLUMNS.values()), *outcome])
-        head = [*COLUMNS, *(["outcome"] if result.amis else [])]
+        outcomes = {key: done.outcome for key, done in result.amis.items()}
+        columns = COLUMNS | ({"outcome": "Outcome"} if outcomes else {})
+        shown = [cells(decision, plan) | {"Outcome": outcomes.get(decision.key, "")} for decision in decisions[:left]]
+        rows = [[found[title] for title in columns.values()] for found in shown]
         yield f"### {escape_markup(where(target)[:1].upper() + where(target)[1:])}"
         if rows:
-            yield _table(head, rows)
+            yield _table(list(columns), rows)
         if len(rows) < len(decisions):
             yield f"… {len(decisions) - len(rows)} more."
         left -= len(rows)

@@ -7,13 +7,13 @@ wrote the plan, of one version of the document all can be read.
 import json
 import os
 import stat
-import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Any
 
 from ..actions import ACTIONS, KEEP
@@ -65,22 +65,20 @@ class SavedPlan:
 
     def check_accounts(self, accounts: Iterable[str]) -> None:
         """Raises UsageError unless the run works in every account of the plan: known before any Region is."""
-        today = sorted(set(accounts))
-        missing = sorted({target.account for target in self.targets} - set(today))
-        if missing:
-            created = f"{escape_control(self.path)} was created for {_accounts(missing)}"
-            raise UsageError(f"{created}; these credentials are for {_accounts(today)}.")
+        today = set(accounts)
+        if missing := {target.account for target in self.targets} - today:
+            raise self._elsewhere(_accounts(missing), f"these credentials are for {_accounts(today)}")
 
     def check_targets(self, targets: Iterable[Target]) -> None:
         """Raises UsageError unless the run works in every account and Region of the plan.  That it works in more changes
         nothing: there the plan changes nothing."""
         today = set(targets)
-        missing = [target for target in self.targets if target not in today]
-        if missing:
-            created, covered = (listing([where(target) for target in found]) for found in (missing, sorted(today)))
-            raise UsageError(
-                f"{escape_control(self.path)} was created for {created}; this run covers {covered or 'no Region'}."
-            )
+        if missing := set(self.targets) - today:
+            created, covered = (listing([where(target) for target in sorted(found)]) for found in (missing, today))
+            raise self._elsewhere(created, f"this run covers {covered or 'no Region'}")
+
+    def _elsewhere(self, created: str, run: str) -> UsageError:
+        return UsageError(f"{escape_control(self.path)} was created for {created}; {run}.")
 
 
 def read_plan(path: str) -> SavedPlan:
@@ -209,13 +207,7 @@ def _no_constant(name: str) -> None:
 
 def check_writable(path: str) -> None:
     """Raises UsageError where a plan can't be written to `path`: found out before AWS is called."""
-    _check_place(path)
-    try:
-        descriptor, name = _temporary(path)
-        os.close(descriptor)
-        os.unlink(name)
-    except (OSError, ValueError) as error:
-        raise _cannot(path, error) from error
+    write_text(path, None)
 
 
 def write_plan(path: str, result: Result, created: datetime) -> None:
@@ -225,57 +217,42 @@ def write_plan(path: str, result: Result, created: datetime) -> None:
     write_text(path, to_json(document(result, result.plan.config, created)))
 
 
-def write_text(path: str, text: str) -> None:
+def write_text(path: str, text: str | None) -> None:
     """Replaces the file at `path` by one with `text`, readable by its owner only: it holds account ids and names.  Never
-    through a symbolic link, which somebody else may have put there, and never a part of the text."""
-    _check_place(path)
-    name = None
-    try:
-        descriptor, name = _temporary(path)
-        with open(descriptor, "w", encoding="ascii", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-        name = None
-    except (OSError, ValueError) as error:
-        raise _cannot(path, error) from error
-    finally:
-        if name is not None:
-            with suppress(OSError):
-                os.unlink(name)
-
-
-def _temporary(path: str) -> tuple[int, str]:
-    """A new file in the folder of `path`, so that it can be renamed to it: (descriptor, name), readable by its owner."""
-    return tempfile.mkstemp(prefix=".amicleaner-", dir=Path(path).parent)
-
-
-def _check_place(path: str) -> None:
+    through a symbolic link, which somebody else may have put there, and never a part of the text.  None: only finds out
+    whether that is possible."""
     if not os.path.basename(path):
         raise UsageError(f"--save-plan: {escape_control(path)} is a folder. Pass the path of a file.")
     try:
-        mode = os.lstat(path).st_mode
-    except FileNotFoundError:
-        return
+        with suppress(FileNotFoundError):
+            mode = os.lstat(path).st_mode
+            if stat.S_ISLNK(mode):
+                raise UsageError(
+                    f"--save-plan: {escape_control(path)} is a symbolic link. Pass the path of the file itself."
+                )
+            if not stat.S_ISREG(mode):
+                other = "For a plan on standard output: --dry-run --output json."
+                raise UsageError(f"--save-plan: {escape_control(path)} is not a regular file. {other}")
+        descriptor, name = mkstemp(prefix=".amicleaner-", dir=Path(path).parent)  # in the same folder, to be renamed
+        try:
+            with open(descriptor, "w", encoding="ascii", newline="\n") as file:
+                file.write(text or "")
+                file.flush()
+                os.fsync(file.fileno())
+            if text is not None:
+                os.replace(name, path)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(name)
     except (OSError, ValueError) as error:
-        raise _cannot(path, error) from error
-    if stat.S_ISLNK(mode):
-        raise UsageError(f"--save-plan: {escape_control(path)} is a symbolic link. Pass the path of the file itself.")
-    if not stat.S_ISREG(mode):
-        other = "For a plan on standard output: --dry-run --output json."
-        raise UsageError(f"--save-plan: {escape_control(path)} is not a regular file. {other}")
-
-
-def _cannot(path: str, error: Exception) -> UsageError:
-    return UsageError(f"--save-plan: can't write {escape_control(path)}: {_reason(error)}.")
+        raise UsageError(f"--save-plan: can't write {escape_control(path)}: {_reason(error)}.") from error
 
 
 def _reason(error: Exception) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
-def _accounts(accounts: Sequence[str]) -> str:
+def _accounts(accounts: Collection[str]) -> str:
     if not accounts:
         return "no account"
-    return f"account{'s' if len(accounts) > 1 else ''} {listing([account or 'unknown' for account in accounts])}"
+    return f"account{'s' if len(accounts) > 1 else ''} {listing([account or 'unknown' for account in sorted(accounts)])}"

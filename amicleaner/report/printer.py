@@ -3,20 +3,18 @@
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from io import TextIOWrapper
 from threading import RLock
 from typing import IO
 
 from ..clock import Clock
-from ..models import CallRecord, Target
+from ..models import CallRecord
 from .layout import wrap
 from .sanitize import columns, cut, escape_control, escape_control_lines
 from .terminal import MUTE, is_terminal, plain, styles_for, width_of
 
 _INTERVAL = 0.1
 """Seconds between two drawings: faster is not seen, and slows the run on a slow connection."""
-
-_PATIENCE = 1.0
-"""Seconds that something takes before it needs progress."""
 
 _SHOWN = 5.0
 """Seconds for which a throttle is shown."""
@@ -35,23 +33,35 @@ class Progress:
         self._stream = stream if is_terminal(stream) and environ.get("TERM", "") not in MUTE else None
         self._clock = clock
         self._drawn = 0
+        self._throttled_at = -_SHOWN
         self.lock = RLock()
-        self.begin()
+        self.begin(str)
 
-    def begin(self, patience: float = _PATIENCE) -> None:
-        """Something new begins, which may be over within `patience` seconds, before anybody wonders."""
+    def begin(self, doing: Callable[[], str], patience: float = 1.0) -> None:
+        """Something new begins, which may be over within `patience` seconds, before anybody wonders.  From now on the line
+        is what `doing` returns, if anything."""
         with self.lock:
+            self._doing = doing
             self._next = self._clock.monotonic() + patience
+            self.draw()
 
-    def show(self, text: str) -> None:
-        """Draws `text` in place of the last one, unless that was drawn just now."""
+    def called(self, record: CallRecord) -> None:
+        """A call came back.  For some seconds the line says that AWS throttles."""
+        if "Throttl" in record.outcome or record.outcome in _THROTTLES:
+            self._throttled_at = self._clock.monotonic()
+        self.draw()
+
+    def draw(self) -> None:
+        """Draws the line in place of the last one, unless that was drawn just now."""
         with self.lock:
-            if self._stream is None or self._clock.monotonic() < self._next:
+            now = self._clock.monotonic()
+            if self._stream is None or now < self._next or not (text := self._doing()):
                 return
-            line = cut(escape_control(text), (width_of(self._stream) or 80) - 1)
+            throttled = ", throttled by AWS, retrying" if now - self._throttled_at < _SHOWN else ""
+            line = cut(escape_control(text + throttled), (width_of(self._stream) or 80) - 1)
             self._write("\r" + line + " " * (self._drawn - columns(line)))
             self._drawn = columns(line)
-            self._next = self._clock.monotonic() + _INTERVAL
+            self._next = now + _INTERVAL
 
     def clear(self) -> None:
         """Takes the line away."""
@@ -71,33 +81,6 @@ class Progress:
             self._stream = None
 
 
-class Scanning:
-    """How far the scan is, in Regions and AMIs, and whether AWS throttles."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._throttled_at = -_SHOWN
-        self.targets: frozenset[Target] = frozenset()
-        self.amis: dict[Target, int] = {}
-
-    def called(self, record: CallRecord) -> None:
-        """A call came back."""
-        if "Throttl" in record.outcome or record.outcome in _THROTTLES:
-            self._throttled_at = self._clock.monotonic()
-
-    def throttled(self) -> str:
-        """The end of the line, for some seconds after a throttle."""
-        return ", throttled by AWS, retrying" if self._clock.monotonic() - self._throttled_at < _SHOWN else ""
-
-    def text(self) -> str:
-        """`Scanning… 11/24 Regions, 412 AMIs`."""
-        if not self.targets:
-            return "Scanning…"
-        done = [target for target in self.targets if target in self.amis]
-        regions = "Region" if len(self.targets) == 1 else "Regions"
-        return f"Scanning… {len(done)}/{len(self.targets)} {regions}, {sum(self.amis[target] for target in done)} AMIs"
-
-
 class Printer:
     """`messages` are for people, `errors` for warnings, errors and progress, `data` for machine-readable output.
 
@@ -115,9 +98,13 @@ class Printer:
         clock: Clock,
         progress: bool,
     ) -> None:
-        for stream in (messages, errors, data):
-            escape_unencodable(stream)
-            set_blocking(stream)
+        for stream in filter(None, (messages, errors, data)):
+            if isinstance(stream, TextIOWrapper):
+                # A letter that the encoding lacks becomes an escape, where Python would raise.
+                stream.reconfigure(errors="backslashreplace")
+            with suppress(AttributeError, OSError, ValueError):
+                # Another program may have left a terminal or a pipe in the mode in which a slow reader is an error.
+                os.set_blocking(stream.fileno(), True)
         self._messages, self._errors, self._data = messages, errors, data
         self.styles = styles_for(messages, environ)
         self.error_styles = self.styles if messages is errors else styles_for(errors, environ)
@@ -161,17 +148,3 @@ class Printer:
 def _wrapped(text: str, width: int | None) -> list[str]:
     lines = escape_control_lines(text).split("\n")
     return lines if width is None else [part for line in lines for part in wrap(line, width)]
-
-
-def escape_unencodable(stream: IO[str] | None) -> None:
-    """A letter that the stream's encoding lacks becomes an escape, where Python would raise."""
-    reconfigure = getattr(stream, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(errors="backslashreplace")
-
-
-def set_blocking(stream: IO[str] | None) -> None:
-    """Another program may have left a terminal or a pipe in the mode in which a slow reader is an error."""
-    with suppress(AttributeError, OSError, ValueError):
-        if stream is not None:
-            os.set_blocking(stream.fileno(), True)

@@ -54,12 +54,7 @@ class Prompt:
             return b""
         try:
             number = _number(self._stdin)
-            if number is not None:
-                return self._line_of(number)
-            buffer = getattr(self._stdin, "buffer", None)
-            if buffer is not None:
-                return bytes(buffer.readline())
-            return self._stdin.readline().encode("utf-8", "replace")
+            return self._stdin.readline().encode("utf-8", "replace") if number is None else self._line_of(number)
         except UnicodeDecodeError:
             return b"?\n"
         except (OSError, ValueError):

@@ -1,8 +1,6 @@
 """Text from AWS, made safe to show: what would move the cursor, hide itself or reorder a line becomes a visible escape."""
 
-from unicodedata import bidirectional, category, east_asian_width
-
-_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+from unicodedata import category, east_asian_width
 
 # Letters and marks by category, so that `str.isprintable` lets them pass, yet without a shape of their own (Unicode's
 # Default_Ignorable_Code_Point): names that differ only in them would look the same.
@@ -10,8 +8,6 @@ _INVISIBLE = frozenset(
     map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10),
               *range(0xE0100, 0xE01F0)))
 )  # fmt: skip
-
-LEFT_TO_RIGHT_MARK = "\u200e"
 
 
 def escape_control(text: str) -> str:
@@ -23,24 +19,13 @@ def escape_control(text: str) -> str:
     if text.isprintable() and (text.isascii() or _INVISIBLE.isdisjoint(text)):
         return text
     return "".join(
-        char if char.isprintable() and char not in _INVISIBLE else _NAMED.get(char) or _escape(ord(char)) for char in text
+        char if char.isprintable() and char not in _INVISIBLE else char.encode("unicode_escape").decode() for char in text
     )
 
 
 def escape_control_lines(text: str) -> str:
     """The same for a message of several lines: its newlines are its own."""
     return "\n".join(map(escape_control, text.split("\n")))
-
-
-def _escape(code: int) -> str:
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def is_right_to_left(text: str) -> bool:
-    """Whether a terminal that reorders lines would move what follows `text`."""
-    return not text.isascii() and any(bidirectional(char) in ("R", "AL", "AN") for char in text)
 
 
 def columns(text: str) -> int:

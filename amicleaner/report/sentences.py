@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from ..actions import DELETE, ORDER, QUARANTINE, RELEASE
+from ..actions import DELETE, ORDER, QUARANTINE
 from ..config import Config
 from ..models import Reason, Target
 from ..plan import Allowed, Plan
@@ -107,12 +107,9 @@ def plan_notes(plan: Plan) -> list[str]:
     if plan.of(QUARANTINE):
         notes.append("Quarantined AMIs can't be launched; --restore enables them again.")
     if plan.registered:
-        one = plan.registered == 1
-        said = (
-            "was not created with its AMI, which was registered from it"
-            if one
-            else ("were not created with their AMIs, which were registered from them")
-        )
+        said = "were not created with their AMIs, which were registered from them"
+        if plan.registered == 1:
+            said = "was not created with its AMI, which was registered from it"
         notes.append(f"{plan.registered} of the snapshots {said}.")
     if plan.shared_unasked:
         notes.append("Shared AMIs will be kept: launch permissions are checked during the deletion.")
@@ -177,10 +174,9 @@ def idle_groups(plan: Plan) -> str:
 
 def prompt(plan: Plan) -> str:
     """The prompt.  Its simplest form is 0.2.2's, always in the plural."""
-    deleted, quarantined, released = (len(plan.of(action)) for action in (DELETE, QUARANTINE, RELEASE))
-    if not (quarantined or released):
-        return f"Do you want to continue and remove {deleted} AMIs [y/N] ? : "
-    counts = ((DELETE, deleted), (QUARANTINE, quarantined), (RELEASE, released))
+    if plan.changes == plan.removals:
+        return f"Do you want to continue and remove {len(plan.removals)} AMIs [y/N] ? : "
+    counts = [(action, len(plan.of(action))) for action in reversed(ORDER)]
     parts = [f"{action.name} {number(count, 'AMI')}" for action, count in counts if count]
     before = ", ".join(parts[:-1])
     return f"Do you want to continue{f', {before}' if before else ''} and {parts[-1]} [y/N] ? : "
@@ -234,10 +230,8 @@ def _inside_words(plan: Plan) -> list[str]:
 
 def _unreferenced(plan: Plan) -> list[str]:
     """A target out of which something would be deleted, and where nothing at all is in use."""
-    in_use: dict[Target, int] = defaultdict(int)
-    for decision in plan.decisions:
-        in_use[decision.target] += len(decision.used_by)
-    targets = sorted({decision.target for decision in plan.candidates if not in_use[decision.target]})
+    in_use = {decision.target for decision in plan.decisions if decision.used_by}
+    targets = sorted({decision.target for decision in plan.candidates} - in_use)
     if not targets or plan.config.from_ids:
         return []
     named = "; ".join(where(target) for target in targets[:3])
@@ -252,25 +246,23 @@ def tag_hints(plan: Plan) -> list[str]:
     untagged = [decision for decision in plan.decisions if decision.reason == "no-tags"]
     if plan.candidates or plan.config.rules or len(untagged) * 2 <= len(plan.decisions):
         return []
-    counts: Counter[str] = Counter()
     values: dict[str, Counter[str]] = defaultdict(Counter)
     for decision in untagged:
         for key, value in decision.ami.tags:
-            counts[key] += 1
             values[key][value] += 1
     keys = ", ".join(plan.config.mapping_values)
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    ordered = sorted(values, key=lambda key: (-values[key].total(), key))
     have = "has" if len(plan.decisions) == 1 else "have"
     said = [f"{len(untagged)} of {number(len(plan.decisions), 'AMI')} {have} none of the grouping tags ({keys})."]
-    if counts:
-        shown = ", ".join(f"{key} ({count})" for key, count in ordered[:_TAGS_SHOWN])
+    if ordered:
+        shown = ", ".join(f"{key} ({values[key].total()})" for key in ordered[:_TAGS_SHOWN])
         more = f", {len(ordered) - _TAGS_SHOWN} more" if len(ordered) > _TAGS_SHOWN else ""
         said.append(f"Tags that these AMIs have: {shown}{more}.")
     else:
         said.append("These AMIs have no tags.")
     # A key whose values repeat makes groups; one that is different on each AMI, such as Name, does not.
-    useful = [key for key, count in ordered if len(values[key]) * 2 <= count and not key.startswith(("-", "aws:"))]
-    useful.sort(key=lambda key: (-counts[key], -len(values[key])))
+    useful = [key for key in ordered if len(values[key]) * 2 <= values[key].total() and not key.startswith(("-", "aws:"))]
+    useful.sort(key=lambda key: (-values[key].total(), -len(values[key])))
     said.append("To group them differently, try:")
     said += [f"  amicleaner --dry-run --mapping-key tags --mapping-values {shlex.quote(key)}" for key in useful[:1]]
     return [*said, "  amicleaner --dry-run --mapping-key family"]

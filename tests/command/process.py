@@ -88,15 +88,6 @@ def run(words):
 """
 """What a run loads, the models of the services included; `run` does what the installed script does, or `python -m`."""
 
-LOAD_DEMO = f"""
-{LOAD}
-from amicleaner.clock import SYSTEM_CLOCK
-from amicleaner.demo import demo_session
-with demo_session("tour", SYSTEM_CLOCK):
-    pass
-"""
-"""For runs of a demo, which loads moto too."""
-
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """An environment in which nothing is set that the test did not set; any warning is an error."""

@@ -19,8 +19,8 @@ CTRL_D = b"\x04"
 
 
 class Terminal:
-    """The command at a terminal of its own.  `env` has `TERM`; the streams in `piped` are pipes; `words` and `by` are
-    those of `Running`."""
+    """The command at a terminal of its own.  `env` has `TERM`; the streams in `piped` are pipes; `words` are those of
+    `Running`."""
 
     def __init__(
         self,
@@ -29,7 +29,6 @@ class Terminal:
         columns: int = 80,
         piped: tuple[Stream, ...] = (),
         words: Sequence[str] = (),
-        by: str = "",
     ) -> None:
         wanted = {"TERM": "xterm-256color", **(env or {})}
         self._master, slave = pty.openpty()
@@ -42,7 +41,6 @@ class Terminal:
             *args,
             env={name: value for name, value in wanted.items() if value is not None},
             words=words,
-            by=by,
             streams={stream: slave for stream in STREAMS if stream not in piped},
         )
         os.close(slave)

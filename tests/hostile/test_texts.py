@@ -6,21 +6,23 @@ import csv
 import io
 import json
 import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from amicleaner import run
 from amicleaner.config import Config
 from amicleaner.report.console import Console
 from amicleaner.report.sanitize import escape_control
+from amicleaner.sources import CHECKS
 from tests.fake_aws import World
 from tests.hostile import moves_no_cursor
 from tests.oracle.oracle import expect
-from tests.report.accounts import hostile
+from tests.report.accounts import choose_hostile
+from tests.strategies import Choices, chosen
 
 from .gallery import HOME, NOW, OWN
 from .test_answers import Runs
@@ -31,67 +33,66 @@ DAY = timedelta(days=1)
 
 # What XML can't hold, or would change: EC2 answers in XML, so that no name or tag has it.
 UNSENT = re.compile("[\x00-\x08\x0b\x0c\r\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-SENT = hostile.map(lambda text: UNSENT.sub("", text))
 # Of a key with a `=` in it `--keep-tag` has two readings, and obeys both: test_filters.py has those.
-KEYS = st.sampled_from(("environment", "role", "keep", "Environment", "role ")) | SENT.map(
-    lambda text: text.replace("=", "")
-).filter(bool)
-TEXTS = st.sampled_from(("", "web", "dev", "no-tags", "web.dev")) | SENT
-AMI: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
-    {
-        "name": TEXTS,
-        "tags": st.dictionaries(KEYS, TEXTS, max_size=4),
-        "days": st.integers(1, 9),
-        "full": st.sampled_from((None, None, "x", "ü", "\u202e", "😀", "|", "=", " ")),
-    }
-)
+KEYS = ("environment", "role", "keep", "Environment", "role ")
+TEXTS = ("", "web", "dev", "no-tags", "web.dev")
 
 
-def some(values: list[str], least: int = 0) -> st.SearchStrategy[tuple[str, ...]]:
-    """At most two of them."""
-    return st.lists(st.sampled_from(values), min_size=least, max_size=2).map(tuple)
+@dataclass(frozen=True)
+class Case:
+    """The name and the tags of each AMI, oldest first, and options made of pieces of them."""
+
+    amis: list[tuple[str, dict[str, str]]]
+    config: Config
 
 
-@st.composite
-def cases(draw: st.DrawFn) -> tuple[list[dict[str, Any]], Config]:
-    """AMIs, and options made of pieces of their names and tags."""
-    amis = draw(st.lists(AMI, min_size=1, max_size=7))
-    keys = sorted({key for ami in amis for key in ami["tags"]} | {"environment"})
-    texts = sorted({text for ami in amis for text in (ami["name"], *ami["tags"].values()) if text} | {"web"})
-    pairs = sorted({f"{key}={value}" for ami in amis for key, value in ami["tags"].items()} | {"role=web"})
-    by_name = draw(st.booleans())
+def choose_case(choices: Choices) -> Case:
+    def text(plain: Sequence[str] = TEXTS) -> str:
+        return choices.one(plain) if choices.byte() % 2 else UNSENT.sub("", choose_hostile(choices))
+
+    def some(values: Iterable[str], *, least: int = 0, often: bool = True) -> tuple[str, ...]:
+        return choices.some(sorted(values), least=least, most=2) if often or choices.one((False, False, True)) else ()
+
+    def tags() -> dict[str, str]:
+        return {text(KEYS).replace("=", "") or "x": text() for _ in range(choices.one(range(5)))}
+
+    amis = [(text(), tags()) for _ in range(choices.one(range(1, 8)))]
+    keys = {"environment", *(key for _, own in amis for key in own)}
+    texts = {"web", *(value for name, own in amis for value in (name, *own.values()) if value)}
+    pairs = {"role=web", *(f"{key}={value}" for _, own in amis for key, value in own.items())}
+    by_name = choices.one((False, True))
     config = Config(
         mapping_key="name" if by_name else "tags",
-        mapping_values=draw(some(texts if by_name else keys, 1)),
-        excluded_mapping_values=draw(st.just(()) | st.just(()) | some(texts)),
-        keep_tag=draw(st.just(()) | some(keys) | some(pairs, 1)),
-        only_tag=draw(st.just(()) | st.just(()) | some(pairs)),
-        only_name=draw(st.just(()) | st.just(()) | some(texts)),
-        keep_previous=draw(st.sampled_from((0, 0, 1, 2))),
-        include_untagged=draw(st.sampled_from((True, True, False))),
-        output=draw(st.sampled_from(("table", "json", "csv", "markdown"))),
-        full_report=draw(st.booleans()),
-        explain=draw(st.sampled_from((None, ()))),
+        mapping_values=some(texts if by_name else keys, least=1),
+        excluded_mapping_values=some(texts, often=False),
+        keep_tag=some(choices.one((keys, pairs)), often=False),
+        only_tag=some(pairs, often=False),
+        only_name=some(texts, often=False),
+        keep_previous=choices.one((0, 0, 1, 2)),
+        include_untagged=choices.one((True, True, False)),
+        output=choices.one(("table", "json", "csv", "markdown")),
+        full_report=choices.one((False, True)),
+        explain=choices.one((None, ())),
         force_delete=True,
+        skip_check=CHECKS,  # nothing here is in use: each reading would be empty
     )
-    return amis, config
+    letter = choices.one((None, None, "x", "ü", "\u202e", "😀", "|", "=", " "))
+    if letter:  # 50 tags of 128 and 256 letters, AWS's limits
+        amis[0][1].update({f"{number:03}{letter * 125}": letter * 256 for number in range(50 - len(amis[0][1]))})
+    return Case(amis, config)
 
 
 def test_whatever_the_names_and_tags(monkeypatch: pytest.MonkeyPatch) -> None:
     runs = Runs(monkeypatch)
 
     @settings(max_examples=max(1, settings().max_examples // 2), suppress_health_check=[HealthCheck.too_slow])
-    @given(cases())
-    def check(case: tuple[list[dict[str, Any]], Config]) -> None:
-        amis, config = case
+    @given(chosen(choose_case, 1200))
+    def check(case: Case) -> None:
+        config = case.config
         runs.time.seconds = 0.0
         world = World(runs.time.clock.now)
-        for ami in amis:
-            tags = dict(ami["tags"])
-            if ami["full"]:  # 50 tags of 128 and 256 letters, AWS's limits
-                for number in range(50 - len(tags)):
-                    tags[f"{number:03}{ami['full'] * 125}"] = ami["full"] * 256
-            world.region(HOME).add_image(ami["name"], created=NOW - ami["days"] * DAY, tags=tags)
+        for days, (name, tags) in enumerate(reversed(case.amis), 1):
+            world.region(HOME).add_image(name, created=NOW - days * DAY, tags=tags)
         images = dict(world.region(HOME).images)
         expected = expect(world, config, NOW, {(OWN, HOME)}, ()).removed
         runs.aws.begin(world)

@@ -75,9 +75,8 @@ def test_account_without_tags_is_told_to_group_by_name() -> None:
 def test_many_tags_are_counted() -> None:
     tags = {f"t{number:02}": "x" for number in range(12)} | {"-x": "1", "aws:x": "1"}
     hints = tag_hints(plan_of([ami(number, "x", "2017-06-15T00:00:00.000Z", tags) for number in range(4)]))
-    assert hints[1] == "Tags that these AMIs have: " + ", ".join(
-        ["-x (4)", "aws:x (4)", *(f"t{n:02} (4)" for n in range(6))]
-    ) + (", 6 more.")
+    shown = ", ".join(f"{key} (4)" for key in ("-x", "aws:x", "t00", "t01", "t02", "t03", "t04", "t05"))
+    assert hints[1] == f"Tags that these AMIs have: {shown}, 6 more."
     assert hints[3].endswith("--mapping-values t00")
 
 

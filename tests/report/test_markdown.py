@@ -90,16 +90,16 @@ def test_orphans_and_restored() -> None:
     ]
 
 
-def test_10_000_amis_stay_far_below_a_mebibyte() -> None:
+def test_many_amis_stay_far_below_a_mebibyte() -> None:
     tags = {"role": "web" * 40}
-    images = [ami(number, f"{number:05}" + "x*" * 60, "2017-06-01T00:00:00.000Z", tags) for number in range(5_000)]
+    images = [ami(number, f"{number:05}" + "x*" * 60, "2017-06-01T00:00:00.000Z", tags) for number in range(1_000)]
     plan = plan_of(images, Config(keep_previous=10), targets=(HERE, THERE))
     page = to_markdown(Result(plan), 0.05)
     assert len(page.encode()) < 1 << 19
     assert page.count("| delete |") == ROWS
-    assert f"\n… {4_990 - ROWS} more.\n" in page
+    assert f"\n… {990 - ROWS} more.\n" in page
     assert page.count("### ") == 2
-    assert "\n… 4990 more.\n" in page
+    assert "\n… 990 more.\n" in page
 
 
 @pytest.mark.parametrize(

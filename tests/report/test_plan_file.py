@@ -218,37 +218,28 @@ def test_a_bad_plan_is_named(tmp_path: Path) -> None:
         read_plan(str(path))
 
 
-def bad_paths(tmp_path: Path) -> dict[str, str]:
-    link = tmp_path / "link.json"
-    link.symlink_to(tmp_path / "target.json")
-    os.mkfifo(tmp_path / "pipe")
-    return {
-        "symbolic link": str(link),
-        "No such file": str(tmp_path / "none" / "plan.json"),
-        "not a regular file": str(tmp_path / "pipe"),
-        "--dry-run --output json": os.devnull,
-        "can't write": "a\0b",
-        "is a folder": str(tmp_path / "none") + os.sep,
-    }
-
-
 @pytest.mark.parametrize(
-    "message",
-    ["symbolic link", "No such file", "not a regular file", "--dry-run --output json", "can't write", "is a folder"],
+    "name, message",
+    [
+        ("link.json", "symbolic link"),
+        ("none/plan.json", "No such file"),
+        ("pipe", "not a regular file"),
+        (".", "not a regular file"),
+        (os.devnull, "--dry-run --output json"),
+        ("a\0b", "can't write"),
+        ("none/", "is a folder"),
+    ],
 )
-def test_a_bad_path_is_found_out_before_and_nothing_is_touched(tmp_path: Path, message: str) -> None:
-    path = bad_paths(tmp_path)[message]
+def test_a_bad_path_is_found_out_before_and_nothing_is_touched(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "link.json").symlink_to(tmp_path / "target.json")
+    os.mkfifo(tmp_path / "pipe")
+    path = os.path.join(tmp_path, name)
     before = sorted(os.listdir(tmp_path))
     with pytest.raises(UsageError, match=message):
         check_writable(path)
     with pytest.raises(UsageError, match=message):
         write_text(path, "x")
     assert sorted(os.listdir(tmp_path)) == before
-
-
-def test_a_directory_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is not a regular file"):
-        check_writable(str(tmp_path))
 
 
 def test_a_write_that_breaks_leaves_the_old_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,9 +315,9 @@ def test_the_plan_of_another_account_is_refused(tmp_path: Path) -> None:
     plan = saved(tmp_path, Config(), (HERE, THERE))
     plan.check_accounts(["123456789012", "999999999999"])
     with pytest.raises(
-        UsageError, match=r"plan.json was created for account 123456789012; these credentials are for account 9+\."
+        UsageError, match=r"plan.json was created for account 123456789012; these credentials are for accounts 8+, 9+\."
     ):
-        plan.check_accounts(["999999999999"])
+        plan.check_accounts(["999999999999", "888888888888"])
     with pytest.raises(UsageError, match="credentials are for no account"):
         plan.check_accounts([])
 

@@ -13,12 +13,11 @@ from .accounts import FakeTerminal
 def test_it_is_drawn_ten_times_a_second_at_most_and_goes_away() -> None:
     stream, time = FakeTerminal(), Time()
     progress = Progress(stream, {"TERM": "xterm"}, time.clock)
-    time.sleep(1)
-    progress.show("Scanning: 100 AMIs")
-    time.sleep(0.09)
-    progress.show("never seen")
-    time.sleep(0.02)
-    progress.show("Reading")
+    texts = iter(["Scanning: 100 AMIs", "Reading", ""])
+    progress.begin(lambda: next(texts), patience=0)
+    for seconds in (0.09, 0.02, 1):
+        time.sleep(seconds)
+        progress.draw()
     assert stream.getvalue() == "\rScanning: 100 AMIs\rReading           "
     progress.clear()
     progress.clear()
@@ -29,11 +28,10 @@ def test_it_is_drawn_ten_times_a_second_at_most_and_goes_away() -> None:
 def test_what_is_over_in_a_second_needs_none() -> None:
     stream, time = FakeTerminal(), Time()
     progress = Progress(stream, {"TERM": "xterm"}, time.clock)
-    time.sleep(0.9)
-    progress.show("x")
-    time.sleep(1)
-    progress.begin()
-    progress.show("x")
+    for _ in range(2):
+        progress.begin(lambda: "x")
+        time.sleep(0.9)
+        progress.draw()
     assert stream.getvalue() == ""
 
 
@@ -47,19 +45,15 @@ def test_what_is_over_in_a_second_needs_none() -> None:
     ],
 )
 def test_it_is_for_terminals_alone(stream: io.StringIO | None, environ: dict[str, str]) -> None:
-    time = Time()
-    progress = Progress(stream, environ, time.clock)
-    time.sleep(2)
-    progress.show("x")
+    progress = Progress(stream, environ, Time().clock)
+    progress.begin(lambda: "x", patience=0)
     progress.clear()
     assert stream is None or stream.getvalue() == ""
 
 
 def test_it_is_one_line_and_safe() -> None:
-    stream, time = FakeTerminal(), Time()
-    progress = Progress(stream, {"TERM": "xterm"}, time.clock)
-    time.sleep(1)
-    progress.show("\x1b" + "x" * 200)
+    stream = FakeTerminal()
+    Progress(stream, {"TERM": "xterm"}, Time().clock).begin(lambda: "\x1b" + "x" * 200, patience=0)
     assert stream.getvalue() == "\r\\x1b" + "x" * 74 + "…"
 
 
@@ -68,9 +62,7 @@ def test_a_terminal_that_went_away_stops_nothing() -> None:
         def flush(self) -> None:
             raise OSError(5, "Input/output error")
 
-    time = Time()
-    progress = Progress(Gone(), {"TERM": "xterm"}, time.clock)
+    progress = Progress(Gone(), {"TERM": "xterm"}, Time().clock)
     for _ in range(2):
-        time.sleep(1)
-        progress.show("x")
+        progress.begin(lambda: "x", patience=0)
     progress.clear()

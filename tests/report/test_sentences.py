@@ -32,7 +32,6 @@ from .accounts import HERE, NOW, REFUSED, THERE, ami, article, instance, plan_of
 
 RULE = RetentionRule(14, available=True)
 UNTIL = NOW + timedelta(days=14)
-REMOVED: tuple[Outcome, ...] = ("removed",) * 4
 FAILED: tuple[Outcome, ...] = ("failed",) * 7
 
 
@@ -58,22 +57,25 @@ def done(plan: Plan, *outcomes: Outcome) -> dict[tuple[Target, str], AmiResult]:
     return results
 
 
-def test_plan_of_the_article() -> None:
-    assert sentences.plan_sentence(plan_of(article())) == (
-        "Plan: delete 4 AMIs and 4 snapshots, freeing up to 32 GiB (up to $1.60/month). "
-        "Keep 17: 16 newest in group, 1 untagged."
-    )
+FREEING = "freeing up to 32 GiB (up to $1.60/month)"
 
 
-def test_plan_without_a_deletion_says_nothing_of_sizes() -> None:
-    assert sentences.plan_sentence(plan_of(())) == "Nothing to delete."
-    assert sentences.plan_sentence(plan_of(article()[:2])) == "Nothing to delete. Keep 2: 2 newest in group."
-
-
-def test_singular() -> None:
-    assert sentences.plan_sentence(changing(delete=1)) == (
-        "Plan: delete 1 AMI and 1 snapshot, freeing up to 8 GiB (up to $0.40/month)."
-    )
+@pytest.mark.parametrize(
+    "plan, said",
+    [
+        (plan_of(()), "Nothing to delete."),
+        (plan_of(article()[:2]), "Nothing to delete. Keep 2: 2 newest in group."),
+        (plan_of(article()), f"Plan: delete 4 AMIs and 4 snapshots, {FREEING}. Keep 17: 16 newest in group, 1 untagged."),
+        (changing(delete=1), "Plan: delete 1 AMI and 1 snapshot, freeing up to 8 GiB (up to $0.40/month)."),
+        (changing(release=2), "Plan: release 2 AMIs."),
+        (
+            changing(delete=4, quarantine=2, release=1),
+            f"Plan: release 1 AMI, quarantine 2 AMIs for 14 days, and delete 4 AMIs and 4 snapshots, {FREEING}.",
+        ),
+    ],
+)
+def test_plan_sentence_counts_every_action_and_reason(plan: Plan, said: str) -> None:
+    assert sentences.plan_sentence(plan) == said
 
 
 @pytest.mark.parametrize("price, size, said", [(0, 8, ", freeing up to 8 GiB."), (0.05, 0, " and 1 snapshot.")])
@@ -82,14 +84,6 @@ def test_nothing_is_said_of_zero(price: float, size: int, said: str) -> None:
         [ami(1, "x", "2017-06-15T09:55:42.000Z", {"role": "x"}, size)], Config(keep_previous=0, price_per_gib=price)
     )
     assert sentences.plan_sentence(plan).endswith(said)
-
-
-def test_every_action_is_in_the_sentence() -> None:
-    assert sentences.plan_sentence(changing(delete=2, quarantine=4, release=1)) == (
-        "Plan: release 1 AMI, quarantine 4 AMIs for 14 days, and delete 2 AMIs and 2 snapshots, "
-        "freeing up to 16 GiB (up to $0.80/month)."
-    )
-    assert sentences.plan_sentence(changing(release=2)) == "Plan: release 2 AMIs."
 
 
 def test_sizes_are_measured_and_archived_snapshots_are_cheaper() -> None:
@@ -146,20 +140,21 @@ def test_notes_on_snapshots_of_others_sharing_other_accounts_and_quarantine() ->
     ]
 
 
-def test_account_line() -> None:
-    plan = plan_of(article(), uses=[(article()[0].id, instance())])
-    assert sentences.account_line(plan) == "Account 123456789012, Region eu-west-1: 21 AMIs, 1 in use."
-    assert sentences.account_line(plan_of(article(), targets=(HERE, THERE))) == (
-        "Account 123456789012, 2 Regions: 42 AMIs, 0 in use."
-    )
-    others = (HERE, Target("999999999999", "eu-west-1"))
-    assert sentences.account_line(plan_of((), targets=others)) == "2 accounts, Region eu-west-1: 0 AMIs, 0 in use."
-    assert sentences.account_line(plan_of((), targets=(Target("", "eu-west-1"),))) == "Region eu-west-1: 0 AMIs, 0 in use."
-
-
-def test_account_line_of_a_plan_by_id_counts_all_amis() -> None:
-    plan = plan_of(article(), Config(from_ids=(article()[0].id,)))
-    assert sentences.account_line(plan) == "Account 123456789012, Region eu-west-1: 21 AMIs."
+@pytest.mark.parametrize(
+    "plan, line",
+    [
+        (
+            plan_of(article(), uses=[(article()[0].id, instance())]),
+            "Account 123456789012, Region eu-west-1: 21 AMIs, 1 in use.",
+        ),
+        (plan_of(article(), targets=(HERE, THERE)), "Account 123456789012, 2 Regions: 42 AMIs, 0 in use."),
+        (plan_of((), targets=(HERE, Target("9", HERE.region))), "2 accounts, Region eu-west-1: 0 AMIs, 0 in use."),
+        (plan_of((), targets=(Target("", "eu-west-1"),)), "Region eu-west-1: 0 AMIs, 0 in use."),
+        (plan_of(article(), Config(from_ids=(article()[0].id,))), "Account 123456789012, Region eu-west-1: 21 AMIs."),
+    ],
+)
+def test_account_line(plan: Plan, line: str) -> None:
+    assert sentences.account_line(plan) == line
 
 
 def test_idle_groups() -> None:
@@ -179,7 +174,6 @@ def test_an_unknown_id_is_a_problem() -> None:
 @pytest.mark.parametrize(
     "counts, said",
     [
-        ({"delete": 4}, "Do you want to continue and remove 4 AMIs [y/N] ? : "),
         ({"delete": 1}, "Do you want to continue and remove 1 AMIs [y/N] ? : "),
         ({"quarantine": 4}, "Do you want to continue and quarantine 4 AMIs [y/N] ? : "),
         ({"release": 1}, "Do you want to continue and release 1 AMI [y/N] ? : "),
@@ -207,10 +201,6 @@ def test_prompt_names_every_action(counts: dict[str, int], said: str) -> None:
             AmiResult(HERE, "ami-1", "kept", used_by=tuple(instance(f"i-{n}") for n in range(14))),
             "ami-1 kept: in use by instance i-0 (running) and 13 others.",
         ),
-        (
-            AmiResult(HERE, "ami-1", "kept", used_by=(instance("i-1"), instance("i-2"))),
-            "ami-1 kept: in use by instance i-1 (running) and 1 other.",
-        ),
         (AmiResult(HERE, "ami-1", "kept", explanation="Public."), "ami-1 kept: public."),
         (
             AmiResult(HERE, "ami-1", "removed", explanation="ami-1 was deregistered by somebody else."),
@@ -237,13 +227,6 @@ def test_line_of_a_snapshot(result: SnapshotResult, line: str) -> None:
     assert result_sentences.snapshot_line(result) == line
 
 
-def test_final_sentence() -> None:
-    plan = plan_of(article())
-    assert result_sentences.final_sentence(Result(plan, done(plan, *REMOVED), seconds=4.12)) == (
-        "Deleted 4 AMIs and 4 snapshots (up to 32 GiB, up to $1.60/month) in 4.1 s."
-    )
-
-
 def test_final_sentence_counts_what_was_not_done() -> None:
     plan = plan_of(article(), Config(keep_previous=3))
     results = done(plan, "removed", "failed", "failed", "kept", "removed")
@@ -259,8 +242,8 @@ def test_final_sentence_counts_what_was_not_done() -> None:
 def test_final_sentence_names_every_action() -> None:
     plan = changing(delete=1, quarantine=2, release=1)
     results = done(plan, "removed", "quarantined", "quarantined", "released")
-    assert result_sentences.final_sentence(Result(plan, results, seconds=1)) == (
-        "Released 1 AMI, quarantined 2 AMIs, and deleted 1 AMI and 1 snapshot (up to 8 GiB, up to $0.40/month) in 1.0 s."
+    assert result_sentences.final_sentence(Result(plan, results, seconds=4.12)) == (
+        "Released 1 AMI, quarantined 2 AMIs, and deleted 1 AMI and 1 snapshot (up to 8 GiB, up to $0.40/month) in 4.1 s."
     )
     assert result_sentences.final_sentence(Result(plan, done(plan, "failed"))) == (
         "Nothing was deleted. Failed: 1 AMI. Not tried: 3 AMIs."

@@ -4,7 +4,6 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
 
 from amicleaner.actions import DELETE, QUARANTINE, RELEASE
 from amicleaner.config import Config, Rule
@@ -13,7 +12,7 @@ from amicleaner.plan import Plan
 from amicleaner.report import tables
 from amicleaner.result import Orphan
 
-from .accounts import HERE, NOW, REFUSED, THERE, ami, article, hostile_plans, instance, plan_of, written
+from .accounts import HERE, NOW, REFUSED, THERE, ami, article, instance, plan_of, written
 
 HEAD = ["Group name", "candidates", "AMIs", "in use", "oldest", "GiB"]
 
@@ -172,11 +171,3 @@ def test_failures_have_id_and_code_and_each_message_once() -> None:
         ["ami-3", "Broken"],
     ]
     assert messages == ["UnauthorizedOperation: first"]
-
-
-@given(hostile_plans())
-def test_hostile_names_add_no_lines(plan: Plan) -> None:
-    if plan.groups:
-        assert tables.summary(plan).count("\n") == len(plan.groups) + 3
-    if plan.removals:
-        assert tables.named(plan, DELETE).count("\n") == len(plan.removals) + 3
