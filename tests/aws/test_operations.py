@@ -8,7 +8,6 @@ from typing import Any
 
 import botocore.session
 import pytest
-from botocore import xform_name
 
 from amicleaner.aws.operations import OPERATIONS
 from amicleaner.aws.trimmed_models import READ, SLIM, slim
@@ -31,15 +30,6 @@ def model(action: str) -> Any:
 
 def members(shape: Any) -> dict[str, Any]:
     return dict(shape.members) if shape else {}
-
-
-@EACH
-def test_the_method_is_boto3s_name_of_the_call(action: str) -> None:
-    operation = OPERATIONS[action]
-    client = session().create_client(
-        operation.service, region_name="eu-west-1", aws_access_key_id="key", aws_secret_access_key="secret"
-    )
-    assert client.meta.method_to_api_mapping[xform_name(operation.name)] == operation.name
 
 
 @EACH
