@@ -429,14 +429,6 @@ def test_a_refusal_is_a_result_and_does_not_stop_the_others() -> None:
     assert scene.home.snapshots == {"snap-1"}
 
 
-def test_a_storm_of_throttles_ends_and_the_rest_is_deleted() -> None:
-    scene = Scene()
-    amis = [scene.home.add(f"ami-{number}", f"snap-{number}") for number in range(8)]
-    for ami in amis:
-        scene.home.faults[ami.id] = [Fault(throttle())] * 25
-    assert set(scene.delete(amis).values()) == {"removed"}
-
-
 def test_a_storm_without_an_end_fails_every_ami_and_ends() -> None:
     scene = Scene()
     amis = [scene.home.add(f"ami-{number}") for number in range(9)]
@@ -469,16 +461,6 @@ def test_credentials_that_expire_between_an_ami_and_its_snapshots_leave_them_nam
     codes = [snapshot.error.code for snapshot in scene.result("ami-1").snapshots if snapshot.error]
     assert codes == ["ExpiredToken", "Interrupted"]
     assert scene.home.snapshots == {"snap-1", "snap-2"}
-
-
-def test_a_log_that_fails_before_a_call_ends_the_run_before_it() -> None:
-    audit = FailingAudit(before=5)
-    scene = Scene(audit=audit)
-    amis = [scene.home.add(f"ami-{number}", f"snap-{number}") for number in range(40)]
-    outcomes = scene.delete(amis)
-    assert isinstance(scene.changer.stopped_by, AuditError)
-    assert scene.home.calls("DeregisterImage") == audit.begun == sorted(outcomes)
-    assert set(scene.home.images) == {ami.id for ami in amis} - set(audit.begun)
 
 
 def test_a_log_that_fails_after_a_call_loses_no_result() -> None:

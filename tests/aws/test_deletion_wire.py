@@ -16,19 +16,7 @@ from tests.fake_aws import DEFAULT_ACCOUNT, FakeAws, Fault, RegionState, World, 
 from .simulation import Scene, SimulatedTime, make_ami
 
 TARGET = Target(DEFAULT_ACCOUNT, "eu-west-1")
-PASSING = [
-    "throttle",
-    "http500",
-    "html",
-    "xhtml",
-    "empty",
-    "truncated",
-    "unreachable",
-    "cut",
-    "lost",
-    "cut-after",
-    "hang-after",
-]
+PASSING = "throttle http500 html xhtml empty truncated unreachable cut lost cut-after hang-after".split()
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 from xml.sax.saxutils import escape
@@ -33,14 +34,14 @@ def xml_of(random: Random, shape: Any, member: str) -> str:
     if shape.type_name == "list":
         items = [xml_of(random, shape.member, "item") for _ in range(random.randrange(4))]
         return element(name, "".join(item.replace("<member>", "<item>") for item in items))
-    text = {
+    texts: dict[str, Callable[[], str]] = {
         "string": lambda: escape("".join(random.choices("aZ0 -&<>\"'é\u202e😀\ufffd", k=random.randrange(13)))),
         "boolean": lambda: random.choice(["true", "false"]),
         "integer": lambda: str(random.randrange(10_000)),
         "long": lambda: str(random.randrange(1 << 40)),
         "timestamp": lambda: "2026-01-31T06:00:00.000Z",
-    }[shape.type_name]
-    return element(name, text())
+    }
+    return element(name, texts[shape.type_name]())
 
 
 def read(response: dict[str, Any]) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def test_a_job_that_was_put_back_keeps_its_attempts() -> None:
 # Rounds come early enough
 
 
-@pytest.mark.parametrize("seconds", [0.5, 5.0, 20.0])
+@pytest.mark.parametrize("seconds", [0.5, 20.0])
 def test_the_deletion_of_a_thousand_amis_does_not_wait_for_rounds(seconds: float) -> None:
     scene = Scene(reading=seconds)
     scene.delete([scene.home.add(f"ami-{number}") for number in range(1000)], fresh=False)
@@ -88,7 +88,7 @@ def test_the_deletion_of_a_thousand_amis_does_not_wait_for_rounds(seconds: float
     assert len(scene.rounds) <= 12
 
 
-@pytest.mark.parametrize("seconds, expected", [(29.0, 300.0), (55.0, 600.0), (100.0, 900.0), (299.0, 2700.0)])
+@pytest.mark.parametrize("seconds, expected", [(29.0, 300.0), (55.0, 600.0), (299.0, 2700.0)])
 def test_slow_rounds_slow_the_deletion_down_and_it_ends(seconds: float, expected: float) -> None:
     scene = Scene(reading=seconds)
     scene.delete([scene.home.add(f"ami-{number}") for number in range(1000)], fresh=False)

@@ -48,8 +48,10 @@ class TestAtThePrompt:
         assert flow.fake_aws.calls.records == []
         assert (result.declined, result.exit_status) == (True, 0)
 
-    @pytest.mark.parametrize("action", ONE_OF_EACH)
-    @pytest.mark.parametrize("kind", ["refuse", "xhtml", "cut"])
+    @pytest.mark.parametrize(
+        ("action", "kind"),
+        [*((action, "refuse") for action in ONE_OF_EACH), ("DescribeInstances", "xhtml"), ("DescribeImages", "cut")],
+    )
     def test_a_failed_re_read_stops_the_deletion(self, flow: Flow, action: str, kind: str) -> None:
         flow.several(2)
         result = flow.asks(lambda: flow.fault(action, kind), max_attempts=2)
@@ -67,8 +69,13 @@ class TestAtThePrompt:
         assert (flow.changes(), result.exit_status) == ([], 1)
         assert f"account {OTHER}" in result.problems[0]
 
-    @pytest.mark.parametrize("code", ["UnsupportedOperation", "OptInRequired", "SubscriptionRequiredException"])
-    @pytest.mark.parametrize("action", ["DescribeFleets", "DescribeImageReferences", "DescribeComputeEnvironments"])
+    @pytest.mark.parametrize(
+        ("action", "code"),
+        [
+            ("DescribeFleets", "UnsupportedOperation"), ("DescribeImageReferences", "OptInRequired"),
+            ("DescribeComputeEnvironments", "SubscriptionRequiredException"),
+        ],
+    )  # fmt: skip
     def test_a_service_that_answered_before_the_prompt_is_never_missing(self, flow: Flow, action: str, code: str) -> None:
         flow.several(2)
         result = flow.asks(lambda: flow.fault(action, "refuse", code=code, status=400))
@@ -101,14 +108,13 @@ class TestAtThePrompt:
 
 
 class TestWhileDeleting:
-    @pytest.mark.parametrize("action", ONE_OF_EACH)
-    def test_a_failed_re_read_stops_the_rest(self, flow: Flow, action: str) -> None:
+    def test_a_failed_re_read_stops_the_rest(self, flow: Flow) -> None:
         ids = flow.several(5)
-        flow.midway(lambda: flow.fault(action))
+        flow.midway(lambda: flow.fault("DescribeInstances"))
         result = flow.clean()
         assert removed(result) == set(ids[-2:])  # the oldest
         assert flow.home.images.keys() == set(ids) - removed(result)
-        assert action in result.problems[0]
+        assert "DescribeInstances" in result.problems[0]
         assert result.exit_status == 1
 
     def test_the_plans_own_reading_is_good_for_a_minute(self, flow: Flow) -> None:
@@ -164,23 +170,11 @@ class TestWhileDeleting:
         assert removed(flow.clean()) == set(ids)
         assert len(flow.calls("DescribeInstances")) > 1
 
-    def test_an_ami_that_somebody_else_deletes_leaves_its_snapshots(self, flow: Flow) -> None:
-        ids = flow.several(4)
-        gone = ids[0]
-        snapshots = set(flow.home.images[gone].snapshot_ids)
-        flow.midway(lambda: flow.home.images.pop(gone))
-        result = flow.clean()
-        assert removed(result) == set(ids)
-        assert flow.home.snapshots.keys() == snapshots
-        [end] = [end for (_, id), end in result.amis.items() if id == gone]
-        assert "deregistered by somebody else" in end.explanation
-        assert [snapshot.outcome for snapshot in end.snapshots] == ["kept"]
-        assert result.exit_status == 0
-
 
 class TestSharing:
     def several(self, flow: Flow, number: int) -> tuple[set[str], str]:
-        """Free AMIs, and one that is shared."""
+        """Free AMIs, and one that is shared.  Three are few, here."""
+        assert planning.ASK_SHARED_FIRST == 200
         flow.patch.setattr(planning, "ASK_SHARED_FIRST", 3)
         ids = flow.several(number)
         flow.home.images[ids[1]].shared_with = (THIRD,)
@@ -236,10 +230,3 @@ class TestSharing:
         result = flow.clean()
         assert (flow.changes(), result.exit_status) == ([], 1)
         assert "Grant the IAM action ec2:DescribeImageAttribute" in result.problems[0]
-
-    @pytest.mark.parametrize(("number", "asked"), [(200, 200), (201, 0)])
-    def test_two_hundred_amis_are_few(self, flow: Flow, number: int, asked: int) -> None:
-        flow.several(number)
-        result = flow.clean(dry_run=True)
-        assert len(flow.calls("DescribeImageAttribute")) == asked
-        assert len(planned(result)) == number
