@@ -209,7 +209,7 @@ def test_a_machine_that_slept_reads_again_before_it_gives_up() -> None:
 @pytest.mark.parametrize("error", [denied(), ZeroDivisionError("a bug")])
 def test_a_round_that_fails_ends_the_run_everywhere(error: Exception) -> None:
     scene = Scene(HOME, AWAY, FAR)
-    jobs = [scene.job(aws.add(f"ami-{n}"), target=target) for target, aws in scene.aws.items() for n in range(600)]
+    jobs = [scene.job(aws.add(f"ami-{n}"), target=target) for target, aws in scene.aws.items() for n in range(450)]
     scene.time.at(10.0, lambda: setattr(scene, "unreadable", error))
     scene.run(jobs)
     assert scene.changer.stopped_by is error
