@@ -295,6 +295,18 @@ def test_orphaned_snapshots_without_a_prompt_are_not_read_again() -> None:
     assert run.log.subjects[0].ami == "ami-gone"
 
 
+def test_a_problem_with_orphaned_snapshots_is_not_one_with_amis_too() -> None:
+    run = Run()
+    found = orphans(run, "snap-0")
+    run.aws.faults["snap-0"] = [Fault(denied())]
+    run.add("ami-1")
+    executed = run.execution
+    executed.orphans(found, run.time.monotonic())
+    assert [problem.hint for problem in executed.problems] == ["Grant the IAM actions ec2:DeleteSnapshot."]
+    executed.amis(run.plan(run.decisions), run.known(run.decisions))
+    assert executed.problems == []
+
+
 def test_orphaned_snapshots_are_checked_again_after_their_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run()
     found = orphans(run, "snap-1", "snap-2", "snap-3")

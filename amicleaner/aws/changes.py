@@ -46,6 +46,10 @@ class Attempts:
     lost: bool = False
     error: AwsError | None = None
 
+    def unmade(self, end: End) -> "Changed":
+        """The end of a change whose next try is not made."""
+        return Changed(end, error=self.error, lost=self.lost)
+
 
 @dataclass(frozen=True, slots=True)
 class Changed:
@@ -153,24 +157,23 @@ class Changer:
         while True:
             while not bucket.take():
                 if not await self.sleep(bucket.wait(), finishing=finishing):
-                    return Changed("stopped", error=tries.error, lost=tries.lost)
+                    return tries.unmade("stopped")
+            calling = False
             try:
-                await self._slots.acquire()
-            except asyncio.CancelledError:
-                return Changed("stopped", error=tries.error, lost=tries.lost)
-            try:
-                if self._forbidden(finishing):
-                    return Changed("stopped", error=tries.error, lost=tries.lost)
-                made = await self.in_thread(self._call, change, subject, expires, parameters)
+                async with self._slots:
+                    if self._forbidden(finishing):
+                        return tries.unmade("stopped")
+                    calling = True
+                    made = await self.in_thread(self._call, change, subject, expires, parameters)
             except asyncio.CancelledError:  # nobody waits any longer
+                if not calling:
+                    return tries.unmade("stopped")
                 message = f"no response within {STOP_GRACE:.0f} seconds of the stop"
                 return Changed("refused", error=self._error(change, subject, "NoResponse", message), lost=True)
-            finally:
-                self._slots.release()
             if made.fatal:
                 self.halt(made.fatal, at_once=True)
             if made.expired:
-                return Changed("expired", error=tries.error, lost=tries.lost)
+                return tries.unmade("expired")
             self.called_at = self.clock.monotonic()
             if made.error is None:
                 tries.error, tries.lost = None, False  # whatever an earlier try did, it is done now

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from amicleaner.actions import DELETE, DELETE_SNAPSHOT, QUARANTINE_TAG, Action
+from amicleaner.actions import DELETE, DELETE_ORPHAN, QUARANTINE_TAG, Action
 from amicleaner.audit import AuditError, AuditLog, Subject
 from amicleaner.aws.api import Api
 from amicleaner.aws.changes import Changer
@@ -341,9 +341,8 @@ class Scene:
         self.warned: list[str] = []
         self.on_line: Callable[[str], object] = lambda line: None
         self.clock = self.time.clock
-        self._apis = cast(Mapping[Target, Api], apis(self.time) if apis else self.aws)
         self.changer = Changer(
-            self._apis,
+            cast(Mapping[Target, Api], apis(self.time) if apis else self.aws),
             clock=self.clock,
             audit=audit or AuditLog(log, clock=self.clock),
             limits=RateLimits(self.clock),
@@ -360,9 +359,7 @@ class Scene:
     def make_deleter(self, references: SnapshotReferences) -> Deleter:
         return Deleter(
             self.changer,
-            self._apis,
             references,
-            clock=self.clock,
             rounds=self.rounds_pool,  # type: ignore[arg-type]
             report=self._report,
             warn=self.warned.append,
@@ -378,10 +375,10 @@ class Scene:
             reason="old",
             snapshots=tuple(snapshot.id for snapshot in ami.snapshots),
         )
-        return Job(subject, action, action.slowest, self.changer.attempts(), ami)
+        return Job(subject, action, self.changer.attempts(), ami)
 
     def orphan(self, id: str) -> Job:
-        return Job(Subject(HOME, id, ami="ami-gone"), DELETE, DELETE_SNAPSHOT, self.changer.attempts())
+        return Job(Subject(HOME, id, ami="ami-gone"), DELETE_ORPHAN, self.changer.attempts())
 
     def run(self, *steps: Iterable[Job], fresh: bool = True) -> dict[str, str]:
         """Carries out the steps, one after another; id to outcome.  `fresh`: what the plan read counts."""

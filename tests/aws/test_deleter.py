@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from amicleaner.actions import QUARANTINE, QUARANTINE_TAG, RELEASE
+from amicleaner.actions import DEREGISTER, QUARANTINE, QUARANTINE_TAG, RELEASE
 from amicleaner.audit import AuditError
 from amicleaner.errors import AwsError, CredentialsError, DeniedError
 from amicleaner.models import Failure, Target
@@ -558,7 +558,7 @@ def test_a_stop_in_any_phase_ends_within_twenty_seconds_and_tells_what_was_tried
     scene = Scene(emulator=True, shared=shared)
     ami = scene.home.add("ami-1", "snap-1")
     if phase == "token":
-        scene.changer.limits.bucket(scene.job(ami).change, HOME).empty()
+        scene.changer.limits.bucket(DEREGISTER, HOME).empty()
     elif phase == "call":
         scene.home.faults["ami-1"] = [HANG]
     elif phase == "pause":

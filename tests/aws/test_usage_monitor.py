@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amicleaner.actions import QUARANTINE, RELEASE, Action
+from amicleaner.actions import DEREGISTER, QUARANTINE, RELEASE, Action
 from amicleaner.aws.usage_monitor import MAX_AGE, Round, Verdict
 from amicleaner.errors import AmicleanerError
 from amicleaner.models import Target
@@ -200,8 +200,7 @@ def test_a_call_that_is_tried_again_and_again_is_confirmed_again_and_again() -> 
 
 def test_a_machine_that_slept_reads_again_before_it_gives_up() -> None:
     scene = Scene()
-    job = scene.job(scene.home.add("ami-x"))
-    scene.changer.limits.bucket(job.change, HOME).empty()
+    scene.changer.limits.bucket(DEREGISTER, HOME).empty()
     scene.time.at(0.1, lambda: setattr(scene.time, "seconds", 5000.0))
     assert set(scene.delete([scene.home.add(f"ami-{number}") for number in range(100)]).values()) == {"removed"}
 
