@@ -7,16 +7,15 @@ from functools import partial
 from typing import TypeVar
 
 from ..errors import AwsError, DeniedError, UnsupportedCallError
-from ..models import Ami, Inventory, Snapshot, Target, Use
+from ..models import Ami, Inventory, Snapshot, Target
 from ..recycle_bin import BinRules
-from ..uses import merge_uses
+from ..uses import Uses, merge_uses
 from . import usage
 from .concurrency import run_concurrently
 from .fetcher import (
     fetch_amis,
     fetch_bin,
     fetch_bin_rules,
-    fetch_pending_amis,
     fetch_shared_with,
     fetch_snapshots,
     fetch_snapshots_by_id,
@@ -99,14 +98,14 @@ class Scanner:
                 found = usage.read_references(api, ids, self._options, self._calls)
             else:
                 found = usage.read_on_demand(api, scan.reading, ids, self._options, self._calls)
-            account = scan.target.account
-            return replace(found, uses=with_account(found.uses, account), snapshots=with_account(found.snapshots, account))
+            return _with_account(found, scan.target.account)
 
         return list(zip(concerned, self._each([scan.location for scan in concerned], read, concerned), strict=True))
 
     def pending(self, locations: Sequence[Location]) -> list[Inventory]:
         """The AMIs of each location that are being created or copied, perhaps from an AMI of another Region."""
-        found = self._each(locations, lambda location: fetch_pending_amis(location.api))
+        pending = [{"Name": "state", "Values": ["pending"]}]
+        found = self._each(locations, lambda location: fetch_amis(location.api, Filters=pending))
         return [Inventory(location.api.target, amis) for location, amis in zip(locations, found, strict=True)]
 
     def visible(self, asked: Mapping[Location, Collection[str]]) -> dict[Target, frozenset[str]]:
@@ -214,12 +213,8 @@ class Scanner:
         self._read.add(location)
         if owns:
             self._scanned(api.target, len(inventory))
-        account = api.target.account
-        reading = replace(
-            reading,
-            uses=with_account(merge_uses([reading.uses, refreshes.uses]), account),
-            snapshots=with_account(merge_uses([reading.snapshots, refreshes.snapshots]), account),
-        )
+        uses, used = merge_uses([reading.uses, refreshes.uses]), merge_uses([reading.snapshots, refreshes.snapshots])
+        reading = _with_account(replace(reading, uses=uses, snapshots=used), api.target.account)
         warnings = (*reading.warnings, *refreshes.warnings, *first, *second)
         return Scan(location, Inventory(api.target, inventory), reading, started, found, frozenset(recycled), warnings)
 
@@ -229,6 +224,12 @@ def _owner(amis: Sequence[Ami]) -> str:
     return amis[0].owner if amis else ""
 
 
-def with_account(uses: Mapping[str, tuple[Use, ...]], account: str) -> dict[str, tuple[Use, ...]]:
+def _with_account(reading: UsageReading, account: str) -> UsageReading:
     """The same references, with the account's id where it was not known while they were read."""
-    return {id: tuple(use if use.account else replace(use, account=account) for use in found) for id, found in uses.items()}
+
+    def named(uses: Uses) -> Uses:
+        return {
+            id: tuple(use if use.account else replace(use, account=account) for use in found) for id, found in uses.items()
+        }
+
+    return replace(reading, uses=named(reading.uses), snapshots=named(reading.snapshots))
