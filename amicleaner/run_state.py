@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from .audit import AuditLog
 from .aws.api import Api
 from .aws.session import Clients
-from .aws.targets import Location, SessionMaker, check_sessions, find_accounts, find_locations
+from .aws.targets import Finder, Location, SessionMaker, check_sessions
 from .clock import Clock
 from .config import Config
 from .errors import AmicleanerError, describe
@@ -53,14 +53,15 @@ class Run:
         """The locations that the run reads, and those in which it may delete."""
         config = self.config
         named = named or bool(saved or config.save_plan or config.expect_account)
-        accounts = find_accounts(config, sessions, self._api, named=named)
+        finder = Finder(config, sessions, self._api)
+        accounts = finder.accounts(named=named)
         if saved:
             saved.check_accounts(account.id for account in accounts if not account.read_only)
         for account in accounts:
             if config.expect_account and not account.read_only and account.id not in config.expect_account:
                 expected = ", ".join(config.expect_account)
                 raise AmicleanerError(f"These credentials are for account {account.id}; --expect-account allows {expected}.")
-        locations = find_locations(accounts, config, self._api, targets=saved.targets if saved else None)
+        locations = finder.locations(accounts, saved.targets if saved else None)
         if saved:
             saved.check_targets(location.api.target for location in locations if not location.read_only)
         self._several = len(locations) > 1

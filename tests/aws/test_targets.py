@@ -12,7 +12,7 @@ import pytest
 
 from amicleaner.aws.api import Api
 from amicleaner.aws.session import Clients
-from amicleaner.aws.targets import Location, find_accounts, find_locations, make_session, select_regions
+from amicleaner.aws.targets import Finder, Location, make_session, select_regions
 from amicleaner.config import Config
 from amicleaner.errors import AmicleanerError, CredentialsError, UsageError
 from amicleaner.models import Target
@@ -35,8 +35,8 @@ def locations(**options: Any) -> list[Location]:
     def api(target: Target, clients: Clients) -> Api:
         return Api(target, clients, attempts=1)
 
-    config = Config(**options)
-    return find_locations(find_accounts(config, make_session, api), config, api)
+    finder = Finder(Config(**options), make_session, api)
+    return finder.locations(finder.accounts())
 
 
 def test_one_account_in_its_region_asks_nobody() -> None:
