@@ -11,8 +11,7 @@ import pytest
 
 from amicleaner.actions import DELETE_SNAPSHOT, DEREGISTER, DISABLE, TAG
 from amicleaner.audit import AuditError, AuditLog, Subject
-from amicleaner.aws.changes import CALLS_AT_ONCE, FOREVER, STOP_GRACE, Changed
-from amicleaner.errors import CredentialsError
+from amicleaner.aws.changes import CALLS_AT_ONCE, FOREVER, Changed
 from amicleaner.models import Target
 
 from .simulation import (
@@ -25,7 +24,6 @@ from .simulation import (
     aws_error,
     cut,
     denied,
-    expired,
     throttle,
     transient,
 )
@@ -208,14 +206,6 @@ def test_a_slow_disk_makes_no_call_on_old_knowledge_and_counts_no_attempt(
 # Ends
 
 
-def test_expired_credentials_end_the_run_at_once() -> None:
-    made = scene(expired())
-    changed = change(made)
-    assert (changed.end, changed.code) == ("refused", "ExpiredToken")
-    assert isinstance(made.changer.stopped_by, CredentialsError)
-    assert change(made, finishing=True).end == "stopped"
-
-
 def test_a_bug_in_a_call_is_no_success_and_ends_the_run() -> None:
     bug = ZeroDivisionError("a bug")
     made = scene(bug)
@@ -282,25 +272,6 @@ def test_a_call_that_nobody_waits_for_any_longer_may_have_been_made(hangs: bool)
         assert (changed.end, changed.code, changed.lost) == ("refused", "NoResponse", True)
     else:
         assert (changed.end, changed.error, changed.lost) == ("stopped", None, False)
-
-
-def test_what_hangs_after_a_stop_ends_after_the_grace_with_what_is_known_of_it() -> None:
-    made = scene()
-    made.home.faults["ami-1"] = [HANG]
-    made.time.at(5.0, made.changer.halt)
-    ends: list[Changed] = []
-    told: list[float] = []
-
-    async def line() -> None:
-        ends.append(await made.changer.change(DEREGISTER, AMI))
-        ends.append(await made.changer.change(DELETE_SNAPSHOT, AMI, finishing=True))
-
-    async def main() -> None:
-        await made.changer.carry_out([line()], on_stop=lambda: told.append(made.time.seconds))
-
-    made.time.run(main())
-    assert [(changed.end, changed.lost) for changed in ends] == [("refused", True), ("stopped", False)]
-    assert (told, made.time.seconds) == ([5.0], 5.0 + STOP_GRACE)
 
 
 def test_a_bug_in_one_part_stops_the_others_and_is_what_the_run_ends_with() -> None:

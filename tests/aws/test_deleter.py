@@ -31,7 +31,6 @@ from .simulation import (
     cut,
     denied,
     expired,
-    make_ami,
     throttle,
     transient,
 )
@@ -473,21 +472,6 @@ def test_a_log_that_fails_after_a_call_loses_no_result() -> None:
     assert left == {id for id in scene.home.snapshots if not scene.home.used(id)} != set()
 
 
-def test_a_view_that_fails_ends_the_run_and_loses_no_result() -> None:
-    scene = Scene()
-
-    def broken(line: str) -> None:
-        raise BrokenPipeError
-
-    scene.on_line = broken
-    amis = [scene.home.add(f"ami-{number}", f"snap-{number}") for number in range(100)]
-    outcomes = scene.delete(amis)
-    assert isinstance(scene.changer.stopped_by, BrokenPipeError)
-    assert list(outcomes) == ["ami-0"]
-    assert "ami-0" not in scene.home.images
-    assert scene.snapshot_outcomes() == {"snap-0": ["removed"]}
-
-
 # A stop
 
 
@@ -803,11 +787,3 @@ def test_orphaned_snapshots_stop_for_what_stops_amis(error: AwsError) -> None:
     assert scene.run([scene.orphan(id) for id in sorted(scene.home.snapshots)]) == {"snap-00": "failed"}
     hints = [problem.hint for problem in scene.deleter.problems]
     assert hints == (["Grant the IAM actions ec2:DeleteSnapshot."] if isinstance(error, DeniedError) else [])
-
-
-def test_an_ami_without_a_known_owner_of_its_name_is_never_touched() -> None:
-    scene = Scene()
-    scene.home.add("ami-other", "snap-other")
-    scene.delete([make_ami("ami-missing", "snap-other")])
-    assert scene.home.snapshots == {"snap-other"}
-    assert set(scene.home.images) == {"ami-other"}

@@ -78,18 +78,6 @@ def test_an_ami_is_quarantined_and_released_whatever_passes_on_the_way(call: str
     assert (wire.region.images[ami.id].state, wire.region.images[ami.id].tags) == ("available", {})
 
 
-@pytest.mark.parametrize("kind", ["refuse", "http500", "xhtml", "cut"])
-def test_a_failure_that_lasts_is_a_failure_of_the_ami(kind: str) -> None:
-    wire = Wire()
-    ami = wire.add(8, 8)
-    wire.fake_aws.faults.append(Fault("DeregisterImage", kind, times=None))  # type: ignore[arg-type]
-    assert wire.delete([ami]) == {ami.id: "failed"}
-    assert set(wire.region.images) == {ami.id}
-    error = wire.result(ami.id).error
-    assert error
-    assert ("it may be done" in error.message) == (kind != "refuse")
-
-
 def test_the_rate_that_aws_documents_is_never_reached() -> None:
     wire = Wire()
     wire.fake_aws.rates.enabled = True

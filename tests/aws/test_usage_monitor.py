@@ -225,13 +225,6 @@ def test_a_round_without_an_answer_on_every_job_ends_the_run() -> None:
     assert scene.home.made == []
 
 
-def test_warnings_of_rounds_are_told() -> None:
-    scene = Scene()
-    scene.warnings = ("SSM parameters were not checked.",)
-    scene.delete([scene.home.add("ami-1")], fresh=False)
-    assert scene.warned == ["SSM parameters were not checked."]
-
-
 def test_a_view_that_fails_to_warn_ends_the_run() -> None:
     scene = Scene()
     scene.warnings = ("SSM parameters were not checked.",)
