@@ -58,9 +58,7 @@ class Execution:
         async def work(deleter: Deleter, changer: Changer) -> None:
             for action in ORDER:
                 jobs = [self._job(decision, changer) for decision in oldest_first(plan.of(action))]
-                first = self._first_rounds(jobs, known) if known else {}
-                if jobs and not changer.stopping.is_set():
-                    await deleter.run(jobs, self._recheck, first)
+                await deleter.run(jobs, self._recheck, self._first_rounds(jobs, known) if known else {})
             deleter.settle_left()
 
         inventories = [(scan.target, scan.inventory.amis) for scan in self.scans]
