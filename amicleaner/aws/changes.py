@@ -90,16 +90,6 @@ class Changed:
         return Failure(self.error.code, self.error.message, self.error.action)
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """`fatal` is what ends the run, whatever AWS answered: a log that cannot be written, or a bug."""
-
-    answer: dict[str, Any]
-    error: AwsError | None = None
-    expired: bool = False
-    fatal: Exception | None = None
-
-
 @dataclass(eq=False)
 class Changer:
     """The changing calls of a run.  Used from one event loop; the calls themselves run in threads.
@@ -164,20 +154,20 @@ class Changer:
                     if self._forbidden(finishing):
                         return tries.unmade("stopped")
                     calling = True
-                    made = await self.in_thread(self._call, change, subject, expires, parameters)
+                    made, fatal = await self.in_thread(self._call, change, subject, expires, parameters)
             except asyncio.CancelledError:  # nobody waits any longer
                 if not calling:
                     return tries.unmade("stopped")
                 message = f"no response within {STOP_GRACE:.0f} seconds of the stop"
                 return Changed("refused", error=self._error(change, subject, "NoResponse", message), lost=True)
-            if made.fatal:
-                self.halt(made.fatal, at_once=True)
-            if made.expired:
+            if fatal:
+                self.halt(fatal, at_once=True)
+            if made.end == "expired":
                 return tries.unmade("expired")
             self.called_at = self.clock.monotonic()
             if made.error is None:
                 tries.error, tries.lost = None, False  # whatever an earlier try did, it is done now
-                return Changed("done", made.answer)
+                return made
             tries.error = made.error
             tries.lost = tries.lost or made.error.acted
             if made.error.code in change.already:
@@ -261,31 +251,32 @@ class Changer:
         tries.in_use += 1
         return IN_USE_PAUSES[tries.in_use - 1] if tries.in_use <= len(IN_USE_PAUSES) else None
 
-    def _call(self, change: Change, subject: Subject, expires: float, parameters: dict[str, Any]) -> _Attempt:
-        """In a thread: one call between its two lines in the audit log."""
+    def _call(
+        self, change: Change, subject: Subject, expires: float, parameters: dict[str, Any]
+    ) -> tuple[Changed, Exception | None]:
+        """In a thread: one call between its two lines in the audit log.  Returns also what ends the run, whatever AWS
+        answered: a log that cannot be written, or a bug."""
+        made, fatal = Changed("expired"), None
         if self.clock.monotonic() > expires:
-            return _Attempt({}, expired=True)
+            return made, None
         try:
             attempt = self.audit.before(change.name, subject)
         except AuditError as unlogged:
-            return _Attempt({}, expired=True, fatal=unlogged)
-        answer: dict[str, Any] = {}
-        error: AwsError | None = None
-        fatal: Exception | None = None
-        expired = self.clock.monotonic() > expires  # a slow disk, or a machine that slept
-        if not expired:
+            return made, unlogged
+        if self.clock.monotonic() <= expires:  # else the disk is slow, or the machine slept
             try:
                 answer = self.apis[subject.target].call(change.call, attempts=1, **change.request(subject.id, **parameters))
+                made = Changed("done", answer)
             except AwsError as refused:
-                error = refused
+                made = Changed("refused", error=refused)
             except Exception as bug:
-                error, fatal = self._error(change, subject, type(bug).__name__, str(bug)), bug
+                made, fatal = Changed("refused", error=self._error(change, subject, type(bug).__name__, str(bug))), bug
         try:
-            self.audit.after(attempt, change.name, subject, error, sent=not expired, answer=answer)
+            self.audit.after(attempt, change.name, subject, made.error, sent=made.end != "expired", answer=made.answer)
         except AuditError as unlogged:
             # What AWS answered counts even where it cannot be written down.
             fatal = fatal or unlogged
-        return _Attempt(answer, error, expired, fatal)
+        return made, fatal
 
     @staticmethod
     def _error(change: Change, subject: Subject, code: str, message: str) -> AwsError:

@@ -189,7 +189,6 @@ class FakeAws:
         self.noticed: dict[str, float] = {}
         """Snapshot to when AWS notices that its AMI is gone."""
         self.unreadable: AwsError | None = None
-        self.shared_with: dict[str, tuple[str, ...]] = {}
 
     def add(self, id: str, *snapshots: str, state: str = "available", tags: Mapping[str, str] | None = None) -> Ami:
         self.images[id] = Image(snapshots, state, dict(tags or {}))
@@ -205,9 +204,6 @@ class FakeAws:
     def call(self, name: str, *, attempts: int | None = None, **parameters: Any) -> dict[str, Any]:
         if name == "DescribeImages":
             return self._describe(*parameters["ImageIds"])
-        if name == "DescribeImageAttribute":
-            users = self.shared_with.get(parameters["ImageId"], ())
-            return {"LaunchPermissions": [{"UserId": user} for user in users]}
         assert attempts == 1, "a change is tried again where it is paced and written down, and nowhere else"
         id = parameters.get("ImageId") or parameters.get("SnapshotId") or parameters["Resources"][0]
         faults = self.faults[f"{name} {id}"] or self.faults[id]
