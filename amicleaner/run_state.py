@@ -97,10 +97,13 @@ class Run:
             shown = [*list(places)[:3], *([f"and {len(places) - 3} more"] if len(places) > 3 else [])]
             self.warning(f"{text} ({', '.join(shown)})" if self._several and shown else text)
 
-    def lost_to_a_signal(self, failure: Exception | None) -> None:
-        """A terminal that is lost breaks the output and sends SIGHUP, in either order: the signal is what ended the run."""
+    def lost_its_reader(self, failure: Exception | None) -> None:
+        """A pipe that nobody reads ends the run.  A terminal that is lost breaks the output and sends SIGHUP, in either
+        order: the signal is what ended the run."""
         if isinstance(failure, OSError) and self.interrupts.status is not None:
             self.result = replace(self.result, interrupted=self.interrupts.status)
+        elif isinstance(failure, BrokenPipeError):
+            self.result = replace(self.result, interrupted=self.result.interrupted or 1)
 
     def ended(self, stopped_by: Exception | None, problems: Sequence[AmicleanerError] = ()) -> None:
         """Reports what stopped a change before its end, and ends the run."""

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from amicleaner import planning
-from amicleaner.aws import rate_limits, usage_monitor
+from amicleaner.aws import rate_limits, scan, usage_monitor
 from tests.fake_aws import Call, World
 from tests.flows.flow import FAR, HOME, OTHER, OWN, THIRD, Flow, kept, planned, reasons, removed
 
@@ -40,6 +40,12 @@ class TestAtThePrompt:
         result = flow.asks(lambda: flow.midway(copy) if midway else copy(), region=(HOME, FAR))
         assert (removed(result), kept(result)) == ({*free}, {held})
         assert flow.view.of("kept")[0].used_by[0].kind == "image-copy"
+
+    def test_each_region_is_read_again_by_itself(self, flow: Flow) -> None:
+        for name in (HOME, FAR):
+            flow.add(region=flow.region(name=name))
+        flow.asks(flow.fake_aws.calls.clear, region=(HOME, FAR))
+        assert len(flow.calls("DescribeInstances")) == 2
 
     def test_nothing_is_read_after_a_no(self, flow: Flow) -> None:
         flow.several(2)
@@ -147,8 +153,8 @@ class TestWhileDeleting:
         assert 7.0 <= oldest <= 60.0
         assert len(flow.calls("DescribeInstances")) > 1
 
-    def test_a_reading_counts_from_its_first_call(self, flow: Flow) -> None:
-        """The second page of the references took longer than a minute."""
+    def test_a_reading_counts_from_its_first_call_in_any_account(self, flow: Flow) -> None:
+        """The other account is read once the first has been, and that took longer than a minute."""
         flow.several(1)
 
         def later(world: World, call: Call) -> None:
@@ -156,8 +162,9 @@ class TestWhileDeleting:
 
         flow.fault("DescribeInstances", "do", do=later, times=1)
         flow.patch.setattr(usage_monitor, "LATE_WINDOW", -1.0)
-        assert len(removed(flow.clean())) == 1
-        assert len(flow.calls("DescribeImageReferences")) == 2
+        flow.patch.setattr(scan, "LOCATIONS_AT_ONCE", 1)
+        assert len(removed(flow.clean(role_arn=(flow.role(OWN), flow.role(OTHER))))) == 1
+        assert len(flow.calls("DescribeInstances", account=OTHER)) == 2
 
     def test_a_reading_that_never_fits_into_a_minute_is_used_for_ten_seconds(self, flow: Flow) -> None:
         ids = flow.several(5)
