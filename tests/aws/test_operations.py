@@ -11,7 +11,7 @@ import pytest
 
 from amicleaner.aws.operations import OPERATIONS
 from amicleaner.aws.trimmed_models import READ, SLIM, slim
-from amicleaner.sources import SOURCES, Operation
+from amicleaner.sources import SOURCES
 
 PAGING = re.compile(r"token|marker", re.IGNORECASE)
 SIZE = re.compile(r"max_?(results|records|items)|limit|page_?size", re.IGNORECASE)
@@ -88,13 +88,3 @@ def test_a_trimmed_model_has_what_is_called_and_read(service: str) -> None:
     if service == "ec2":
         for shape, kept in READ.items():
             assert trimmed["shapes"][shape]["members"].keys() == kept, shape
-
-
-def test_pages_are_asked_for_to_the_end_by_each_name_of_the_token() -> None:
-    assert {operation.next_page for operation in OPERATIONS.values() if operation.items} == {
-        "NextToken",
-        "nextToken",
-        "Marker",
-        "",
-    }
-    assert Operation("ec2:DescribeImages", "Images").next_page == "NextToken"
