@@ -73,6 +73,14 @@ def test_a_missing_permission_is_told_once_for_orphaned_snapshots_and_once_for_a
     assert "refused to delete ami-" in second
 
 
+def test_an_ami_that_is_gone_by_then_is_not_asked_for(flow: Flow) -> None:
+    gone, free = flow.several(2)
+    [snapshot] = flow.home.images[gone].snapshot_ids
+    result = flow.asks(lambda: flow.home.images.pop(gone))
+    assert (removed(result), flow.changes()) == ({gone, free}, [free])
+    assert ("snapshot kept", snapshot) in told_of_snapshots(flow)
+
+
 # Orphaned snapshots
 
 
@@ -82,6 +90,18 @@ def test_orphaned_snapshots_are_read_again_after_a_prompt_alone(flow: Flow, asks
     flow.clean(check_orphans=True, force_delete=not asks)
     assert flow.changes() == [orphan]
     assert len(flow.calls("DescribeSnapshots")) == (2 if asks else 1)
+
+
+def test_a_warning_of_the_reading_after_the_prompt_is_shown(flow: Flow) -> None:
+    flow.orphan()
+    template = flow.home.add_launch_template(versions=[{}, {}, {}]).template_id
+    gone = {"code": "InvalidLaunchTemplateId.NotFound", "status": 400}
+    flow.asks(
+        lambda: flow.fault("DescribeLaunchTemplateVersions", when=lambda call: "LaunchTemplateId" in call.params, **gone),
+        check_orphans=True,
+    )
+    [warning] = flow.view.of("warning")
+    assert template in warning
 
 
 def test_the_reading_that_finds_orphaned_snapshots_counts_from_its_first_call(flow: Flow) -> None:

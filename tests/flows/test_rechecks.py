@@ -8,6 +8,7 @@ import pytest
 
 from amicleaner import planning
 from amicleaner.aws import rate_limits, scan, usage_monitor
+from tests.catalogue import batch, batch_template
 from tests.fake_aws import Call, World
 from tests.flows.flow import FAR, HOME, OTHER, OWN, THIRD, Flow, kept, planned, reasons, removed
 
@@ -93,10 +94,18 @@ class TestAtThePrompt:
         result = flow.asks(lambda: flow.fault("DescribeFleets", "http500"))
         assert (flow.changes(), result.exit_status) == ([], 1)
 
-    def test_a_warning_of_a_re_read_is_shown(self, flow: Flow) -> None:
+    @pytest.mark.parametrize("late", [False, True], ids=["", "of a source that is read once something would be deleted"])
+    def test_a_warning_of_a_re_read_is_shown(self, flow: Flow, late: bool) -> None:
         flow.several(2)
         missing = {"LaunchTemplateId": "lt-00000000000000000", "Version": "7"}
-        result = flow.asks(lambda: flow.home.add_group(launch_template=missing))
+
+        def change() -> None:
+            if late:
+                flow.home.add_entry("compute-environment", batch("one", launchTemplate=batch_template(missing)))
+            else:
+                flow.home.add_group(launch_template=missing)
+
+        result = flow.asks(change)
         [warning] = result.warnings
         assert "version 7" in warning
         assert flow.view.of("warning") == [warning]
