@@ -46,8 +46,8 @@ class Attempts:
     lost: bool = False
     error: AwsError | None = None
 
-    def unmade(self, end: End) -> "Changed":
-        """The end of a change whose next try is not made."""
+    def ended(self, end: End) -> "Changed":
+        """The end of the change, with what is known of its tries."""
         return Changed(end, error=self.error, lost=self.lost)
 
 
@@ -147,23 +147,23 @@ class Changer:
         while True:
             while not bucket.take():
                 if not await self.sleep(bucket.wait(), finishing=finishing):
-                    return tries.unmade("stopped")
+                    return tries.ended("stopped")
             calling = False
             try:
                 async with self._slots:
                     if self._forbidden(finishing):
-                        return tries.unmade("stopped")
+                        return tries.ended("stopped")
                     calling = True
                     made, fatal = await self.in_thread(self._call, change, subject, expires, parameters)
             except asyncio.CancelledError:  # nobody waits any longer
                 if not calling:
-                    return tries.unmade("stopped")
+                    return tries.ended("stopped")
                 message = f"no response within {STOP_GRACE:.0f} seconds of the stop"
                 return Changed("refused", error=self._error(change, subject, "NoResponse", message), lost=True)
             if fatal:
                 self.halt(fatal, at_once=True)
             if made.end == "expired":
-                return tries.unmade("expired")
+                return tries.ended("expired")
             self.called_at = self.clock.monotonic()
             if made.error is None:
                 tries.error, tries.lost = None, False  # whatever an earlier try did, it is done now
@@ -171,14 +171,14 @@ class Changer:
             tries.error = made.error
             tries.lost = tries.lost or made.error.acted
             if made.error.code in change.already:
-                return Changed("already", error=made.error, lost=tries.lost)
+                return tries.ended("already")
             if isinstance(made.error, CredentialsError):
                 self.halt(made.error, at_once=True)
             if isinstance(made.error, ThrottledError):
                 bucket.throttled()
             pause = self._pause(tries, made.error)
             if pause is None or not await self.sleep(pause, finishing=finishing):
-                return Changed("refused", error=made.error, lost=tries.lost)
+                return tries.ended("refused")
 
     async def in_thread(self, read: Callable[..., T], *arguments: Any) -> T:
         """What `read` returns, in a thread of the calls.  Raises what it raises."""
