@@ -259,7 +259,7 @@ class Deleter:
         if job.ami is None:
             self._done(job, SnapshotResult(job.target, job.subject.id, "kept", explanation=verdict.explanation))
             return
-        failure = Changed("refused", error=job.attempts.error, lost=True).failure if job.attempts.lost else None
+        failure = job.attempts.ended("refused").failure if job.attempts.lost else None
         result = AmiResult(
             job.target,
             job.subject.id,

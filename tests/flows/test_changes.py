@@ -171,10 +171,6 @@ class Column:
         match self.at:
             case "at the prompt":
                 return flow.asks(self.change, **options)
-            case "at the prompt of a quarantine":
-                return flow.asks(self.change, quarantine=14, **options)
-            case "while deleting after a prompt":
-                return flow.asks(lambda: flow.midway(self.change), **options)
             case "while deleting with --force-delete":
                 flow.midway(self.change)
                 return flow.clean(**options)
@@ -188,14 +184,7 @@ class Column:
 
 
 SAVED = "before a saved plan is applied"
-COLUMNS = (
-    "at the prompt",
-    "at the prompt of a quarantine",
-    "while deleting after a prompt",
-    "while deleting with --force-delete",
-    "while quarantining with --force-delete",
-    SAVED,
-)
+COLUMNS = ("at the prompt", "while deleting with --force-delete", "while quarantining with --force-delete", SAVED)
 
 
 @pytest.fixture(scope="module", params=COLUMNS)

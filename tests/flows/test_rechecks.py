@@ -28,8 +28,7 @@ class TestAtThePrompt:
         roles = (flow.role(OWN), flow.role(OTHER))
         assert removed(flow.asks(lambda: flow.region(OTHER, FAR).add_instance(image), role_arn=roles)) == {image}
 
-    @pytest.mark.parametrize("midway", [False, True])
-    @pytest.mark.parametrize("empty", [False, True], ids=["", "empty"])
+    @pytest.mark.parametrize(("midway", "empty"), [(False, True), (True, False)])
     def test_a_copy_into_another_region_keeps_the_ami(self, flow: Flow, midway: bool, empty: bool) -> None:
         held, *free = [flow.add(days=days).image_id for days in (10, 20, 30, 40)]
         if not empty:
