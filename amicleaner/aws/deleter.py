@@ -9,19 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ..actions import (
-    DELETE,
-    DELETE_ORPHAN,
-    DELETE_SNAPSHOT,
-    DEREGISTER,
-    DISABLE,
-    ENABLE,
-    QUARANTINE,
-    QUARANTINE_TAG,
-    RELEASE,
-    TAG,
-    UNTAG,
-)  # fmt: skip
+from ..actions import DELETE, DELETE_SNAPSHOT, DEREGISTER, DISABLE, ENABLE, QUARANTINE, QUARANTINE_TAG, RELEASE, TAG, UNTAG
 from ..audit import return_codes
 from ..errors import AmicleanerError, AwsError
 from ..models import Ami, AmiResult, Failure, SnapshotResult, Target
@@ -110,7 +98,7 @@ class Deleter:
     async def _carry_out(self, monitor: UsageMonitor, job: Job, verdict: Verdict, expires: float) -> _End:
         """One job, from what is known of it to its result."""
         end: _End = "untouched"
-        if verdict.gone and not (job.attempts.lost and job.action in (DELETE, DELETE_ORPHAN)):
+        if verdict.gone and (not job.attempts.lost or job.action in (QUARANTINE, RELEASE)):
             self._gone(job)
         elif not verdict.go and not verdict.gone:
             self._keep(job, verdict)

@@ -262,6 +262,14 @@ def test_an_answer_that_was_lost_after_aws_acted_is_found_by_the_next_try() -> N
     assert scene.home.calls("DeregisterImage") == ["ami-1", "ami-1"]
 
 
+def test_an_ami_that_a_check_finds_gone_after_a_lost_answer_was_deleted_by_this_run() -> None:
+    scene = Scene()
+    scene.home.faults["ami-1"] = [Fault(cut(), after=True, seconds=61.0)]
+    scene.delete([scene.home.add("ami-1", "snap-1")])
+    assert len(scene.rounds) == 2
+    assert scene.lines == ["ami-1 removed", "snap-1 removed"]
+
+
 @pytest.mark.parametrize("acted", [False, True])
 def test_after_lost_answers_the_ami_itself_decides(acted: bool) -> None:
     scene = Scene()

@@ -6,9 +6,12 @@ import threading
 
 import pytest
 
+from amicleaner.config import Config
 from amicleaner.errors import AmicleanerError, describe
+from amicleaner.interrupts import Interrupts
 from amicleaner.models import AmiResult
 from amicleaner.result import Result
+from amicleaner.run import clean
 from tests.flows.flow import Flow, Listening, removed
 
 
@@ -49,6 +52,16 @@ def test_a_full_disk_ends_the_run_and_the_view_hears_the_end(flow: Flow, at_the_
     assert view.result is not None
     assert removed(view.result) == set(flow.changes())
     assert len(flow.changes()) == 1
+
+
+def test_a_terminal_that_is_lost_ends_the_run_by_its_signal(flow: Flow) -> None:
+    """Whichever comes first: the output that breaks, or SIGHUP."""
+    flow.several(3)
+    interrupts = Interrupts()
+    view = FailingOutput(OSError(5, "Input/output error"))
+    flow.patch.setattr(view, "finished", lambda result: interrupts.interrupt(129))
+    result = clean(Config(keep_previous=0, force_delete=True), view=view, clock=flow.time.clock, interrupts=interrupts)
+    assert (result.exit_status, removed(result)) == (129, set(flow.changes()))
 
 
 @pytest.mark.parametrize(
