@@ -97,6 +97,8 @@ KEEP = Action("keep", "keep", "kept", "kept")
 DELETE = Action("remove", "delete", "deleted", "removed", (DEREGISTER, DELETE_SNAPSHOT))
 QUARANTINE = Action("quarantine", "quarantine", "quarantined", "quarantined", (DISABLE, TAG, UNTAG))
 RELEASE = Action("release", "release", "released", "released", (ENABLE, UNTAG))
+DELETE_ORPHAN = Action("remove", "delete", "deleted", "removed", (DELETE_SNAPSHOT,))
+"""Of an orphaned snapshot; a plan decides about AMIs alone."""
 
 ACTIONS = {action.name: action for action in (KEEP, DELETE, QUARANTINE, RELEASE)}
 ORDER = (RELEASE, QUARANTINE, DELETE)

@@ -73,7 +73,7 @@ class AuditLog:
         self._file = os.dup(1) if self._path == STANDARD_OUTPUT else _open(self._path)
         self._regular = stat.S_ISREG(os.fstat(self._file).st_mode)
         # The last line of a run that was killed, or of a full disk, may lack its end: don't continue it.
-        self._torn = self._path != STANDARD_OUTPUT and self._regular and _ends_within_a_line(self._path)
+        self._torn = self._path != STANDARD_OUTPUT and self._regular and _ends_within_a_line(self._file)
 
     def before(self, action: str, subject: Subject) -> str:
         """One line about a call (`ec2:DeleteSnapshot`), on disk when this returns.  Returns the attempt's id, unique in the
@@ -170,13 +170,11 @@ def return_codes(answer: Mapping[str, Any]) -> dict[str, str]:
     return {id: found.pop() for id, found in codes.items() if len(found) == 1}
 
 
-def _ends_within_a_line(path: str) -> bool:
-    with open(path, "rb") as file:
-        file.seek(0, os.SEEK_END)
-        if file.tell() == 0:
-            return False
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) != b"\n"
+def _ends_within_a_line(file: int) -> bool:
+    if os.lseek(file, 0, os.SEEK_END) == 0:
+        return False
+    os.lseek(file, -1, os.SEEK_END)
+    return os.read(file, 1) != b"\n"
 
 
 def _open(path: str) -> int:

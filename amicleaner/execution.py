@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Any, TypeVar
 
-from .actions import DELETE, DELETE_SNAPSHOT, ORDER, RELEASE
+from .actions import DELETE_ORPHAN, ORDER, RELEASE
 from .audit import AuditLog, Subject
 from .aws.api import Api
 from .aws.changes import CALLS_AT_ONCE, Changer
@@ -34,8 +34,8 @@ REGIONS_AT_ONCE = 16
 
 @dataclass(eq=False)
 class Execution:
-    """The changing half of a run.  `problems` are what ended it early, or in one target; `stopped_by` is what ended it early
-    altogether, besides an interruption."""
+    """The changing half of a run.  `problems` are what ended the last step early in a target; `stopped_by` is what ended it
+    early altogether, besides an interruption."""
 
     run: Run
     planner: Planner
@@ -58,9 +58,7 @@ class Execution:
         async def work(deleter: Deleter, changer: Changer) -> None:
             for action in ORDER:
                 jobs = [self._job(decision, changer) for decision in oldest_first(plan.of(action))]
-                first = self._first_rounds(jobs, known) if known else {}
-                if jobs and not changer.stopping.is_set():
-                    await deleter.run(jobs, self._recheck, first)
+                await deleter.run(jobs, self._recheck, self._first_rounds(jobs, known) if known else {})
             deleter.settle_left()
 
         inventories = [(scan.target, scan.inventory.amis) for scan in self.scans]
@@ -77,10 +75,8 @@ class Execution:
         """
 
         async def work(deleter: Deleter, changer: Changer) -> None:
-            jobs = [
-                Job(Subject(orphan.target, orphan.snapshot.id, ami=orphan.ami), DELETE, DELETE_SNAPSHOT, changer.attempts())
-                for orphan in orphans
-            ]
+            subjects = [Subject(orphan.target, orphan.snapshot.id, ami=orphan.ami) for orphan in orphans]
+            jobs = [Job(subject, DELETE_ORPHAN, changer.attempts()) for subject in subjects]
             first = {}
             if finished is not None:
                 # An AMI of any Region may need one, so a round is as old as the oldest reading.
@@ -112,9 +108,7 @@ class Execution:
             with thread_pool(REGIONS_AT_ONCE, "recheck") as rounds:
                 deleter = Deleter(
                     changer,
-                    self._apis,
                     references,
-                    self.run.clock,
                     rounds,
                     self._report,
                     warn=lambda text: self.run.warn([(None, text)]),
@@ -125,7 +119,7 @@ class Execution:
                 return deleter
 
         deleter, self.stopped_by = run_changes(main, self._apis, self.run, self.audit, self._limits)
-        self.problems += deleter.problems
+        self.problems = deleter.problems
         return deleter
 
     def _job(self, decision: Decision, changer: Changer) -> Job:
@@ -139,7 +133,7 @@ class Execution:
             reason=decision.reason,
             snapshots=tuple(snapshot.id for snapshot in ami.snapshots),
         )
-        return Job(subject, decision.action, decision.action.slowest, changer.attempts(), ami)
+        return Job(subject, decision.action, changer.attempts(), ami)
 
     def _first_rounds(self, jobs: Sequence[Job], known: PlanningResult) -> dict[str, Round]:
         """The planning's own reading, as the first round of each Region."""

@@ -42,7 +42,7 @@ def restore(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
         return
 
     async def main(changer: Changer) -> list[RestoreResult]:
-        restorer = Restorer(changer, apis, run.clock, run.view.restored)
+        restorer = Restorer(changer, run.view.restored)
         await restorer.run(todo)
         return restorer.results
 

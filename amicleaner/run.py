@@ -66,22 +66,19 @@ def clean(
         except OSError as error:
             # The view cannot print.  Report what was done wherever that is still possible.
             failure = error
-            if isinstance(error, BrokenPipeError):
-                run.result = replace(run.result, interrupted=1)
         except (AmicleanerError, RuntimeError) as error:
             if isinstance(error, AmicleanerError) and error.exit_status != 1:
                 raise
             failure = error
             run.result = replace(run.result, problems=(*run.result.problems, describe(error)))
         with run.interrupts.finishing():
-            run.lost_to_a_signal(failure)
+            run.lost_its_reader(failure)
             try:
                 run.view.finished(run.result)
             except OSError as error:
                 failure = failure or error
-                if isinstance(error, BrokenPipeError):
-                    run.result = replace(run.result, interrupted=run.result.interrupted or 1)
-            run.lost_to_a_signal(failure)
+                run.lost_its_reader(error)
+            run.lost_its_reader(failure)
         if failure is not None and run.result.interrupted is None:
             raise failure
     return run.result

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from .audit import AuditLog
 from .aws.api import Api
 from .aws.session import Clients
-from .aws.targets import Location, SessionMaker, check_sessions, find_accounts, find_locations
+from .aws.targets import Finder, Location, SessionMaker, check_sessions
 from .clock import Clock
 from .config import Config
 from .errors import AmicleanerError, describe
@@ -53,14 +53,15 @@ class Run:
         """The locations that the run reads, and those in which it may delete."""
         config = self.config
         named = named or bool(saved or config.save_plan or config.expect_account)
-        accounts = find_accounts(config, sessions, self._api, named=named)
+        finder = Finder(config, sessions, self._api)
+        accounts = finder.accounts(named=named)
         if saved:
             saved.check_accounts(account.id for account in accounts if not account.read_only)
         for account in accounts:
             if config.expect_account and not account.read_only and account.id not in config.expect_account:
                 expected = ", ".join(config.expect_account)
                 raise AmicleanerError(f"These credentials are for account {account.id}; --expect-account allows {expected}.")
-        locations = find_locations(accounts, config, self._api, targets=saved.targets if saved else None)
+        locations = finder.locations(accounts, saved.targets if saved else None)
         if saved:
             saved.check_targets(location.api.target for location in locations if not location.read_only)
         self._several = len(locations) > 1
@@ -96,10 +97,13 @@ class Run:
             shown = [*list(places)[:3], *([f"and {len(places) - 3} more"] if len(places) > 3 else [])]
             self.warning(f"{text} ({', '.join(shown)})" if self._several and shown else text)
 
-    def lost_to_a_signal(self, failure: Exception | None) -> None:
-        """A terminal that is lost breaks the output and sends SIGHUP, in either order: the signal is what ended the run."""
+    def lost_its_reader(self, failure: Exception | None) -> None:
+        """A pipe that nobody reads ends the run.  A terminal that is lost breaks the output and sends SIGHUP, in either
+        order: the signal is what ended the run."""
         if isinstance(failure, OSError) and self.interrupts.status is not None:
             self.result = replace(self.result, interrupted=self.interrupts.status)
+        elif isinstance(failure, BrokenPipeError):
+            self.result = replace(self.result, interrupted=self.result.interrupted or 1)
 
     def ended(self, stopped_by: Exception | None, problems: Sequence[AmicleanerError] = ()) -> None:
         """Reports what stopped a change before its end, and ends the run."""

@@ -13,6 +13,7 @@ from botocore.useragent import UserAgentString
 
 def install() -> None:
     SigV4Auth.canonical_request = lambda self, request: ""  # type: ignore[method-assign]
+    SigV4Auth.signature = lambda self, string_to_sign, request: ""  # type: ignore[method-assign]
     UserAgentString.to_string = lambda self: "Botocore"  # type: ignore[method-assign]
     UserAgentString.rebuild_and_replace_user_agent_handler = lambda self, operation_name, request, **_: None  # type: ignore[method-assign]
     hooks.accepts_kwargs = cache(compat.accepts_kwargs)

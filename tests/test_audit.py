@@ -166,12 +166,6 @@ def test_a_link_that_appears_in_the_last_moment_is_refused(tmp_path: Path, monke
         AuditLog(link)
 
 
-@pytest.mark.parametrize("path", ["/dev/null", "/dev/stdout"])
-def test_a_device_is_refused(path: str) -> None:
-    with pytest.raises(UsageError, match=r"is (not a regular file|a symbolic link)"):
-        AuditLog(path)
-
-
 def test_what_is_neither_a_file_nor_a_pipe_is_not_even_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "open", lambda *arguments: pytest.fail("opened"))
     with pytest.raises(UsageError, match="not a regular file"):
@@ -268,14 +262,6 @@ def test_threads_write_whole_lines(tmp_path: Path) -> None:
         attempts = list(pool.map(lambda _: audit.before(ACTION, AMI), range(100)))
     assert {line["attempt"] for line in lines(path)} == set(attempts)
     assert len(set(attempts)) == 100
-
-
-def test_a_log_that_is_closed_takes_no_line_and_closing_twice_is_no_error(tmp_path: Path) -> None:
-    log = AuditLog(tmp_path / "audit.jsonl")
-    log.close()
-    log.close()
-    with pytest.raises(AuditError):
-        log.before(ACTION, AMI)
 
 
 def test_without_a_log_nothing_is_written_down() -> None:

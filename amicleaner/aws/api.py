@@ -4,7 +4,7 @@ botocore's own retries are off (`session.py`): they sleep by themselves, and wha
 time is passed in.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
@@ -57,17 +57,12 @@ class Api:
         self._answered: set[str] = set()
         self._buckets: dict[str, TokenBucket] = {}
 
-    def call(self, action: str, *, attempts: int | None = None, **parameters: Any) -> dict[str, Any]:
+    def call(self, action: str, *, attempts: int | None = None, unread: bool = False, **parameters: Any) -> dict[str, Any]:
         """One call (`DescribeImages`, `ssm:GetParameters`), tried again while it may help, at most `attempts` times.
+        `unread` leaves the list of the response as it came, if `response_parser` took it out.
 
         Raises an `AwsError`, or one of its kinds (`errors.py`).
         """
-        return self._call(action, parameters, attempts)
-
-    def _call(
-        self, action: str, parameters: Mapping[str, Any], attempts: int | None = None, *, unread: bool = False
-    ) -> dict[str, Any]:
-        """`unread` leaves the list of the response as it came, if `response_parser` took it out."""
         operation = OPERATIONS[action]
         retries = Retries(self.clock, attempts or self._attempts)
         if operation.many:
@@ -138,7 +133,7 @@ class Api:
             parameters[operation.size_member] = operation.size
         tokens: set[str] = set()
         with thread_pool(1, "page") as pool:
-            answer = self._call(action, parameters, unread=True)
+            answer = self.call(action, unread=True, **parameters)
             while True:
                 listed = answer.get(operation.items)
                 if not isinstance(listed, list | Unread):
@@ -148,7 +143,8 @@ class Api:
                     raise self.error(action, "MalformedResponse", "the response repeats a page")
                 if token:
                     tokens.add(token)
-                    upcoming = pool.submit(self._call, action, {**parameters, operation.next_page: token}, unread=True)
+                    parameters[operation.next_page] = token
+                    upcoming = pool.submit(self.call, action, unread=True, **parameters)
                 try:
                     yield from listed.read() if isinstance(listed, Unread) else listed
                 except ResponseParserError as error:

@@ -46,6 +46,10 @@ class Attempts:
     lost: bool = False
     error: AwsError | None = None
 
+    def ended(self, end: End) -> "Changed":
+        """The end of the change, with what is known of its tries."""
+        return Changed(end, error=self.error, lost=self.lost)
+
 
 @dataclass(frozen=True, slots=True)
 class Changed:
@@ -84,16 +88,6 @@ class Changed:
             message = f"{self.error.message} (one try got no response: it may be done)".lstrip()
             return Failure(self.error.code, message, self.error.action)
         return Failure(self.error.code, self.error.message, self.error.action)
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """`fatal` is what ends the run, whatever AWS answered: a log that cannot be written, or a bug."""
-
-    answer: dict[str, Any]
-    error: AwsError | None = None
-    expired: bool = False
-    fatal: Exception | None = None
 
 
 @dataclass(eq=False)
@@ -153,39 +147,38 @@ class Changer:
         while True:
             while not bucket.take():
                 if not await self.sleep(bucket.wait(), finishing=finishing):
-                    return Changed("stopped", error=tries.error, lost=tries.lost)
+                    return tries.ended("stopped")
+            calling = False
             try:
-                await self._slots.acquire()
-            except asyncio.CancelledError:
-                return Changed("stopped", error=tries.error, lost=tries.lost)
-            try:
-                if self._forbidden(finishing):
-                    return Changed("stopped", error=tries.error, lost=tries.lost)
-                made = await self.in_thread(self._call, change, subject, expires, parameters)
+                async with self._slots:
+                    if self._forbidden(finishing):
+                        return tries.ended("stopped")
+                    calling = True
+                    made, fatal = await self.in_thread(self._call, change, subject, expires, parameters)
             except asyncio.CancelledError:  # nobody waits any longer
+                if not calling:
+                    return tries.ended("stopped")
                 message = f"no response within {STOP_GRACE:.0f} seconds of the stop"
                 return Changed("refused", error=self._error(change, subject, "NoResponse", message), lost=True)
-            finally:
-                self._slots.release()
-            if made.fatal:
-                self.halt(made.fatal, at_once=True)
-            if made.expired:
-                return Changed("expired", error=tries.error, lost=tries.lost)
+            if fatal:
+                self.halt(fatal, at_once=True)
+            if made.end == "expired":
+                return tries.ended("expired")
             self.called_at = self.clock.monotonic()
             if made.error is None:
                 tries.error, tries.lost = None, False  # whatever an earlier try did, it is done now
-                return Changed("done", made.answer)
+                return made
             tries.error = made.error
             tries.lost = tries.lost or made.error.acted
             if made.error.code in change.already:
-                return Changed("already", error=made.error, lost=tries.lost)
+                return tries.ended("already")
             if isinstance(made.error, CredentialsError):
                 self.halt(made.error, at_once=True)
             if isinstance(made.error, ThrottledError):
                 bucket.throttled()
             pause = self._pause(tries, made.error)
             if pause is None or not await self.sleep(pause, finishing=finishing):
-                return Changed("refused", error=made.error, lost=tries.lost)
+                return tries.ended("refused")
 
     async def in_thread(self, read: Callable[..., T], *arguments: Any) -> T:
         """What `read` returns, in a thread of the calls.  Raises what it raises."""
@@ -258,31 +251,32 @@ class Changer:
         tries.in_use += 1
         return IN_USE_PAUSES[tries.in_use - 1] if tries.in_use <= len(IN_USE_PAUSES) else None
 
-    def _call(self, change: Change, subject: Subject, expires: float, parameters: dict[str, Any]) -> _Attempt:
-        """In a thread: one call between its two lines in the audit log."""
+    def _call(
+        self, change: Change, subject: Subject, expires: float, parameters: dict[str, Any]
+    ) -> tuple[Changed, Exception | None]:
+        """In a thread: one call between its two lines in the audit log.  Returns also what ends the run, whatever AWS
+        answered: a log that cannot be written, or a bug."""
+        made, fatal = Changed("expired"), None
         if self.clock.monotonic() > expires:
-            return _Attempt({}, expired=True)
+            return made, None
         try:
             attempt = self.audit.before(change.name, subject)
         except AuditError as unlogged:
-            return _Attempt({}, expired=True, fatal=unlogged)
-        answer: dict[str, Any] = {}
-        error: AwsError | None = None
-        fatal: Exception | None = None
-        expired = self.clock.monotonic() > expires  # a slow disk, or a machine that slept
-        if not expired:
+            return made, unlogged
+        if self.clock.monotonic() <= expires:  # else the disk is slow, or the machine slept
             try:
                 answer = self.apis[subject.target].call(change.call, attempts=1, **change.request(subject.id, **parameters))
+                made = Changed("done", answer)
             except AwsError as refused:
-                error = refused
+                made = Changed("refused", error=refused)
             except Exception as bug:
-                error, fatal = self._error(change, subject, type(bug).__name__, str(bug)), bug
+                made, fatal = Changed("refused", error=self._error(change, subject, type(bug).__name__, str(bug))), bug
         try:
-            self.audit.after(attempt, change.name, subject, error, sent=not expired, answer=answer)
+            self.audit.after(attempt, change.name, subject, made.error, sent=made.end != "expired", answer=made.answer)
         except AuditError as unlogged:
             # What AWS answered counts even where it cannot be written down.
             fatal = fatal or unlogged
-        return _Attempt(answer, error, expired, fatal)
+        return made, fatal
 
     @staticmethod
     def _error(change: Change, subject: Subject, code: str, message: str) -> AwsError:

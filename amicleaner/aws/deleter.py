@@ -11,11 +11,9 @@ from typing import Literal
 
 from ..actions import DELETE, DELETE_SNAPSHOT, DEREGISTER, DISABLE, ENABLE, QUARANTINE, QUARANTINE_TAG, RELEASE, TAG, UNTAG
 from ..audit import return_codes
-from ..clock import Clock
 from ..errors import AmicleanerError, AwsError
 from ..models import Ami, AmiResult, Failure, SnapshotResult, Target
 from ..quarantine import DISABLED, format_since, quarantine_end
-from .api import Api
 from .changes import IN_USE, Changed, Changer
 from .fetcher import GONE, fetch_state
 from .snapshots import MISSING_PERMISSIONS, SnapshotReferences, classify_snapshots, in_device_order
@@ -40,9 +38,7 @@ class Deleter:
     """
 
     changer: Changer
-    apis: Mapping[Target, Api]
     references: SnapshotReferences
-    clock: Clock
     rounds: ThreadPoolExecutor
     report: Callable[[AmiResult | SnapshotResult], None]
     warn: Callable[[str], None]
@@ -56,12 +52,12 @@ class Deleter:
         self._denied: set[Target] = set()
         self._left: list[tuple[Job, str]] = []
         self._unknown: set[tuple[Target, str]] = set()
-        self._lines = {DELETE.name: self._delete, QUARANTINE.name: self._quarantine, RELEASE.name: self._release}
+        self._lines = {DELETE: self._delete, QUARANTINE: self._quarantine, RELEASE: self._release}
 
     async def run(self, jobs: Sequence[Job], recheck: Recheck, first: Mapping[str, Round]) -> None:
         """Carries out jobs of one action in all their targets.  `first` are the rounds that were read already."""
         jobs = [job for job in jobs if job.target not in self._denied]
-        monitor = UsageMonitor(jobs, recheck, first, self.changer, self.clock, self.rounds, self.warn)
+        monitor = UsageMonitor(jobs, recheck, first, self.changer, self.rounds, self.warn)
         watches = [asyncio.create_task(monitor.watch(region)) for region in sorted({job.target.region for job in jobs})]
         await self.changer.carry_out((self._target(monitor, target) for target in monitor.targets), on_stop=monitor.wake)
         for watch in watches:
@@ -102,7 +98,7 @@ class Deleter:
     async def _carry_out(self, monitor: UsageMonitor, job: Job, verdict: Verdict, expires: float) -> _End:
         """One job, from what is known of it to its result."""
         end: _End = "untouched"
-        if verdict.gone and not (job.attempts.lost and job.action is DELETE):
+        if verdict.gone and (not job.attempts.lost or job.action in (QUARANTINE, RELEASE)):
             self._gone(job)
         elif not verdict.go and not verdict.gone:
             self._keep(job, verdict)
@@ -110,7 +106,7 @@ class Deleter:
             if job.ami is None:
                 end = await self._delete_orphan(job, expires)
             else:
-                end = await self._lines[job.action.name](job, job.ami, expires)
+                end = await self._lines[job.action](job, job.ami, expires)
         if end == "again":
             monitor.put_back(job)
         else:
@@ -148,7 +144,7 @@ class Deleter:
 
     async def _quarantine(self, job: Job, ami: Ami, expires: float) -> _End:
         """Tags one AMI with the time, then disables it; refused, the tag is removed again."""
-        now = self.clock.now()
+        now = self.changer.clock.now()
         tags = [{"Key": QUARANTINE_TAG, "Value": format_since(now)}]
         restarts = ami.state == DISABLED
         changed = await self.changer.change(TAG, job.subject, attempts=job.attempts, expires=expires, Tags=tags)
@@ -228,7 +224,7 @@ class Deleter:
 
     async def _state(self, job: Job) -> str | None:
         """The AMI's state now, `GONE` where there is none; None where that cannot be read."""
-        return await self.changer.look(fetch_state, self.apis[job.target], job.subject.id)
+        return await self.changer.look(fetch_state, self.changer.apis[job.target], job.subject.id)
 
     def _gone(self, job: Job) -> _End:
         """Somebody else was faster: an AMI's snapshots are then theirs."""
@@ -251,7 +247,7 @@ class Deleter:
         if job.ami is None:
             self._done(job, SnapshotResult(job.target, job.subject.id, "kept", explanation=verdict.explanation))
             return
-        failure = Changed("refused", error=job.attempts.error, lost=True).failure if job.attempts.lost else None
+        failure = job.attempts.ended("refused").failure if job.attempts.lost else None
         result = AmiResult(
             job.target,
             job.subject.id,
@@ -280,13 +276,12 @@ class Deleter:
     def _stop_target(self, job: Job) -> None:
         """The first job of a target was refused for lack of permission; later refusals are failures like others."""
         self._denied.add(job.target)
-        actions = job.action.permissions if job.ami is not None else DELETE_SNAPSHOT.permissions
         result = self.results.get(job.key)
         left = result is not None and result.outcome != "failed"  # the AMI was deleted, its snapshots were not
         what = f"the snapshots of {job.subject.id}" if left else job.subject.id
         self.problems.append(
             AmicleanerError(
                 f"AWS refused to {job.action.verb} {what} for lack of permission. Nothing more is changed in {job.target}.",
-                hint=f"Grant the IAM actions {', '.join(actions)}.",
+                hint=f"Grant the IAM actions {', '.join(job.action.permissions)}.",
             )
         )

@@ -38,11 +38,6 @@ def fetch_amis(api: Api, **filters: Any) -> tuple[Ami, ...]:
     return tuple(amis[id] for id in sorted(amis))
 
 
-def fetch_pending_amis(api: Api) -> tuple[Ami, ...]:
-    """Those of the account's AMIs in this Region that are being created or copied."""
-    return fetch_amis(api, Filters=[{"Name": "state", "Values": ["pending"]}])
-
-
 GONE = "gone"
 """The state of an AMI that does not exist."""
 

@@ -2,12 +2,11 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..actions import ENABLE, QUARANTINE_TAG, RESTORE_IMAGE, RESTORE_SNAPSHOT, UNTAG
 from ..audit import Subject
-from ..clock import Clock
 from ..models import Ami, RestoreResult, Target
 from ..quarantine import DISABLED
 from ..restore_steps import Holdings, Step, Wanted
@@ -46,8 +45,6 @@ class Restorer:
     """Carries out steps; `results` are told once they are true."""
 
     changer: Changer
-    apis: Mapping[Target, Api]
-    clock: Clock
     report: Callable[[RestoreResult], None]
     results: list[RestoreResult] = field(default_factory=list)
 
@@ -127,13 +124,13 @@ class Restorer:
 
     async def _wait_for_snapshots(self, step: Step) -> str:
         """Why an AMI cannot be restored yet, or nothing once all its snapshots are there."""
-        give_up = self.clock.monotonic() + PATIENCE
+        give_up = self.changer.clock.monotonic() + PATIENCE
         while step.snapshots:
             states = await self._states(step.target, step.snapshots)
             missing = [id for id in step.snapshots if states.get(id) != "completed"]
             if not missing:
                 break
-            if self.clock.monotonic() > give_up:
+            if self.changer.clock.monotonic() > give_up:
                 return f"still waiting for {', '.join(missing)}; run the command again"
             if not await self.changer.sleep(POLL):
                 return "the run was stopped first"
@@ -141,13 +138,13 @@ class Restorer:
 
     async def _states(self, target: Target, ids: Sequence[str]) -> dict[str, str]:
         """The states of snapshots; what cannot be read is left out."""
-        found = await self.changer.look(fetch_snapshots_by_id, self.apis[target], ids)
+        found = await self.changer.look(fetch_snapshots_by_id, self.changer.apis[target], ids)
         snapshots, _ = found or ((), ())
         return {snapshot.id: snapshot.state for snapshot in snapshots}
 
     async def _ami(self, step: Step) -> Ami | None:
         """The AMI as it is now; None where there is none, or where it cannot be read."""
-        return await self.changer.look(fetch_ami, self.apis[step.target], step.ami)
+        return await self.changer.look(fetch_ami, self.changer.apis[step.target], step.ami)
 
     def _done(self, step: Step, reason: str) -> None:
         if step.ami or reason:  # a snapshot that came back was told already

@@ -7,16 +7,15 @@ from functools import partial
 from typing import TypeVar
 
 from ..errors import AwsError, DeniedError, UnsupportedCallError
-from ..models import Ami, Inventory, Snapshot, Target, Use
+from ..models import Ami, Inventory, Snapshot, Target
 from ..recycle_bin import BinRules
-from ..uses import merge_uses
+from ..uses import Uses, merge_uses
 from . import usage
 from .concurrency import run_concurrently
 from .fetcher import (
     fetch_amis,
     fetch_bin,
     fetch_bin_rules,
-    fetch_pending_amis,
     fetch_shared_with,
     fetch_snapshots,
     fetch_snapshots_by_id,
@@ -84,35 +83,36 @@ class Scanner:
         ones change nothing, for results are kept by target."""
         # What is open at once must not grow with the organization.
         self._most = max(self._most, len(locations))
-        return self._each(locations, self._scan)
+        return list(self._each(locations, self._scan).values())
 
     def read_on_demand(
         self, scans: Sequence[Scan], asked: Mapping[Target, Sequence[str]], *, again: bool = False
     ) -> list[tuple[Scan, UsageReading]]:
         """The references that are read only once something would be deleted: `asked` are the AMIs, of any account,
         about which each location is asked.  `again`: only the references to these AMIs, for all else has been read."""
-        concerned = [scan for scan in scans if scan.target in asked]
+        concerned = {scan.location: scan for scan in scans if scan.target in asked}
 
-        def read(scan: Scan) -> UsageReading:
-            api, ids = scan.location.api, asked[scan.target]
+        def read(location: Location) -> UsageReading:
+            scan = concerned[location]
+            ids = asked[scan.target]
             if again:
-                found = usage.read_references(api, ids, self._options, self._calls)
+                found = usage.read_references(location.api, ids, self._options, self._calls)
             else:
-                found = usage.read_on_demand(api, scan.reading, ids, self._options, self._calls)
-            account = scan.target.account
-            return replace(found, uses=with_account(found.uses, account), snapshots=with_account(found.snapshots, account))
+                found = usage.read_on_demand(location.api, scan.reading, ids, self._options, self._calls)
+            return _with_account(found, scan.target.account)
 
-        return list(zip(concerned, self._each([scan.location for scan in concerned], read, concerned), strict=True))
+        return [(concerned[location], found) for location, found in self._each(concerned, read).items()]
 
     def pending(self, locations: Sequence[Location]) -> list[Inventory]:
         """The AMIs of each location that are being created or copied, perhaps from an AMI of another Region."""
-        found = self._each(locations, lambda location: fetch_pending_amis(location.api))
-        return [Inventory(location.api.target, amis) for location, amis in zip(locations, found, strict=True)]
+        pending = [{"Name": "state", "Values": ["pending"]}]
+        found = self._each(locations, lambda location: fetch_amis(location.api, Filters=pending))
+        return [Inventory(location.api.target, amis) for location, amis in found.items()]
 
     def visible(self, asked: Mapping[Location, Collection[str]]) -> dict[Target, frozenset[str]]:
         """Those of these AMIs that each location can see, whoever owns them."""
-        found = self._each(list(asked), lambda item: fetch_visible_amis(item[0].api, item[1]), list(asked.items()))
-        return {location.api.target: ids for location, ids in zip(asked, found, strict=True)}
+        found = self._each(asked, lambda location: fetch_visible_amis(location.api, asked[location]))
+        return {location.api.target: ids for location, ids in found.items()}
 
     def shared_with(
         self, asked: Iterable[tuple[Location, str]], inside: frozenset[str]
@@ -149,16 +149,17 @@ class Scanner:
             except (DeniedError, UnsupportedCallError) as error:
                 return error
 
-        found = self._each(locations, read)
-        return {location.api.target: rules for location, rules in zip(locations, found, strict=True)}
+        return {location.api.target: rules for location, rules in self._each(locations, read).items()}
 
     def template_snapshots(self, scans: Sequence[Scan]) -> list[tuple[Scan, tuple[frozenset[str], tuple[str, ...]]]]:
         """The snapshots that any version of a launch template names, and warnings."""
 
-        def read(scan: Scan) -> tuple[frozenset[str], tuple[str, ...]]:
-            return usage.read_template_snapshots(scan.location.api, scan.reading, self._options, self._calls)
+        asked = {scan.location: scan for scan in scans}
 
-        return list(zip(scans, self._each([scan.location for scan in scans], read, scans), strict=True))
+        def read(location: Location) -> tuple[frozenset[str], tuple[str, ...]]:
+            return usage.read_template_snapshots(location.api, asked[location].reading, self._options, self._calls)
+
+        return [(asked[location], found) for location, found in self._each(asked, read).items()]
 
     def _by_target(
         self, asked: Iterable[tuple[Location, str]], read: Callable[[Location, Sequence[str]], Mapping[str, T]]
@@ -166,29 +167,23 @@ class Scanner:
         ids: dict[Location, list[str]] = {}
         for location, id in asked:
             ids.setdefault(location, []).append(id)
-        found = self._each(list(ids), lambda item: read(*item), list(ids.items()))
-        return {
-            (location.api.target, id): value
-            for location, values in zip(ids, found, strict=True)
-            for id, value in values.items()
-        }
+        found = self._each(ids, lambda location: read(location, ids[location]))
+        return {(location.api.target, id): value for location, values in found.items() for id, value in values.items()}
 
-    def _each(
-        self, locations: Sequence[Location], read: Callable[..., T], arguments: Sequence[object] | None = None
-    ) -> list[T]:
-        """Calls `read` for each location (with its argument), and lets go of its connections where there are many."""
+    def _each(self, locations: Iterable[Location], read: Callable[[Location], T]) -> dict[Location, T]:
+        """What `read` returns for each location, whose connections are let go where there are many."""
 
-        def closing(location: Location, argument: object) -> T:
+        def closing(location: Location) -> T:
             try:
-                return read(argument)
+                return read(location)
             finally:
                 if self._most > CLIENTS_KEPT:
                     location.clients.drop()
                 elif self._most > LOCATIONS_AT_ONCE:
                     location.clients.disconnect()
 
-        pairs = zip(locations, locations if arguments is None else arguments, strict=True)
-        return run_concurrently(self._locations, [partial(closing, *pair) for pair in pairs])
+        wanted = list(locations)
+        return dict(zip(wanted, run_concurrently(self._locations, [partial(closing, each) for each in wanted]), strict=True))
 
     def _scan(self, location: Location) -> Scan:
         api = location.api
@@ -214,12 +209,8 @@ class Scanner:
         self._read.add(location)
         if owns:
             self._scanned(api.target, len(inventory))
-        account = api.target.account
-        reading = replace(
-            reading,
-            uses=with_account(merge_uses([reading.uses, refreshes.uses]), account),
-            snapshots=with_account(merge_uses([reading.snapshots, refreshes.snapshots]), account),
-        )
+        uses, used = merge_uses([reading.uses, refreshes.uses]), merge_uses([reading.snapshots, refreshes.snapshots])
+        reading = _with_account(replace(reading, uses=uses, snapshots=used), api.target.account)
         warnings = (*reading.warnings, *refreshes.warnings, *first, *second)
         return Scan(location, Inventory(api.target, inventory), reading, started, found, frozenset(recycled), warnings)
 
@@ -229,6 +220,12 @@ def _owner(amis: Sequence[Ami]) -> str:
     return amis[0].owner if amis else ""
 
 
-def with_account(uses: Mapping[str, tuple[Use, ...]], account: str) -> dict[str, tuple[Use, ...]]:
+def _with_account(reading: UsageReading, account: str) -> UsageReading:
     """The same references, with the account's id where it was not known while they were read."""
-    return {id: tuple(use if use.account else replace(use, account=account) for use in found) for id, found in uses.items()}
+
+    def named(uses: Uses) -> Uses:
+        return {
+            id: tuple(use if use.account else replace(use, account=account) for use in found) for id, found in uses.items()
+        }
+
+    return replace(reading, uses=named(reading.uses), snapshots=named(reading.snapshots))

@@ -18,9 +18,8 @@ from ..errors import CredentialsError
 from ..models import Target
 from .error_mapping import CREDENTIALS_HINT, map_credentials_error
 from .operations import OPERATIONS
-from .response_parser import parse_list
+from .response_parser import parse_list, validate_response
 from .trimmed_models import TrimmedLoader
-from .validate_response import validate_response
 
 CONNECTIONS = 16
 """Open connections to one service in one Region of one account, at most."""

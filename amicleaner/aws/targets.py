@@ -68,57 +68,27 @@ def check_sessions(config: Config, sessions: SessionMaker) -> None:
     for profile in config.used_by_profile:
         sessions(profile)
     if not config.region and config.apply_plan is None and not any(session.region_name for session in made):
-        raise UsageError("No Region is set.", hint="Pass --region, set AWS_REGION, or set a region in the profile.")
+        raise _no_region()
 
 
-def find_accounts(config: Config, sessions: SessionMaker, make_api: ApiMaker, *, named: bool = False) -> list[Account]:
-    """The accounts of the run, targets first; one that is also only read is a target.
-
-    `named` asks for the account's id even in a run with one account (a plan needs it; some networks have no STS, so nothing
-    else asks).
-    """
-    return _Finder(config, sessions, make_api).accounts(named)
-
-
-def find_locations(
-    accounts: Sequence[Account], config: Config, make_api: ApiMaker, *, targets: Sequence[Target] | None = None
-) -> list[Location]:
-    """Every (account, Region) of the run, targets first, sorted.  `targets` of a saved plan say where it may delete.
-
-    Where profiles have Regions of their own, the other accounts are read there too: their references protect.
-    """
-    owners = [account for account in accounts if not account.read_only]
-    with thread_pool(ACCOUNTS_AT_ONCE, "account") as pool:
-        if targets is None:
-            regions = run_concurrently(pool, [partial(_regions, account, config, make_api) for account in owners])
-        else:
-            regions = [sorted(target.region for target in targets if target.account == account.id) for account in owners]
-        cleaned = {account.id: set(found) for account, found in zip(owners, regions, strict=True)}
-        wanted = set().union(*regions)
-        if not wanted:
-            raise UsageError("--exclude-region excludes every Region.")
-        # Patterns mean the same in every account: what one of them leaves out is not enabled there.
-        same = bool(config.region) and targets is None
-        more = [account for account in accounts if account.read_only or not (same or cleaned[account.id] == wanted)]
-        # A Region that is not enabled in an account cannot be read there, and holds nothing.
-        enabled = run_concurrently(pool, [partial(_enabled_regions, account, config, make_api) for account in more])
-    read = {account.id: wanted.intersection(found) for account, found in zip(more, enabled, strict=True)}
-    locations = []
-    for account in accounts:
-        own = cleaned.get(account.id, set())
-        for region in sorted(own | read.get(account.id, set())):
-            clients = _clients(account.session, region, config)
-            locations.append(Location(make_api(Target(account.id, region), clients), clients, read_only=region not in own))
-    return sorted(locations, key=lambda location: (location.read_only, location.api.target))
+def _no_region() -> UsageError:
+    return UsageError("No Region is set.", hint="Pass --region, set AWS_REGION, or set a region in the profile.")
 
 
 @dataclass(frozen=True, slots=True)
-class _Finder:
+class Finder:
+    """Finds out in which accounts and Regions a run works, and as whom."""
+
     config: Config
     sessions: SessionMaker
     make_api: ApiMaker
 
-    def accounts(self, named: bool) -> list[Account]:
+    def accounts(self, *, named: bool = False) -> list[Account]:
+        """The accounts of the run, targets first; one that is also only read is a target.
+
+        `named` asks for the account's id even in a run with one account (a plan needs it; some networks have no STS, so
+        nothing else asks).
+        """
         config = self.config
         base = self._session(config.profile[0] if config.profile else None)
         several = len(config.profile) > 1 or config.used_by_profile or config.used_by_role_arn
@@ -141,16 +111,81 @@ class _Finder:
             unique[account.id] = replace(first, regions=tuple(filter(None, dict.fromkeys([*first.regions, *own]))))
         return list(unique.values())
 
+    def locations(self, accounts: Sequence[Account], targets: Sequence[Target] | None = None) -> list[Location]:
+        """Every (account, Region) of the run, targets first, sorted.  `targets` of a saved plan say where it may delete.
+
+        Where profiles have Regions of their own, the other accounts are read there too: their references protect.
+        """
+        owners = [account for account in accounts if not account.read_only]
+        with thread_pool(ACCOUNTS_AT_ONCE, "account") as pool:
+            if targets is None:
+                regions = run_concurrently(pool, [partial(self._regions, account) for account in owners])
+            else:
+                regions = [sorted(target.region for target in targets if target.account == account.id) for account in owners]
+            cleaned = {account.id: set(found) for account, found in zip(owners, regions, strict=True)}
+            wanted = set().union(*regions)
+            if not wanted:
+                raise UsageError("--exclude-region excludes every Region.")
+            # Patterns mean the same in every account: what one of them leaves out is not enabled there.
+            same = bool(self.config.region) and targets is None
+            more = [account for account in accounts if account.read_only or not (same or cleaned[account.id] == wanted)]
+            # A Region that is not enabled in an account cannot be read there, and holds nothing.
+            enabled = run_concurrently(pool, [partial(self._enabled_regions, account) for account in more])
+        read = {account.id: wanted.intersection(found) for account, found in zip(more, enabled, strict=True)}
+        locations = []
+        for account in accounts:
+            own = cleaned.get(account.id, set())
+            for region in own | read.get(account.id, set()):
+                locations.append(self._location(account.session, region, account.id, read_only=region not in own))
+        return sorted(locations, key=lambda location: (location.read_only, location.api.target))
+
+    def _regions(self, account: Account) -> list[str]:
+        """The Regions of one target account."""
+        config, own = self.config, account.regions
+        if not config.region and not own:
+            raise _no_region()
+        if not config.region and not config.exclude_region:
+            return list(own)
+        return select_regions(config.region or own, config.exclude_region, self._enabled_regions(account))
+
+    def _enabled_regions(self, account: Account) -> list[str]:
+        location = self._location(account.session, account=account.id)
+        try:
+            answer = list(location.api.pages("DescribeRegions"))
+        finally:
+            location.clients.drop()
+        if not all(item.get("RegionName") for item in answer):
+            raise location.api.error("DescribeRegions", "MalformedResponse", "a Region has no RegionName")
+        return sorted({item["RegionName"] for item in answer if item.get("OptInStatus") != "not-opted-in"})
+
     def _session(self, profile: str | None) -> boto3.Session:
         """A session with its credentials, before calls in many threads ask for them."""
         session = self.sessions(profile)
-        resolve_credentials(session, Target("", _first_region(session, self.config)), self.config.connect_timeout)
+        resolve_credentials(session, Target("", self._first_region(session)), self.config.connect_timeout)
         return session
+
+    def _location(
+        self, session: boto3.Session, region: str | None = None, account: str = "", *, read_only: bool = False
+    ) -> Location:
+        """The calls to a Region, or those that belong to none."""
+        region = region or self._first_region(session)
+        config = self.config
+        clients = Clients(session, region, connect_timeout=config.connect_timeout, read_timeout=config.read_timeout)
+        return Location(self.make_api(Target(account, region), clients), clients, read_only)
+
+    def _first_region(self, session: boto3.Session) -> str:
+        """The Region for calls that belong to no Region.  A mistyped Region has no host, so it is not used."""
+        wanted = self.config.region
+        for name in (name for name in wanted if not {*name} & {*"*?["}):
+            if name in session.get_available_regions("ec2", _partition_of(session, name)):
+                return name
+        named = next((_partition_of(session, name) for name in wanted), "aws")
+        return session.region_name or FALLBACK_REGIONS.get(named, FALLBACK_REGIONS["aws"])
 
     def _organization(self, base: boto3.Session) -> list[Account]:
         config = self.config
         own, partition = self._identity(base)
-        api = self._api(base, own)
+        api = self._location(base, account=own).api
         # `State` replaces `Status`, which AWS no longer promises after September 2026 (Organizations' `Account`).
         states: dict[str, str] = {}
         for account in api.pages("organizations:ListAccounts"):
@@ -171,13 +206,9 @@ class _Finder:
             raise UsageError("--exclude-account excludes every account.")
         return found
 
-    def _api(self, session: boto3.Session, account: str = "") -> Api:
-        region = _first_region(session, self.config)
-        return self.make_api(Target(account, region), _clients(session, region, self.config))
-
     def _identity(self, session: boto3.Session) -> tuple[str, str]:
         """(account id, partition) of whoever the session's credentials belong to."""
-        api = self._api(session)
+        api = self._location(session).api
         answer = api.call("sts:GetCallerIdentity")
         if not answer.get("Account"):
             raise api.error("sts:GetCallerIdentity", "MalformedResponse", "the response has no Account")
@@ -196,7 +227,7 @@ class _Finder:
                 hint="Provide AWS credentials: a profile, environment variables or a role.",
             )
         fetcher = AssumeRoleCredentialFetcher(
-            client_creator=_clients(base, _first_region(base, self.config), self.config).make,
+            client_creator=self._location(base).clients.make,
             source_credentials=source,
             role_arn=arn,
             extra_args=extra,
@@ -219,46 +250,11 @@ def _account_of(arn: str) -> str:
     return match[1]
 
 
-def _first_region(session: boto3.Session, config: Config) -> str:
-    """The Region for calls that belong to no Region.  A mistyped Region has no host, so it is not used."""
-    for name in (name for name in config.region if not {*name} & {*"*?["}):
-        if name in session.get_available_regions("ec2", _partition_of(session, name)):
-            return name
-    named = next((_partition_of(session, name) for name in config.region), "aws")
-    return session.region_name or FALLBACK_REGIONS.get(named, FALLBACK_REGIONS["aws"])
-
-
 def _partition_of(session: boto3.Session, region: str) -> str:
     try:
         return str(session.get_partition_for_region(region.replace("*", "east") + ("" if region[-1:].isdigit() else "-1")))
     except boto.BotoCoreError:
         return "aws"
-
-
-def _clients(session: boto3.Session, region: str, config: Config) -> Clients:
-    return Clients(session, region, connect_timeout=config.connect_timeout, read_timeout=config.read_timeout)
-
-
-def _regions(account: Account, config: Config, make_api: ApiMaker) -> list[str]:
-    """The Regions of one target account."""
-    own = account.regions
-    if not config.region and not own:
-        raise UsageError("No Region is set.", hint="Pass --region, set AWS_REGION, or set a region in the profile.")
-    if not config.region and not config.exclude_region:
-        return list(own)
-    return select_regions(config.region or own, config.exclude_region, _enabled_regions(account, config, make_api))
-
-
-def _enabled_regions(account: Account, config: Config, make_api: ApiMaker) -> list[str]:
-    clients = _clients(account.session, _first_region(account.session, config), config)
-    try:
-        api = make_api(Target(account.id, _first_region(account.session, config)), clients)
-        answer = list(api.pages("DescribeRegions"))
-    finally:
-        clients.drop()
-    if not all(item.get("RegionName") for item in answer):
-        raise api.error("DescribeRegions", "MalformedResponse", "a Region has no RegionName")
-    return sorted({item["RegionName"] for item in answer if item.get("OptInStatus") != "not-opted-in"})
 
 
 def select_regions(wanted: Sequence[str], excluded: Sequence[str], enabled: Sequence[str]) -> list[str]:

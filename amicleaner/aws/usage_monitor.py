@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import InitVar, dataclass, field
 
-from ..actions import Action, Change
+from ..actions import Action
 from ..audit import Subject
-from ..clock import Clock
 from ..errors import AmicleanerError
 from ..models import Ami, Reason, Target, Use
 from .changes import Attempts, Changer
@@ -67,11 +66,10 @@ class Round:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One AMI, or one orphaned snapshot (no `ami`), on its way.  `change` is the one that limits how fast jobs are done."""
+    """One AMI, or one orphaned snapshot (no `ami`), on its way."""
 
     subject: Subject
     action: Action
-    change: Change
     attempts: Attempts
     ami: Ami | None = None
     denied: bool = False
@@ -128,18 +126,18 @@ class UsageMonitor:
     recheck: Recheck
     first: InitVar[Mapping[str, Round]]
     changer: Changer
-    clock: Clock
     pool: ThreadPoolExecutor
     warn: Callable[[str], None]
 
     def __post_init__(self, jobs: Iterable[Job], first: Mapping[str, Round]) -> None:
+        self._monotonic = self.changer.clock.monotonic
         self._queues: dict[Target, _Queue] = {}
         self._busy: set[tuple[Target, str]] = set()
-        self._confirmed_at = self._unconfirmed_since = self.clock.monotonic()
+        self._confirmed_at = self._unconfirmed_since = self._monotonic()
         for job in jobs:
             self._queues.setdefault(job.target, _Queue()).pending.append(job)
         for region, known in first.items():
-            self._hand_over(self._upcoming(region, known.expires - self.clock.monotonic()), known)
+            self._hand_over(self._upcoming(region, known.expires - self._monotonic()), known)
 
     @property
     def targets(self) -> list[Target]:
@@ -151,7 +149,7 @@ class UsageMonitor:
         stop.  A job that shares a snapshot with one in work waits, for AWS would skip the snapshot for both."""
         queue = self._queues[target]
         while not self.changer.stopping.is_set():
-            queue.drop_expired(self.clock.monotonic())
+            queue.drop_expired(self._monotonic())
             for position, (job, verdict, expires) in enumerate(queue.ready):
                 if self._busy.isdisjoint(job.snapshots):
                     del queue.ready[position]
@@ -170,7 +168,7 @@ class UsageMonitor:
 
     def settle(self, job: Job) -> None:
         """The job is done, for better or worse."""
-        self._confirmed_at = self.clock.monotonic()
+        self._confirmed_at = self._monotonic()
         self._release(job)
 
     def put_back(self, job: Job) -> None:
@@ -203,7 +201,7 @@ class UsageMonitor:
     async def _round(self, region: str, batch: Sequence[Job]) -> Round:
         """One round.  Raises AmicleanerError where nothing could be confirmed for too long."""
         if self._unconfirmed_since <= self._confirmed_at:  # else earlier rounds were in vain too
-            self._unconfirmed_since = self.clock.monotonic()
+            self._unconfirmed_since = self._monotonic()
         queues = [self._queues[job.target] for job in batch]
         for queue in queues:
             queue.checking += 1
@@ -219,7 +217,7 @@ class UsageMonitor:
 
     def _patience(self, region: str) -> float:
         """Seconds until nothing was confirmed for too long.  A job that is tried again counts: it was confirmed."""
-        quiet = self.clock.monotonic() - max(self._unconfirmed_since, self._confirmed_at, self.changer.called_at)
+        quiet = self._monotonic() - max(self._unconfirmed_since, self._confirmed_at, self.changer.called_at)
         if quiet >= STALLED:
             raise AmicleanerError(
                 f"Nothing could be confirmed for {STALLED / 60:.0f} minutes: reading {region} takes too long.",
@@ -231,16 +229,16 @@ class UsageMonitor:
         """The targets of a Region in which jobs wait for a round."""
         for target, queue in self._queues.items():
             if target.region == region:
-                queue.drop_expired(self.clock.monotonic())
+                queue.drop_expired(self._monotonic())
                 if queue.pending:
                     yield target, queue
 
     def _runs_low(self, region: str, took: float) -> bool:
         """Whether jobs wait while fewer are ready than can be done until the next round would be over."""
-        end = self.clock.monotonic() + took
+        end = self._monotonic() + took
         return any(
             sum(expires > end for _, _, expires in queue.ready)
-            <= self.changer.within(queue.pending[0].change, target, took + LOOKAHEAD)
+            <= self.changer.within(queue.pending[0].action.slowest, target, took + LOOKAHEAD)
             for target, queue in self._waiting(region)
         )
 
@@ -248,19 +246,19 @@ class UsageMonitor:
         """Takes the jobs out of the queues of a Region that can be done in that time, at least one of each target."""
         batch = []
         for target, queue in self._waiting(region):
-            room = self.changer.within(queue.pending[0].change, target, seconds)
+            room = self.changer.within(queue.pending[0].action.slowest, target, seconds)
             batch += [queue.pending.popleft() for _ in range(min(max(room, 1), len(queue.pending)))]
         return batch
 
     def _hand_over(self, batch: Sequence[Job], found: Round) -> None:
         """What cannot be done before the round is too old waits for the next one."""
-        seconds = found.expires - self.clock.monotonic()
+        seconds = found.expires - self._monotonic()
         by_target: dict[Target, list[Job]] = {}
         for job in batch:
             by_target.setdefault(job.target, []).append(job)
         for target, jobs in by_target.items():
             if queue := self._queues.get(target):
-                room = max(1, self.changer.within(jobs[0].change, target, seconds) - len(queue.ready))
+                room = max(1, self.changer.within(jobs[0].action.slowest, target, seconds) - len(queue.ready))
                 queue.ready.extend((job, found.verdicts[job.key], found.expires) for job in jobs[:room])
                 queue.pending.extendleft(reversed(jobs[room:]))
                 queue.tell()

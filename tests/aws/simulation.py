@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from amicleaner.actions import DELETE, DELETE_SNAPSHOT, QUARANTINE_TAG, Action
+from amicleaner.actions import DELETE, DELETE_ORPHAN, QUARANTINE_TAG, Action
 from amicleaner.audit import AuditError, AuditLog, Subject
 from amicleaner.aws.api import Api
 from amicleaner.aws.changes import Changer
@@ -189,7 +189,6 @@ class FakeAws:
         self.noticed: dict[str, float] = {}
         """Snapshot to when AWS notices that its AMI is gone."""
         self.unreadable: AwsError | None = None
-        self.shared_with: dict[str, tuple[str, ...]] = {}
 
     def add(self, id: str, *snapshots: str, state: str = "available", tags: Mapping[str, str] | None = None) -> Ami:
         self.images[id] = Image(snapshots, state, dict(tags or {}))
@@ -205,9 +204,6 @@ class FakeAws:
     def call(self, name: str, *, attempts: int | None = None, **parameters: Any) -> dict[str, Any]:
         if name == "DescribeImages":
             return self._describe(*parameters["ImageIds"])
-        if name == "DescribeImageAttribute":
-            users = self.shared_with.get(parameters["ImageId"], ())
-            return {"LaunchPermissions": [{"UserId": user} for user in users]}
         assert attempts == 1, "a change is tried again where it is paced and written down, and nowhere else"
         id = parameters.get("ImageId") or parameters.get("SnapshotId") or parameters["Resources"][0]
         faults = self.faults[f"{name} {id}"] or self.faults[id]
@@ -341,9 +337,8 @@ class Scene:
         self.warned: list[str] = []
         self.on_line: Callable[[str], object] = lambda line: None
         self.clock = self.time.clock
-        self._apis = cast(Mapping[Target, Api], apis(self.time) if apis else self.aws)
         self.changer = Changer(
-            self._apis,
+            cast(Mapping[Target, Api], apis(self.time) if apis else self.aws),
             clock=self.clock,
             audit=audit or AuditLog(log, clock=self.clock),
             limits=RateLimits(self.clock),
@@ -360,9 +355,7 @@ class Scene:
     def make_deleter(self, references: SnapshotReferences) -> Deleter:
         return Deleter(
             self.changer,
-            self._apis,
             references,
-            clock=self.clock,
             rounds=self.rounds_pool,  # type: ignore[arg-type]
             report=self._report,
             warn=self.warned.append,
@@ -378,10 +371,10 @@ class Scene:
             reason="old",
             snapshots=tuple(snapshot.id for snapshot in ami.snapshots),
         )
-        return Job(subject, action, action.slowest, self.changer.attempts(), ami)
+        return Job(subject, action, self.changer.attempts(), ami)
 
     def orphan(self, id: str) -> Job:
-        return Job(Subject(HOME, id, ami="ami-gone"), DELETE, DELETE_SNAPSHOT, self.changer.attempts())
+        return Job(Subject(HOME, id, ami="ami-gone"), DELETE_ORPHAN, self.changer.attempts())
 
     def run(self, *steps: Iterable[Job], fresh: bool = True) -> dict[str, str]:
         """Carries out the steps, one after another; id to outcome.  `fresh`: what the plan read counts."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,7 @@ import pytest
 
 from amicleaner.actions import DELETE_SNAPSHOT, DEREGISTER, DISABLE, TAG
 from amicleaner.audit import AuditError, AuditLog, Subject
-from amicleaner.aws.changes import CALLS_AT_ONCE, FOREVER, STOP_GRACE, Changed
-from amicleaner.errors import CredentialsError, TransientError
+from amicleaner.aws.changes import CALLS_AT_ONCE, FOREVER, Changed
 from amicleaner.models import Target
 
 from .simulation import (
@@ -26,7 +24,6 @@ from .simulation import (
     aws_error,
     cut,
     denied,
-    expired,
     throttle,
     transient,
 )
@@ -64,24 +61,12 @@ def test_a_failure_that_may_pass_is_tried_again(error: Exception) -> None:
     assert made.changer.stopped_by is None
 
 
-def test_pauses_grow() -> None:
-    made = scene(*(transient() for _ in range(9)), attempts=10)
-    change(made)
-    pauses = [later.time - earlier.time for earlier, later in pairwise(made.home.made)]
-    for pause, longest in zip(pauses, (0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 5.0, 5.0), strict=True):
-        assert longest / 2 <= pause <= longest + 0.1
-
-
 @pytest.mark.parametrize(
     "error, attempts, made",
     [
         (transient(), 4, 4),
-        (transient(), 1, 1),
-        (throttle(), 1, 1),
-        (aws_error("EndpointConnectionError", TransientError), 8, 3),
         (aws_error("InvalidSnapshot.InUse"), 1, 6),
         (denied(), 8, 1),
-        (aws_error("OperationNotPermitted"), 8, 1),
     ],
 )
 def test_a_failure_that_does_not_pass_is_final_after_its_attempts(error: Exception, attempts: int, made: int) -> None:
@@ -89,30 +74,6 @@ def test_a_failure_that_does_not_pass_is_final_after_its_attempts(error: Excepti
     changed = change(simulated)
     assert (changed.end, changed.error, changed.lost) == ("refused", error, False)
     assert len(simulated.home.made) == made
-
-
-def test_many_attempts_do_not_overflow() -> None:
-    made = scene(*(transient() for _ in range(1100)), attempts=2000)
-    assert change(made).end == "done"
-    assert len(made.home.made) == 1101
-
-
-def test_throttles_do_not_count_as_attempts() -> None:
-    made = scene(*(throttle() for _ in range(25)))
-    assert change(made).end == "done"
-
-
-def test_endless_throttles_are_given_up_after_five_minutes() -> None:
-    made = scene(*(throttle() for _ in range(10_000)))
-    assert change(made).code == "RequestLimitExceeded"
-    assert 300.0 <= made.time.seconds < 310.0
-
-
-def test_throttles_with_other_answers_between_them_are_no_storm() -> None:
-    made = scene(*[throttle(), transient()] * 3, throttle())
-    made.home.faults["ami-1"] = [Fault(fault.error, seconds=100.0) for fault in made.home.faults["ami-1"]]
-    assert change(made).end == "done"
-    assert made.time.seconds > 600.0
 
 
 @pytest.mark.parametrize("code", ["InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"])
@@ -245,14 +206,6 @@ def test_a_slow_disk_makes_no_call_on_old_knowledge_and_counts_no_attempt(
 # Ends
 
 
-def test_expired_credentials_end_the_run_at_once() -> None:
-    made = scene(expired())
-    changed = change(made)
-    assert (changed.end, changed.code) == ("refused", "ExpiredToken")
-    assert isinstance(made.changer.stopped_by, CredentialsError)
-    assert change(made, finishing=True).end == "stopped"
-
-
 def test_a_bug_in_a_call_is_no_success_and_ends_the_run() -> None:
     bug = ZeroDivisionError("a bug")
     made = scene(bug)
@@ -319,25 +272,6 @@ def test_a_call_that_nobody_waits_for_any_longer_may_have_been_made(hangs: bool)
         assert (changed.end, changed.code, changed.lost) == ("refused", "NoResponse", True)
     else:
         assert (changed.end, changed.error, changed.lost) == ("stopped", None, False)
-
-
-def test_what_hangs_after_a_stop_ends_after_the_grace_with_what_is_known_of_it() -> None:
-    made = scene()
-    made.home.faults["ami-1"] = [HANG]
-    made.time.at(5.0, made.changer.halt)
-    ends: list[Changed] = []
-    told: list[float] = []
-
-    async def line() -> None:
-        ends.append(await made.changer.change(DEREGISTER, AMI))
-        ends.append(await made.changer.change(DELETE_SNAPSHOT, AMI, finishing=True))
-
-    async def main() -> None:
-        await made.changer.carry_out([line()], on_stop=lambda: told.append(made.time.seconds))
-
-    made.time.run(main())
-    assert [(changed.end, changed.lost) for changed in ends] == [("refused", True), ("stopped", False)]
-    assert (told, made.time.seconds) == ([5.0], 5.0 + STOP_GRACE)
 
 
 def test_a_bug_in_one_part_stops_the_others_and_is_what_the_run_ends_with() -> None:

@@ -60,11 +60,6 @@ def test_nothing_runs_any_more_once_the_error_is_out() -> None:
     assert came_out_meanwhile == [False]
 
 
-def test_no_calls() -> None:
-    with ThreadPoolExecutor(1) as pool:
-        assert run_concurrently(pool, []) == []
-
-
 def test_a_pool_that_is_shut_down_meanwhile_keeps_nobody_waiting() -> None:
     """Whoever waits for ever for a call that was cancelled keeps the process from its end."""
     queued, shut = Event(), Event()

@@ -8,11 +8,10 @@ from typing import Any
 
 import botocore.session
 import pytest
-from botocore import xform_name
 
 from amicleaner.aws.operations import OPERATIONS
 from amicleaner.aws.trimmed_models import READ, SLIM, slim
-from amicleaner.sources import SOURCES, Operation
+from amicleaner.sources import SOURCES
 
 PAGING = re.compile(r"token|marker", re.IGNORECASE)
 SIZE = re.compile(r"max_?(results|records|items)|limit|page_?size", re.IGNORECASE)
@@ -31,15 +30,6 @@ def model(action: str) -> Any:
 
 def members(shape: Any) -> dict[str, Any]:
     return dict(shape.members) if shape else {}
-
-
-@EACH
-def test_the_method_is_boto3s_name_of_the_call(action: str) -> None:
-    operation = OPERATIONS[action]
-    client = session().create_client(
-        operation.service, region_name="eu-west-1", aws_access_key_id="key", aws_secret_access_key="secret"
-    )
-    assert client.meta.method_to_api_mapping[xform_name(operation.name)] == operation.name
 
 
 @EACH
@@ -98,13 +88,3 @@ def test_a_trimmed_model_has_what_is_called_and_read(service: str) -> None:
     if service == "ec2":
         for shape, kept in READ.items():
             assert trimmed["shapes"][shape]["members"].keys() == kept, shape
-
-
-def test_pages_are_asked_for_to_the_end_by_each_name_of_the_token() -> None:
-    assert {operation.next_page for operation in OPERATIONS.values() if operation.items} == {
-        "NextToken",
-        "nextToken",
-        "Marker",
-        "",
-    }
-    assert Operation("ec2:DescribeImages", "Images").next_page == "NextToken"

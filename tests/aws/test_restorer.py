@@ -30,7 +30,7 @@ def test_what_hangs_after_a_stop_is_waited_for_twenty_seconds_and_named(phase: s
     else:
         scene.home.faults["DeleteTags ami-1"] = [HANG]
     told: list[RestoreResult] = []
-    restorer = Restorer(scene.changer, scene._apis, clock=scene.clock, report=told.append)
+    restorer = Restorer(scene.changer, told.append)
     scene.time.at(10.0 if phase == "look" else 0.1, scene.changer.halt)
     scene.time.run(restorer.run([Step(HOME, "ami-1", "enable")]))
     assert scene.time.seconds <= 30.1

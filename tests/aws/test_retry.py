@@ -48,6 +48,10 @@ def test_pauses_double_up_to_the_longest_and_are_random() -> None:
         assert len(set(column)) > 1
 
 
+def test_many_attempts_do_not_overflow() -> None:
+    assert pauses(Retries(Time().clock, 2000), transient(), 1999)[-1]
+
+
 def test_throttles_are_no_attempts_and_pause_for_two_seconds_at_most() -> None:
     found = pauses(Retries(Time().clock, 2), throttle(), 1000)
     assert all(pause is not None and pause <= LONGEST_THROTTLED_PAUSE for pause in found)

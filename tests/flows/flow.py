@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -90,20 +90,27 @@ class Listening(View):
 
 class Reused(boto3.Session):
     """A session of the environment for all tests of this process, with each client made once: to make one takes longer than
-    several calls.  It reaches the fake AWS of the flow that took it last."""
+    several calls.  It reaches the fake AWS of the flow that took it last.  Copies of it are for roles: the first role of a
+    flow has the clients of the first role of the one before, with its own credentials."""
 
     fake_aws: FakeAws
-    own: Any  # botocore's session; a copy with other credentials has another
+    sessions: list[Any]  # botocore's, each account's own; the first is the environment's
     clients: dict[tuple[Any, ...], Any]
 
     def client(self, service_name: str, region_name: str | None = None, config: Any = None, **more: Any) -> Any:  # type: ignore[override]
-        make = partial(super().client, service_name, region_name=region_name, config=config, **more)
-        if more or self._session is not self.own:
-            return make()
-        key = (service_name, region_name, config)
+        if self._session not in self.sessions:
+            self.sessions.append(self._session)
+        key = (self.sessions.index(self._session), service_name, region_name, config, *sorted(more.items()))
         if key not in self.clients:
-            self.clients[key] = make()
+            self.clients[key] = super().client(service_name, region_name=region_name, config=config, **more)
+        if not more:
+            self.clients[key]._request_signer._credentials = self._session.get_credentials()
         return self.clients[key]
+
+    def take(self, fake_aws: FakeAws) -> None:
+        """From now on it reaches this one."""
+        self.fake_aws = fake_aws
+        del self.sessions[1:]
 
     def handle(self, *request: Any) -> Any:
         return self.fake_aws.handle(*request)
@@ -113,7 +120,7 @@ class Reused(boto3.Session):
 def reused(environment: tuple[tuple[str, str], ...]) -> Reused:
     session: Any = new_session()
     session.__class__ = Reused
-    session.own, session.clients = session._session, {}
+    session.sessions, session.clients = [session._session], {}
     attach(cast("FakeAws", session), session)
     return cast("Reused", session)
 
@@ -139,7 +146,7 @@ class Flow:
         settings = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
         if profile is None and "AWS_ACCESS_KEY_ID" in settings and not os.path.exists(settings.pop("AWS_CONFIG_FILE", "")):
             shared = reused(tuple(sorted(settings.items())))
-            shared.fake_aws = self.fake_aws
+            shared.take(self.fake_aws)
             return shared
         session = new_session(profile=profile)
         attach(self.fake_aws, session)

@@ -51,13 +51,10 @@ class TestRegions:
     @pytest.mark.parametrize(
         ("options", "expected"),
         [
-            ({"region": ("eu-west-*",)}, ["eu-west-1", "eu-west-2", "eu-west-3"]),
-            ({"region": ("eu-west-*",), "exclude_region": ("eu-west-2",)}, ["eu-west-1", "eu-west-3"]),
-            ({"region": ("eu-*",), "exclude_region": ("*-1",)}, ["eu-west-2", "eu-west-3"]),
-            ({"region": ("us-east-1", "eu-south-1")}, ["eu-south-1", "us-east-1"]),
-            ({"region": ("us-*", "us-east-1")}, ["us-east-1", "us-east-2", "us-west-1", "us-west-2"]),
-            ({"region": ("eu-west-1",)}, ["eu-west-1"]),
-            ({}, ["eu-west-1"]),
+            (
+                {"region": ("eu-west-*", "us-east-1"), "exclude_region": ("eu-west-2",)},
+                ["eu-west-1", "eu-west-3", "us-east-1"],
+            ),
             ({"exclude_region": ("us-*",)}, ["eu-west-1"]),
         ],
     )
@@ -67,19 +64,13 @@ class TestRegions:
         assert regions(result) == expected
         assert removed(result) == {free[name] for name in expected}
 
-    def test_a_star_matches_every_enabled_region(self, flow: Flow) -> None:
-        found = regions(flow.clean(region=("*",)))
-        assert len(found) == 16
-        assert "eu-south-1" in found
-        assert {"af-south-1", "ap-east-1"}.isdisjoint(found)
+    def test_a_pattern_leaves_out_regions_that_are_not_enabled(self, flow: Flow) -> None:
+        """Of the account's Regions af-south-1 is not."""
+        assert regions(flow.clean(region=("*-south-1",))) == ["ap-south-1", "eu-south-1"]
 
     @pytest.mark.parametrize(
-        "options",
-        [
-            {"region": ("eu-west-1", "eu-wset-2")}, {"region": ("eu-west-1", "af-south-1")}, {"region": ("mars-*",)},
-            {"region": ("eu-*",), "exclude_region": ("eu-wset-2",)},
-        ],
-    )  # fmt: skip
+        "options", [{"region": ("eu-west-1", "af-south-1")}, {"region": ("eu-*",), "exclude_region": ("eu-wset-2",)}]
+    )
     def test_a_region_that_is_not_enabled_is_an_error(self, flow: Flow, options: Any) -> None:
         flow.add()
         with pytest.raises(AmicleanerError, match="not enabled") as caught:
@@ -94,9 +85,10 @@ class TestRegions:
         error = flow.fails(region=("eu-west-*",))
         assert (error.action, error.code) == ("ec2:DescribeRegions", "MalformedResponse")
 
-    def test_a_region_that_is_listed_twice_counts_once(self, flow: Flow) -> None:
+    def test_a_region_that_is_listed_twice_counts_once_and_one_that_is_not_enabled_not_at_all(self, flow: Flow) -> None:
         free = flow.add().image_id
-        self.regions(flow, {"RegionName": HOME}, {"RegionName": HOME})
+        refused = {"RegionName": "eu-west-9", "OptInStatus": "not-opted-in"}  # moto lists those too
+        self.regions(flow, {"RegionName": HOME}, refused, {"RegionName": HOME})
         result = flow.clean(region=("eu-west-*",))
         assert [id for (_, id) in result.amis] == flow.changes() == [free]
         assert len(flow.calls("DescribeImages")) == 1
@@ -133,32 +125,17 @@ class TestRegions:
 
 
 class TestAccounts:
-    def test_several_profiles_each_in_its_own_region(self, flow: Flow) -> None:
-        flow.patch.delenv("AWS_DEFAULT_REGION")
-        flow.profile("one", OWN)
-        flow.profile("two", OTHER, region=FAR)
-        free = flow.add().image_id, flow.add(region=flow.region(OTHER, FAR)).image_id
-        result = flow.clean(profile=("one", "two"))
-        assert targets_of(result) == [(OWN, HOME), (OTHER, FAR)]
-        assert removed(result) == set(free)
-
     def test_two_profiles_of_one_account_make_both_their_regions_targets(self, flow: Flow) -> None:
         flow.patch.delenv("AWS_DEFAULT_REGION")
         flow.profile("one", OWN)
         flow.profile("two", OWN, region=FAR)
-        free = flow.add().image_id, flow.add(region=flow.region(name=FAR)).image_id
+        far = flow.region(name=FAR)
+        free, *others = flow.add().image_id, *flow.several(2, region=far)
+        far.add_instance(others[0])
         result = flow.clean(profile=("one", "two"))
         assert targets_of(result) == [(OWN, HOME), (OWN, FAR)]
-        assert removed(result) == set(free)
+        assert removed(result) == {free, others[1]}
         assert len(flow.calls("DescribeImages")) == 2
-
-    def test_a_region_of_the_second_profile_protects_as_well(self, flow: Flow) -> None:
-        flow.patch.delenv("AWS_DEFAULT_REGION")
-        flow.profile("one", OWN)
-        flow.profile("two", OWN, region=FAR)
-        held = flow.add(region=flow.region(name=FAR)).image_id
-        flow.region(name=FAR).add_instance(held)
-        assert reasons(flow.clean(profile=("one", "two"))) == {held: "in-use"}
 
     def test_what_a_profile_uses_in_the_region_of_another_protects_there(self, flow: Flow) -> None:
         flow.patch.delenv("AWS_DEFAULT_REGION")
@@ -167,20 +144,12 @@ class TestAccounts:
         golden = flow.add(shared_with=(OTHER,)).image_id
         flow.region(OTHER).add_instance(golden)
         theirs = flow.add(region=flow.region(OTHER)).image_id
-        free = flow.add().image_id
+        free = {flow.add().image_id, flow.add(region=flow.region(OTHER, FAR)).image_id}
         result = flow.clean(profile=("build", "production"))
         assert [use.account for use in decisions(result)[golden].used_by] == [OTHER]
         assert targets_of(result) == [(OWN, HOME), (OTHER, FAR)]
-        assert removed(result) == {free}
+        assert removed(result) == free
         assert theirs in flow.region(OTHER).images
-
-    def test_a_launch_there_at_the_prompt_protects_too(self, flow: Flow) -> None:
-        flow.patch.delenv("AWS_DEFAULT_REGION")
-        flow.profile("build", OWN)
-        flow.profile("production", OTHER, region=FAR)
-        golden = flow.add(shared_with=(OTHER,)).image_id
-        result = flow.asks(lambda: flow.region(OTHER).add_instance(golden), profile=("build", "production"))
-        assert removed(result) == set()
 
     def test_an_unknown_profile_is_named_with_those_that_exist(self, flow: Flow) -> None:
         flow.profile("one", OWN)
@@ -210,15 +179,10 @@ class TestAccounts:
         with pytest.raises(UsageError, match="--profile"):
             flow.clean(profile=("one", "two"), role_arn=(flow.role(OTHER),))
 
-    def test_a_role_of_the_own_account_makes_it_a_target(self, flow: Flow) -> None:
-        free = flow.add().image_id
-        assert removed(flow.clean(role_arn=(flow.role(OWN),))) == {free}
-
-    @pytest.mark.parametrize("given", ["a secret", None, "another"])
-    def test_the_external_id_goes_along(self, flow: Flow, given: str | None) -> None:
+    @pytest.mark.parametrize("given", ["a secret", "another"])
+    def test_the_external_id_goes_along(self, flow: Flow, given: str) -> None:
         free = flow.add(region=flow.region(OTHER)).image_id
-        options: dict[str, Any] = {"role_arn": (flow.role(OTHER, external_id="a secret"),)}
-        options |= {"external_id": given} if given else {}
+        options: dict[str, Any] = {"role_arn": (flow.role(OTHER, external_id="a secret"),), "external_id": given}
         if given == "a secret":
             assert removed(flow.clean(**options)) == {free}
         else:
@@ -226,7 +190,7 @@ class TestAccounts:
                 f"sts:AssumeRole failed in account {OTHER} Region {HOME}: AccessDenied"
             )
 
-    @pytest.mark.parametrize("way", ["profiles", "roles", "profile and reader", "role and reader"])
+    @pytest.mark.parametrize("way", ["profiles", "roles", "profile and reader"])
     def test_the_same_account_twice_counts_once(self, flow: Flow, way: str) -> None:
         flow.profile("one", OTHER)
         flow.profile("two", OTHER)
@@ -236,7 +200,6 @@ class TestAccounts:
             "profiles": {"profile": ("one", "two")},
             "roles": {"role_arn": (first, second)},
             "profile and reader": {"profile": ("one",), "used_by_role_arn": (first,)},
-            "role and reader": {"role_arn": (first,), "used_by_profile": ("two",)},
         }
         result = flow.clean(**ways[way])
         assert targets_of(result) == [(OTHER, HOME)]
@@ -259,11 +222,10 @@ class TestOrganization:
         assert closed in flow.region(THIRD).images
         assert {call.params["RoleArn"] for call in flow.calls("AssumeRole")} == {f"arn:aws:iam::{OTHER}:role/cleaner"}
 
-    @pytest.mark.parametrize("state", ["SUSPENDED", "PENDING_CLOSURE", "PENDING_ACTIVATION", "CLOSED"])
-    def test_only_active_accounts_take_part(self, flow: Flow, state: str) -> None:
+    def test_only_active_accounts_take_part(self, flow: Flow) -> None:
         flow.organization()
         assert flow.world.organization
-        flow.world.organization.accounts[THIRD].state = state
+        flow.world.organization.accounts[THIRD].state = "PENDING_CLOSURE"
         assert accounts(flow.clean(organization_role="cleaner")) == [OWN, OTHER]
 
     @pytest.mark.parametrize(
@@ -283,7 +245,7 @@ class TestOrganization:
     def test_excluded_accounts_are_left_out(self, flow: Flow, excluded: str, left: list[str]) -> None:
         flow.organization()
         image = flow.add(region=flow.region(excluded)).image_id
-        result = flow.clean(organization_role="cleaner", exclude_account=(excluded,))
+        result = flow.clean(organization_role="cleaner", exclude_account=(excluded, THIRD))
         assert accounts(result) == left
         assert image in flow.region(excluded).images
         assert {call.account for call in flow.calls("DescribeInstances")} == set(left)
@@ -320,7 +282,7 @@ class TestProtection:
     """What any account of the run uses protects the AMIs of all of them in that Region."""
 
     def roles(self, flow: Flow) -> dict[str, Any]:
-        return {"role_arn": (flow.role(OWN), flow.role(OTHER)), "region": (HOME, FAR)}
+        return {"role_arn": (flow.role(OWN), flow.role(OTHER))}
 
     @pytest.mark.parametrize(("owner", "user"), [(OWN, OTHER), (OTHER, OWN)])
     def test_an_instance_of_one_account_keeps_the_ami_of_the_other(self, flow: Flow, owner: str, user: str) -> None:
@@ -330,12 +292,6 @@ class TestProtection:
         assert removed(result) == {free}
         [use] = decisions(result)[held].used_by
         assert (use.id, use.account, use.region) == (instance.instance_id, user, HOME)
-
-    def test_references_are_asked_in_every_account(self, flow: Flow) -> None:
-        held, free = flow.several(2)
-        flow.region(OTHER).add_parameter("/golden", held)
-        result = flow.clean(**self.roles(flow))
-        assert (removed(result), decisions(result)[held].used_by[0].account) == ({free}, OTHER)
 
     def asked_about(self, flow: Flow, account: str) -> set[str]:
         """The AMIs of which one account was asked what refers to them."""
@@ -395,11 +351,10 @@ class TestProtection:
         result = flow.clean(**self.roles(flow))
         assert (removed(result), decisions(result)[held].used_by[0].kind) == ({free}, "instance-refresh")
 
-    @pytest.mark.parametrize("user", [OWN, OTHER])
-    def test_not_in_another_region(self, flow: Flow, user: str) -> None:
+    def test_not_in_another_region(self, flow: Flow) -> None:
         image = flow.add().image_id
-        flow.region(user, FAR).add_instance(image)
-        assert removed(flow.clean(**self.roles(flow))) == {image}
+        flow.region(OTHER, FAR).add_instance(image)
+        assert removed(flow.clean(**self.roles(flow), region=(HOME, FAR))) == {image}
 
     def test_sharing_with_an_account_of_the_run_keeps_nothing_but_use_does(self, flow: Flow) -> None:
         shared, used = flow.several(2, shared_with=(OTHER,))
@@ -450,27 +405,20 @@ class TestReadOnlyAccounts:
         flow.fault("DescribeFleets", when=lambda call: call.account == OTHER)
         assert f"account {OTHER}" in str(flow.fails(used_by_role_arn=(flow.role(OTHER),)))
 
-    def test_their_templates_keep_an_orphaned_snapshot(self, flow: Flow) -> None:
-        kept, free = flow.orphan(), flow.orphan()
-        flow.region(OTHER).add_launch_template(versions=[{"BlockDeviceMappings": [{"Ebs": {"SnapshotId": kept}}]}])
-        result = flow.clean(check_orphans=True, used_by_role_arn=(flow.role(OTHER),))
-        assert [orphan.snapshot.id for orphan in result.orphans] == [free]
-        assert kept in flow.home.snapshots
 
-
-TEN = [f"{number:012}" for number in range(100, 110)]
+THREE = [f"{number:012}" for number in range(100, 103)]
 
 
 @pytest.mark.parametrize(
     "action", ["DescribeImages", "DescribeInstances", "DescribeImageReferences", "DescribeImageAttribute"]
 )
-def test_one_unreadable_target_among_ten_stops_the_run(flow: Flow, action: str) -> None:
-    for account in TEN:
+def test_one_unreadable_target_among_several_stops_the_run(flow: Flow, action: str) -> None:
+    for account in THREE:
         flow.add(region=flow.region(account))
-    flow.fault(action, when=lambda call: call.account == TEN[6])
-    error = flow.fails(role_arn=tuple(flow.role(account) for account in TEN))
-    assert str(error).startswith(f"ec2:{action} failed in account {TEN[6]} Region {HOME}: UnauthorizedOperation")
-    assert all(len(flow.region(account).images) == 1 for account in TEN)
+    flow.fault(action, when=lambda call: call.account == THREE[1])
+    error = flow.fails(role_arn=tuple(flow.role(account) for account in THREE))
+    assert str(error).startswith(f"ec2:{action} failed in account {THREE[1]} Region {HOME}: UnauthorizedOperation")
+    assert all(len(flow.region(account).images) == 1 for account in THREE)
 
 
 def everything(flow: Flow) -> dict[str, Any]:
@@ -526,8 +474,8 @@ def test_the_output_does_not_depend_on_the_order_of_answers(monkeypatch: pytest.
 
 class TestBounds:
     def waiting(self, flow: Flow) -> dict[str, Any]:
-        """Twelve Regions whose answers take a little."""
-        names = [name for name in flow.world.account().opt_in if flow.world.account().enabled(name)][:12]
+        """Six Regions whose answers take a little."""
+        names = [name for name in flow.world.account().opt_in if flow.world.account().enabled(name)][:6]
         for name in names:
             flow.several(3, region=flow.region(name=name))
         flow.fake_aws.latency = 0.003
@@ -535,13 +483,13 @@ class TestBounds:
 
     def test_calls_at_once(self, flow: Flow) -> None:
         result = flow.clean(**self.waiting(flow))
-        assert len(removed(result)) == 36
+        assert len(removed(result)) == 18
         assert 8 < flow.fake_aws.calls.peak_running <= scan.CALLS_AT_ONCE + CALLS_AT_ONCE
 
     def test_the_bound_is_what_bounds_them(self, flow: Flow) -> None:
         flow.patch.setattr(scan, "CALLS_AT_ONCE", 3)
         flow.clean(**self.waiting(flow), dry_run=True)
-        assert flow.fake_aws.calls.peak_running <= 3 + 12  # a location looks for its Regions by itself
+        assert flow.fake_aws.calls.peak_running <= 3 + 6  # a location looks for its Regions by itself
 
     @pytest.mark.parametrize("kept", [2, scan.CLIENTS_KEPT])
     def test_clients(self, flow: Flow, kept: int) -> None:
@@ -550,7 +498,7 @@ class TestBounds:
         forgotten: list[Clients] = []
         flow.patch.setattr(Clients, "drop", lambda clients: forgotten.append(clients))
         flow.clean(**self.waiting(flow), dry_run=True)
-        assert len({id(clients) for clients in forgotten}) == 1 + (12 if kept == 2 else 0)  # one asked for the Regions
+        assert len({id(clients) for clients in forgotten}) == 1 + (6 if kept == 2 else 0)  # one asked for the Regions
 
     def test_connections(self, flow: Flow) -> None:
         """Where there are more places than are read at once, those that are done let go of their connections."""
@@ -563,11 +511,16 @@ class TestBounds:
         assert 2 < flow.fake_aws.calls.peak_connections <= 2 * 2 * 4 + 1
 
 
-def test_the_credentials_of_a_role_are_renewed_in_a_long_run(flow: Flow) -> None:
-    """Twenty-six AMIs that share a snapshot go one after another; two hours pass, and credentials last for one."""
+def slow_amis(flow: Flow) -> list[str]:
+    """Six AMIs, whose deletion takes two hours and a half."""
     shared = flow.home.add_snapshot("shared").snapshot_id
-    ids = [flow.add(snapshots=[shared]).image_id for _ in range(26)]
-    flow.fake_aws.after("DeregisterImage", lambda world, call: flow.time.sleep(290))
+    flow.fake_aws.after("DeregisterImage", lambda world, call: flow.time.sleep(1500))
+    return [flow.add(snapshots=[shared]).image_id for _ in range(6)]
+
+
+def test_the_credentials_of_a_role_are_renewed_in_a_long_run(flow: Flow) -> None:
+    """Six AMIs that share a snapshot go one after another; two hours pass, and credentials last for one."""
+    ids = slow_amis(flow)
     result = flow.clean(role_arn=(flow.role(OWN),))
     assert (removed(result), result.exit_status) == (set(ids), 0)
     assert len(flow.calls("AssumeRole")) >= 3
@@ -575,13 +528,10 @@ def test_the_credentials_of_a_role_are_renewed_in_a_long_run(flow: Flow) -> None
 
 
 def test_a_role_that_is_taken_away_stops_a_long_run(flow: Flow) -> None:
-    shared = flow.home.add_snapshot("shared").snapshot_id
-    for _ in range(26):
-        flow.add(snapshots=[shared])
-    flow.fake_aws.after("DeregisterImage", lambda world, call: flow.time.sleep(290))
+    slow_amis(flow)
     flow.fault("AssumeRole", nth=2, code="AccessDenied")
     result = flow.clean(role_arn=(flow.role(OWN),))
-    assert 0 < len(removed(result)) < 20
+    assert 0 < len(removed(result)) < 4
     assert "sts:AssumeRole failed" in result.problems[0]
     assert result.exit_status == 1
 
@@ -609,7 +559,7 @@ def test_outside_aws_a_role_that_cannot_be_renewed_is_no_unsupported_call(flow: 
     assert flow.changes() == []
 
 
-@pytest.mark.parametrize("expiration", ["lately", "1e300", "", None])
+@pytest.mark.parametrize("expiration", ["lately", "1e300", None])
 def test_a_role_with_a_malformed_expiration_is_told_as_that(flow: Flow, expiration: str | None) -> None:
     """It is no fault of the call that waits for the credentials."""
     flow.add()
@@ -624,10 +574,9 @@ def test_a_role_with_a_malformed_expiration_is_told_as_that(flow: Flow, expirati
 
 
 def test_several_targets_are_deleted_at_once(flow: Flow) -> None:
-    targets = [(OWN, HOME), (OWN, FAR), (OTHER, HOME)]
-    for account, name in targets:
-        flow.add(region=flow.region(account, name))
-    together = threading.Barrier(len(targets), timeout=20)
+    for account in (OWN, OTHER):
+        flow.add(region=flow.region(account))
+    together = threading.Barrier(2, timeout=20)
     answer = flow.fake_aws.handle
 
     def handle(method: str, path: str, headers: Any, body: bytes) -> Any:
@@ -636,8 +585,8 @@ def test_several_targets_are_deleted_at_once(flow: Flow) -> None:
         return answer(method, path, headers, body)
 
     flow.patch.setattr(flow.fake_aws, "handle", handle)
-    result = flow.clean(role_arn=(flow.role(OWN), flow.role(OTHER)), region=(HOME, FAR))
-    assert len(removed(result)) == 3
+    result = flow.clean(role_arn=(flow.role(OWN), flow.role(OTHER)))
+    assert len(removed(result)) == 2
 
 
 def test_a_failure_in_one_target_does_not_stop_the_others(flow: Flow) -> None:
@@ -656,15 +605,10 @@ def test_a_failure_in_one_target_does_not_stop_the_others(flow: Flow) -> None:
 
 
 def test_no_changing_call_before_every_target_has_been_read(flow: Flow) -> None:
-    for account in TEN[:3]:
-        flow.fill(account)
-    flow.clean(role_arn=tuple(flow.role(account) for account in TEN[:3]), check_orphans=True)
+    for account in THREE[:2]:
+        flow.add(region=flow.region(account))
+        flow.orphan(region=flow.region(account))
+    flow.clean(role_arn=tuple(flow.role(account) for account in THREE[:2]), check_orphans=True)
     actions = [call.action for call in flow.fake_aws.calls.records]
     first = min(actions.index(action) for action in CHANGES)
     assert {"DescribeImageReferences", "DescribeImageAttribute", "DescribeSnapshots"}.isdisjoint(actions[first:])
-
-
-def test_a_region_that_a_role_cannot_use_is_named(flow: Flow) -> None:
-    flow.fault("DescribeImages", when=lambda call: call.region == FAR)
-    with pytest.raises(AwsError, match=f"account {OTHER} Region {FAR}"):
-        flow.clean(role_arn=(flow.role(OTHER),), region=(HOME, FAR))

@@ -6,9 +6,12 @@ import threading
 
 import pytest
 
+from amicleaner.config import Config
 from amicleaner.errors import AmicleanerError, describe
+from amicleaner.interrupts import Interrupts
 from amicleaner.models import AmiResult
 from amicleaner.result import Result
+from amicleaner.run import clean
 from tests.flows.flow import Flow, Listening, removed
 
 
@@ -51,13 +54,28 @@ def test_a_full_disk_ends_the_run_and_the_view_hears_the_end(flow: Flow, at_the_
     assert len(flow.changes()) == 1
 
 
-@pytest.mark.parametrize("threads", ["location", "call", "change", "recheck"])
-def test_a_system_without_threads_is_told_as_that(flow: Flow, monkeypatch: pytest.MonkeyPatch, threads: str) -> None:
+def test_a_terminal_that_is_lost_ends_the_run_by_its_signal(flow: Flow) -> None:
+    """Whichever comes first: the output that breaks, or SIGHUP."""
     flow.several(3)
-    begin = threading.Thread.start
+    interrupts = Interrupts()
+    view = FailingOutput(OSError(5, "Input/output error"))
+    flow.patch.setattr(view, "finished", lambda result: interrupts.interrupt(129))
+    result = clean(Config(keep_previous=0, force_delete=True), view=view, clock=flow.time.clock, interrupts=interrupts)
+    assert (result.exit_status, removed(result)) == (129, set(flow.changes()))
+
+
+@pytest.mark.parametrize(
+    "threads, started", [("location", 0), ("call", 0), ("change", 0), ("change", 1), ("change", 3), ("recheck", 0)]
+)
+def test_a_system_without_threads_is_told_as_that(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch, threads: str, started: int
+) -> None:
+    """Before anything is changed, however many threads there are."""
+    flow.several(3)
+    begin, left = threading.Thread.start, iter(range(started))
 
     def start(thread: threading.Thread) -> None:
-        if thread.name.startswith(threads):
+        if thread.name.startswith(threads) and next(left, None) is None:
             raise RuntimeError("can't start new thread")
         begin(thread)
 
