@@ -518,16 +518,28 @@ DANGLING = (
 )
 
 
-def plainest(kinds: Iterable[ReferenceKind] = KINDS) -> dict[str, ReferenceKind]:
+def plainest() -> dict[str, ReferenceKind]:
     """The first entry of each source, by the source's first IAM action."""
     found: dict[str, ReferenceKind] = {}
-    for kind in kinds:
+    for kind in KINDS:
         found.setdefault(kind.source.registered.actions[0], kind)
     return found
 
 
+def by_action() -> dict[str, ReferenceKind]:
+    """The first entry that leads to each call of the sources, by the call's IAM action."""
+    return {
+        call.action: next(kind for kind in KINDS if not {call.name, call.action}.isdisjoint(kind.source.calls))
+        for source in SOURCES
+        for call in source.calls
+    }
+
+
 def add_all(region: RegionState, image: str) -> None:
-    """Name the AMI in every way that needs no option, so that every call about references finds something."""
+    """Name the AMI in as many ways as it takes for every call about references to find something."""
+    found: set[str] = set()
     for kind in KINDS:
-        if not kind.config:
+        leads_to = {*kind.source.calls, kind.source.through}
+        if not kind.config and not found.issuperset(leads_to):
             kind.add(region, image)
+            found |= leads_to
