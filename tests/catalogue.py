@@ -6,7 +6,7 @@ source stand together, and the first of them is its plainest: no template versio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 

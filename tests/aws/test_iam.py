@@ -1,4 +1,4 @@
-"""The least-privilege IAM policy.  That it is enough for a run, and no more, is tested in `tests/flows/test_iam_policy.py`."""
+"""The least-privilege IAM policy; `tests/flows/test_iam_policy.py` tests that it is enough for a run, and no more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from amicleaner.aws.iam import policy
 from amicleaner.aws.usage import UsageOptions
 from amicleaner.config import Config
 from amicleaner.sources import CHECKS
-
 
 DELETES = {"ec2:DeregisterImage", "ec2:DeleteSnapshot"}
 PLAN = {"dry_run": True, "include_shared": True}

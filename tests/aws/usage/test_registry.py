@@ -9,7 +9,7 @@ import pytest
 from amicleaner.aws.usage import READERS, UsageOptions
 from amicleaner.aws.usage.reading import guarded
 from amicleaner.aws.usage.usage_report import UsageReport
-from amicleaner.errors import AwsError, CredentialsError, ThrottledError, UnsupportedCallError
+from amicleaner.errors import AwsError, CredentialsError, UnsupportedCallError
 from amicleaner.sources import FURTHER_CHECKS, SOURCES, SSM_PARAMETERS, USE_KINDS, UsageSource
 from amicleaner.uses import Uses
 from tests.aws.usage.account import Account
