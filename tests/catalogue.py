@@ -123,23 +123,11 @@ def aliased(form: str, **members: Any) -> Add:
     return lambda region, image: add_template(region, alias(region, image, form, **members))
 
 
-def add_refresh(region: RegionState, configuration: Mapping[str, Any], status: str = "InProgress") -> None:
+def add_refresh(region: RegionState, configuration: Mapping[str, Any]) -> None:
     """A refresh of the one group that has them all, so that its calls have pages."""
     if "group" not in region.groups:
         region.add_group("group")
-    region.add_refresh("group", dict(configuration), status)
-
-
-def spot_fleet(state: str = "active") -> Add:
-    return lambda region, image: region.add_spot_fleet(state, launch_specifications=[{"ImageId": image}])
-
-
-def spot_request(state: str = "open") -> Add:
-    return lambda region, image: region.add_spot_request(image, state)
-
-
-def fleet(state: str = "active") -> Add:
-    return lambda region, image: region.add_fleet(state, launch_template_configs=configs({"ImageId": image}))
+    region.add_refresh("group", dict(configuration))
 
 
 def batch(image: str, **resources: Any) -> dict[str, Any]:
@@ -318,23 +306,18 @@ KINDS = (
         lambda r, i: add_refresh(r, {"MixedInstancesPolicy": mixed({"ImageId": i})}),
     ),
     ReferenceKind(
-        "cancelling refresh",
-        REFRESHES,
-        lambda r, i: add_refresh(r, {"MixedInstancesPolicy": mixed({"ImageId": i})}, "Cancelling"),
-    ),
-    ReferenceKind(
         "refresh's template",
         REFRESHES.through_version(),
         lambda r, i: add_refresh(r, {"LaunchTemplate": pinned(r, i)}),
     ),
-    ReferenceKind("Spot Fleet", SPOT_FLEETS, spot_fleet()),
+    ReferenceKind("Spot Fleet", SPOT_FLEETS, lambda r, i: r.add_spot_fleet(launch_specifications=[{"ImageId": i}])),
     ReferenceKind(
         "Spot Fleet's template",
         SPOT_FLEETS.through_version(),
         lambda r, i: r.add_spot_fleet(launch_template_configs=configs(**pinned(r, i))),
     ),
-    ReferenceKind("Spot request", SPOT_REQUESTS, spot_request()),
-    ReferenceKind("fleet's override", FLEETS, fleet()),
+    ReferenceKind("Spot request", SPOT_REQUESTS, lambda r, i: r.add_spot_request(i)),
+    ReferenceKind("fleet's override", FLEETS, lambda r, i: r.add_fleet(launch_template_configs=configs({"ImageId": i}))),
     ReferenceKind(
         "fleet's template",
         FLEETS.through_version(),
@@ -474,48 +457,6 @@ SNAPSHOT_KINDS = (
     ),
 )
 """What names a snapshot in a block device: `add` takes the snapshot's id."""
-
-ENDED: Mapping[str, Add] = {
-    "terminated instance": lambda r, i: r.add_instance(i, "terminated"),
-    "template's version that nothing names": lambda r, i: add_template(r, None, i, None),
-    "completed refresh": lambda r, i: add_refresh(r, {"MixedInstancesPolicy": mixed({"ImageId": i})}, "Successful"),
-    **{
-        f"{state} Spot Fleet": spot_fleet(state)
-        for state in ("cancelled", "failed", "cancelled_running", "cancelled_terminating")
-    },
-    **{f"{state} fleet": fleet(state) for state in ("deleted", "failed", "deleted_running", "deleted_terminating")},
-    **{f"{state} Spot request": spot_request(state) for state in ("cancelled", "failed", "closed")},
-}
-"""What names an AMI and will never launch it again: no reference."""
-
-
-@dataclass(frozen=True)
-class Dangling:
-    """A reference that leads nowhere. `warning` is a part of the warning about it."""
-
-    name: str
-    add: Callable[[RegionState], object]
-    warning: str
-
-
-DANGLING = (
-    Dangling(
-        "deleted template version",
-        lambda r: r.add_group(launch_template={"LaunchTemplateId": r.add_launch_template().template_id, "Version": "7"}),
-        "version 7",
-    ),
-    Dangling(
-        "deleted template",
-        lambda r: r.add_group(launch_template={"LaunchTemplateId": "lt-00000000000000000", "Version": "1"}),
-        "lt-00000000000000000",
-    ),
-    Dangling("deleted parameter", lambda r: add_template(r, "resolve:ssm:/lost"), "/lost"),
-    Dangling(
-        "parameter's version that does not exist",
-        lambda r: add_template(r, alias(r, "ami-00000001", "{name}:9")),
-        ":9",
-    ),
-)
 
 
 def plainest() -> dict[str, ReferenceKind]:

@@ -86,6 +86,9 @@ EMR = ("ListClusters", "DescribeCluster", "ListInstanceGroups", "ListInstanceFle
     ("options", "more", "less"),
     [
         ({"dry_run": True}, set(), DELETES),
+        ({"save_plan": "plan.json"}, set(), DELETES),
+        ({"suggest_config": True}, set(), DELETES),
+        ({"used_by_profile": ["reader"]}, {"ec2:DescribeRegions"}, set()),
         ({"include_shared": True}, set(), {"ec2:DescribeImageAttribute"}),
         ({"quarantine": 14}, {"ec2:CreateTags", "ec2:DeleteTags", "ec2:DisableImage", "ec2:EnableImage"}, set()),
         ({"region": ["eu-*"]}, {"ec2:DescribeRegions"}, set()),

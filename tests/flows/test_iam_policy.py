@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from amicleaner import run
+from amicleaner.config import Config
 from amicleaner.result import Result
 from amicleaner.sources import CHECKS
 from tests.flows.flow import FAR, OTHER, OWN, Flow, iam_policy, removed
@@ -94,6 +96,21 @@ def test_the_policy_is_enough_to_quarantine_and_each_action_is_needed(flow: Flow
     result = clean(flow, options)
     assert {end.outcome for end in result.amis.values()} == {"quarantined", "released", "removed"}
     assert result.exit_status == 0
+    assert called(flow) == allowed(options)
+
+
+def test_the_policy_is_enough_to_restore_and_each_action_is_needed(flow: Flow) -> None:
+    """A quarantined AMI, and one in the Recycle Bin with its snapshot."""
+    flow.home.add_retention_rule("EC2_IMAGE")
+    flow.home.add_retention_rule("EBS_SNAPSHOT")
+    quarantined, deleted = flow.several(2)
+    flow.clean(quarantine=7, only_name=(flow.home.images[quarantined].name,))
+    flow.clean(from_ids=(deleted,))
+    flow.fake_aws.calls.clear()
+    options: dict[str, Any] = {"restore": (quarantined, deleted), "region": ("eu-west-1",)}
+    flow.fake_aws.allow = allowed(options)
+    assert run.clean(Config(**options), view=flow.view, clock=flow.time.clock).exit_status == 0
+    assert {image.state for image in flow.home.images.values()} == {"available"}
     assert called(flow) == allowed(options)
 
 

@@ -7,7 +7,7 @@ import pytest
 from amicleaner.aws import usage
 from amicleaner.aws.usage import UsageOptions
 from amicleaner.aws.usage.image_references import parameter_name
-from amicleaner.errors import AwsError, ThrottledError
+from amicleaner.errors import AwsError
 from amicleaner.sources import IMAGE_REFERENCES
 from amicleaner.uses import merge_uses
 from tests.aws.usage.account import Account
@@ -132,18 +132,6 @@ def test_an_endpoint_without_the_call_is_asked_once(account: Account) -> None:
     assert account.fake_aws.calls.count("DescribeImageReferences") == 1
 
 
-def test_throttling_is_no_missing_call(account: Account) -> None:
-    account.fault("DescribeImageReferences", "throttle", times=None)
-    with pytest.raises(ThrottledError):
-        account.references(["ami-1"])
-
-
-def test_a_server_error_of_aws_is_no_missing_call(account: Account) -> None:
-    account.fault("DescribeImageReferences", "http500", times=None)
-    with pytest.raises(AwsError):
-        account.references(["ami-1"])
-
-
 @pytest.mark.parametrize(
     ("type", "arn"),
     [
@@ -169,11 +157,6 @@ def test_a_reference_without_its_image_stops_the_run(account: Account) -> None:
     account.api.pages = lambda action, **_: [{}]  # type: ignore[assignment, method-assign]
     with pytest.raises(AwsError, match="MalformedResponse: a reference has no ImageId"):
         account.references(["ami-1"])
-
-
-def test_a_skipped_check_makes_no_call(account: Account) -> None:
-    account.references(["ami-1"], UsageOptions(skip=frozenset({"image-references"})))
-    assert account.fake_aws.calls.count() == 0
 
 
 def test_an_instance_that_both_report_counts_once(account: Account) -> None:
