@@ -7,7 +7,6 @@ from typing import Any
 from .. import actions
 from ..config import Config
 from . import usage
-from .usage import UsageOptions
 
 VIA = {"ForAnyValue:StringEquals": {"aws:CalledVia": ["ec2-images.amazonaws.com"]}}
 """Only where DescribeImageReferences asks on the caller's behalf (AWS's managed policy
@@ -38,7 +37,7 @@ def policy(config: Config) -> dict[str, Any]:
 
 
 def _cleaning(config: Config) -> Iterable[dict[str, Any]]:
-    sources = usage.sources(UsageOptions.of(config))
+    sources = usage.sources(config)
     reads = {"ec2:DescribeImages", "ec2:DescribeSnapshots", *BIN_RULES}.union(*(source.actions for source in sources))
     if not config.include_shared:
         reads.add("ec2:DescribeImageAttribute")

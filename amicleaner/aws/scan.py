@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
+from ..config import Config
 from ..errors import AwsError, DeniedError, UnsupportedCallError
 from ..models import Ami, Inventory, Snapshot, Target, Use
 from ..recycle_bin import BinRules
-from ..uses import merge_uses
 from . import usage
 from .concurrency import run_concurrently
 from .fetcher import (
@@ -23,7 +23,7 @@ from .fetcher import (
     fetch_visible_amis,
 )
 from .targets import Location
-from .usage import UsageOptions, UsageReading
+from .usage import UsageReading
 
 T = TypeVar("T")
 
@@ -62,11 +62,11 @@ class Scanner:
     order."""
 
     def __init__(
-        self, options: UsageOptions, *, orphans: bool, scanned: Callable[[Target, int], None] = lambda target, amis: None
+        self, config: Config, *, orphans: bool, scanned: Callable[[Target, int], None] = lambda target, amis: None
     ) -> None:
         """`orphans`: also read what is needed to find orphaned snapshots.  `scanned` is called with each location and its
         number of AMIs, from any thread."""
-        self._options = options
+        self._config = config
         self._orphans = orphans
         self._scanned = scanned
         self._most = 0
@@ -95,10 +95,7 @@ class Scanner:
 
         def read(scan: Scan) -> UsageReading:
             api, ids = scan.location.api, asked[scan.target]
-            if again:
-                found = usage.read_references(api, ids, self._options, self._calls)
-            else:
-                found = usage.read_on_demand(api, scan.reading, ids, self._options, self._calls)
+            found = usage.read_on_demand(api, scan.reading, ids, self._config, self._calls, again=again)
             account = scan.target.account
             return replace(found, uses=with_account(found.uses, account), snapshots=with_account(found.snapshots, account))
 
@@ -156,7 +153,7 @@ class Scanner:
         """The snapshots that any version of a launch template names, and warnings."""
 
         def read(scan: Scan) -> tuple[frozenset[str], tuple[str, ...]]:
-            return usage.read_template_snapshots(scan.location.api, scan.reading, self._options, self._calls)
+            return usage.read_template_snapshots(scan.location.api, scan.reading, self._config, self._calls)
 
         return list(zip(scans, self._each([scan.location for scan in scans], read, scans), strict=True))
 
@@ -198,9 +195,7 @@ class Scanner:
         snapshots = self._calls.submit(fetch_snapshots, api) if owns and self._orphans else None
         bin = self._calls.submit(fetch_bin, api) if self._orphans else None
         try:
-            reading = usage.read_usage(api, self._options, self._calls)
-            # Now, and not once something would be deleted: the pages of AMIs are still on their way.
-            refreshes = usage.read_refreshes(api, reading, self._options, self._calls)
+            reading = usage.read_usage(api, self._config, self._calls)
             found, first = snapshots.result() if snapshots else ((), ())
             recycled, second = bin.result() if bin else ({}, ())
         except AwsError as error:
@@ -217,10 +212,10 @@ class Scanner:
         account = api.target.account
         reading = replace(
             reading,
-            uses=with_account(merge_uses([reading.uses, refreshes.uses]), account),
-            snapshots=with_account(merge_uses([reading.snapshots, refreshes.snapshots]), account),
+            uses=with_account(reading.uses, account),
+            snapshots=with_account(reading.snapshots, account),
         )
-        warnings = (*reading.warnings, *refreshes.warnings, *first, *second)
+        warnings = (*reading.warnings, *first, *second)
         return Scan(location, Inventory(api.target, inventory), reading, started, found, frozenset(recycled), warnings)
 
 

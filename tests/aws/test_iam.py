@@ -9,7 +9,6 @@ import pytest
 
 from amicleaner.aws import usage
 from amicleaner.aws.iam import policy
-from amicleaner.aws.usage import UsageOptions
 from amicleaner.config import Config
 from amicleaner.sources import CHECKS
 
@@ -43,7 +42,7 @@ OWN = {
 }  # fmt: skip
 """What is read besides references."""
 
-SOURCES = {action for source in usage.sources(UsageOptions()) for action in source.actions}
+SOURCES = {action for source in usage.sources(Config()) for action in source.actions}
 
 
 def test_the_whole_policy() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from amicleaner.aws import usage
-from amicleaner.aws.usage import UsageOptions
 from amicleaner.errors import AwsError
 from tests.aws.usage.account import Account
 from tests.catalogue import add_refresh, mixed, pinned
@@ -17,7 +15,7 @@ def test_without_the_templates_check_images_and_parameters_still_count(account: 
     account.region.add_group(launch_template=pinned(account.region, account.image()))
     for own in (image, "resolve:ssm:/golden"):
         account.region.add_group(mixed_instances_policy=mixed({"ImageId": own}))
-    reading = account.read(UsageOptions(skip=frozenset({"launch-templates"})))
+    reading = account.read(skip_check=("launch-templates",))
     assert reading.uses.keys() == {image, named}
     assert account.fake_aws.calls.count("DescribeLaunchTemplateVersions") == 0
 
@@ -28,43 +26,42 @@ def test_each_group_takes_one_call_and_known_versions_none(account: Account) -> 
     for name in "abc":
         account.region.add_group(name)
         account.region.add_refresh(name, {"LaunchTemplate": {"LaunchTemplateName": template.name}})
-    assert len(account.refreshes(image)) == 3
+    refreshes = [label for label in account.users(image) if label.startswith("instance refresh ")]
+    assert len(refreshes) == 3
     assert account.fake_aws.calls.count("DescribeInstanceRefreshes") == 3
     assert account.fake_aws.calls.count("DescribeLaunchTemplateVersions") == 1
 
 
 def test_no_group_takes_no_call(account: Account) -> None:
-    assert account.refreshes("ami-1") == []
+    account.read()
     assert account.fake_aws.calls.count("DescribeInstanceRefreshes") == 0
 
 
 def test_a_refresh_need_not_have_a_desired_configuration(account: Account) -> None:
     account.region.add_group("front")
     account.region.add_refresh("front")
-    assert account.refreshes("ami-1") == []
+    assert account.read().uses == {}
 
 
 def test_a_group_deleted_since_gives_a_warning_and_the_others_count(account: Account) -> None:
     image = account.image()
     account.region.add_group("a-gone")
     add_refresh(account.region, {"MixedInstancesPolicy": mixed({"ImageId": image})})
-    reading = account.read()
-    del account.region.groups["a-gone"]
-    found = usage.read_refreshes(account.api, reading, UsageOptions(), account.pool)
-    assert len(found.uses[image]) == 1
-    assert found.warnings == ('Auto Scaling group "a-gone" was deleted during the scan; its refreshes protect no AMI.',)
+    account.fake_aws.after("DescribeAutoScalingGroups", lambda *_: account.region.groups.pop("a-gone", None))
+    assert len(account.users(image)) == 1
+    assert account.warnings == ('Auto Scaling group "a-gone" was deleted during the scan; its refreshes protect no AMI.',)
 
 
 def test_any_other_refusal_stops_the_run(account: Account) -> None:
     account.region.add_group("front")
     account.fault("DescribeInstanceRefreshes", code="ValidationError")
     with pytest.raises(AwsError, match="ValidationError"):
-        account.refreshes("ami-1")
+        account.read()
 
 
 def test_an_endpoint_without_refreshes_is_asked_once(account: Account) -> None:
     account.fake_aws.missing_actions.add("DescribeInstanceRefreshes")
     for name in "abc":
         account.region.add_group(name)
-    assert account.refreshes("ami-1") == []
+    assert account.read().uses == {}
     assert len(account.warnings) == account.fake_aws.calls.count("DescribeInstanceRefreshes") == 1

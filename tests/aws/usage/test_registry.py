@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from amicleaner.aws.usage import READERS, UsageOptions
-from amicleaner.aws.usage.reading import guarded
+from amicleaner.aws.usage import READERS, UsageReading, guarded
 from amicleaner.aws.usage.usage_report import UsageReport
 from amicleaner.errors import AwsError, CredentialsError, UnsupportedCallError
 from amicleaner.sources import FURTHER_CHECKS, SOURCES, SSM_PARAMETERS, USE_KINDS, UsageSource
@@ -25,25 +25,17 @@ ON_REQUEST = [source for source in SOURCES if source.on_request]
 
 PLAINEST = [kind for kind in plainest().values() if kind.source.registered in OFTEN]
 EACH = pytest.mark.parametrize("kind", plainest().values(), ids=plainest())
-EVERY = UsageOptions(also=frozenset(FURTHER_CHECKS))
+EVERY = {"also_check": FURTHER_CHECKS}
 
 
-def options_of(kind: ReferenceKind) -> UsageOptions:
-    """Options with which this kind is found, and no other source that finds it too."""
-    skip = {"image-references"} if kind.source.also_reported else set()
-    return UsageOptions(
-        skip=frozenset(skip | set(kind.config.get("skip_check", ()))),
-        also=frozenset({kind.source.check} & set(FURTHER_CHECKS)),
-        all_template_versions="all_launch_template_versions" in kind.config,
-    )
+def reading(account: Account, kind: ReferenceKind, images: Sequence[str], **options: Any) -> UsageReading:
+    """All that a run finds that looks for this kind, with what is read on demand where it needs that."""
+    options = {**kind.options, **options}
+    return account.read(**options) if kind.source.registered.when == "always" else account.on_demand(images, **options)
 
 
-def read(account: Account, kind: ReferenceKind, images: Sequence[str], options: UsageOptions | None = None) -> Uses:
-    """All references that a run finds, with what is read on demand where this kind needs it."""
-    options = options or options_of(kind)
-    if kind.source.registered in OFTEN:
-        return account.read(options).uses
-    return account.on_demand(images, options).uses
+def read(account: Account, kind: ReferenceKind, images: Sequence[str], **options: Any) -> Uses:
+    return reading(account, kind, images, **options).uses
 
 
 def test_every_source_is_in_the_catalogue() -> None:
@@ -60,7 +52,7 @@ def test_together_they_report_every_kind_of_reference_and_make_each_of_their_cal
     image = account.image()
     for kind in KINDS:
         kind.add(account.region, image)
-    uses = account.on_demand([image], EVERY).uses[image] + account.read().uses[image]
+    uses = account.on_demand([image], **EVERY).uses[image]
     assert {use.kind for use in uses} == set(USE_KINDS) - {"file", "image-copy"}
     assert {call.name for call in account.fake_aws.calls.records} == by_action().keys()
 
@@ -115,10 +107,7 @@ def test_the_snapshots_of_a_version_that_something_names_count(account: Account,
         for version in template.versions.values():
             if version.data.get("ImageId") == image:
                 version.data["BlockDeviceMappings"] = devices("snap-00000001")
-    options = options_of(kind)
-    often = kind.source.registered in OFTEN
-    snapshots = account.read(options).snapshots if often else account.on_demand([image], options).snapshots
-    [use] = snapshots["snap-00000001"]
+    [use] = reading(account, kind, [image]).snapshots["snap-00000001"]
     assert use.label.startswith(kind.source.label)
 
 
@@ -126,9 +115,10 @@ def test_the_snapshots_of_a_version_that_something_names_count(account: Account,
 def test_a_skipped_check_finds_nothing_and_makes_no_call(account: Account, kind: ReferenceKind) -> None:
     image = account.image()
     kind.add(account.region, image)
-    options = options_of(kind)
-    skip = options.skip | {kind.source.check}
-    uses = read(account, kind, [image], UsageOptions(skip=skip, all_template_versions=options.all_template_versions))
+    if kind.source.registered.on_request:
+        uses = read(account, kind, [image], also_check=())
+    else:
+        uses = read(account, kind, [image], skip_check=(*kind.options.get("skip_check", ()), kind.source.check))
     assert image not in uses
     if kind.source.check != "image-builder":  # image references are asked on its calls, too, by AWS itself
         assert calls(account, kind.source.call) == []
@@ -294,8 +284,8 @@ def test_each_use_is_reported_once_and_sorted(account: Account) -> None:
 
 def test_an_empty_account_has_no_uses(account: Account) -> None:
     reading = account.read()
-    assert (reading.uses, reading.snapshots, reading.groups, reading.warnings) == ({}, {}, (), ())
-    found = account.on_demand(options=EVERY)
+    assert (reading.uses, reading.snapshots, reading.warnings) == ({}, {}, ())
+    found = account.on_demand(**EVERY)
     assert (found.uses, found.snapshots, found.warnings) == ({}, {}, ())
 
 

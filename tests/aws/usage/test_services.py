@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from amicleaner.aws.usage import UsageOptions
 from amicleaner.aws.usage.listings import CUSTOM_ENGINES
 from amicleaner.errors import AwsError
 from amicleaner.sources import SOURCES
@@ -18,8 +17,7 @@ from tests.catalogue import add_pcs_group, add_pipeline, built_image, engine_ver
 
 
 def found(account: Account, *also: str) -> dict[str, list[str]]:
-    options = UsageOptions(also=frozenset(also))
-    return {image: labels(uses) for image, uses in account.on_demand(options=options).uses.items()}
+    return {image: labels(uses) for image, uses in account.on_demand(also_check=also).uses.items()}
 
 
 def test_all_instances_of_a_reservation_count(account: Account) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from amicleaner.aws.usage import UsageOptions, ssm_parameters
+from amicleaner.aws.usage import ssm_parameters
 from amicleaner.errors import AwsError
 from tests.aws.usage.account import Account
 
@@ -143,7 +143,7 @@ def test_an_endpoint_without_parameters_is_fine_where_none_is_named(account: Acc
 
 def test_a_skipped_check_makes_no_call(account: Account) -> None:
     use(account, "/golden")
-    account.read(UsageOptions(skip=frozenset({"launch-templates"})))
+    account.read(skip_check=("launch-templates",))
     assert account.fake_aws.calls.count("GetParameters") == 0
 
 

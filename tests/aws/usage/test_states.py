@@ -7,12 +7,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from amicleaner.aws.usage import UsageOptions
 from tests.aws.usage.account import Account
 from tests.catalogue import add_emr, batch, configs, mixed
 from tests.fake_aws import RegionState
-
-OPTIONS = UsageOptions(skip=frozenset({"image-references"}), also=frozenset({"emr"}))
 
 
 class Stateful(NamedTuple):
@@ -96,8 +93,8 @@ def test_a_resource_protects_unless_its_state_is_over(account: Account, kind: st
     """A state that AWS does not tell is unknown, and protects."""
     stateful = KINDS[kind]
     stateful.add(account.region, "ami-1", "" if state == "unknown" else state)
-    late = kind in ("instance refresh", "compute environment", "fast launch", "EMR cluster")
-    uses = (account.on_demand(options=OPTIONS) if late else account.read()).uses.get("ami-1", ())
+    late = kind in ("compute environment", "fast launch", "EMR cluster")
+    uses = (account.on_demand(also_check=("emr",)) if late else account.read()).uses.get("ami-1", ())
     protects = state in stateful.protects.split()
     assert [(use.id, use.label) for use in uses] == ([(stateful.id, stateful.label.format(state))] if protects else [])
 

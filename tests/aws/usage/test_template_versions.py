@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from amicleaner.aws.usage import template_versions
+from amicleaner.aws.usage import launch_templates
 from amicleaner.errors import AwsError
 from tests.aws.usage.account import Account
 
@@ -61,7 +61,7 @@ def test_one_call_a_template_for_all_its_numbers(account: Account) -> None:
 
 
 def test_more_numbers_than_one_call_takes(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(template_versions, "AT_ONCE", 2)
+    monkeypatch.setattr(launch_templates, "AT_ONCE", 2)
     images = [account.image() for _ in range(5)]
     account.region.add_launch_template("web", versions=[{}, *({"ImageId": image} for image in images), {}])
     for number in range(2, 7):
