@@ -15,8 +15,6 @@ AmazonEC2ImageReferencesAccessPolicy, version 3, and the EC2 guide, "Identify yo
 PARAMETERS = ("arn:*:ssm:*:*:parameter/*",)
 """Describe calls know no narrower resource than `*` (Service Authorization Reference)."""
 
-BIN_RULES = frozenset({"rbin:GetRule", "rbin:ListRules"})
-
 
 def policy(config: Config) -> dict[str, Any]:
     """The policy as a JSON document, `{"Version": "2012-10-17", "Statement": […]}`, everything in it sorted.
@@ -38,7 +36,8 @@ def policy(config: Config) -> dict[str, Any]:
 
 def _cleaning(config: Config) -> Iterable[dict[str, Any]]:
     sources = usage.sources(config)
-    reads = {"ec2:DescribeImages", "ec2:DescribeSnapshots", *BIN_RULES}.union(*(source.actions for source in sources))
+    reads = {"ec2:DescribeImages", "ec2:DescribeSnapshots", "rbin:GetRule", "rbin:ListRules"}
+    reads.update(*(source.actions for source in sources))
     if not config.include_shared:
         reads.add("ec2:DescribeImageAttribute")
     if config.check_orphans or _deletes(config):

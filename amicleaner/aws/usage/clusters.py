@@ -69,22 +69,17 @@ def _emr_cluster(api: Api, id: str) -> UsageReport:
     call = "elasticmapreduce:DescribeCluster"
     cluster = filled(api, call, api.call(call, ClusterId=id), "Cluster", f"cluster {id}")
     use = used_by(api, "emr-cluster", id, f'EMR cluster {id} "{cluster.get("Name")}"')
-    read = _emr_fleets if cluster.get("InstanceCollectionType") == "INSTANCE_FLEET" else _emr_groups
-    report = UsageReport(next_reads=[partial(read, api, id, use)])
+    of_fleets = cluster.get("InstanceCollectionType") == "INSTANCE_FLEET"
+    listing = "elasticmapreduce:ListInstanceFleets" if of_fleets else "elasticmapreduce:ListInstanceGroups"
+    report = UsageReport(next_reads=[partial(_emr_members, api, listing, id, use)])
     report.add_image(cluster.get("CustomAmiId"), use)
     return report
 
 
-def _emr_groups(api: Api, cluster: str, use: Use) -> UsageReport:
+def _emr_members(api: Api, listing: str, cluster: str, use: Use) -> UsageReport:
+    """The images of instance groups, or those of the instance types of instance fleets."""
     report = UsageReport()
-    for group in api.pages("elasticmapreduce:ListInstanceGroups", ClusterId=cluster):
-        report.add_image(group.get("CustomAmiId"), use)
-    return report
-
-
-def _emr_fleets(api: Api, cluster: str, use: Use) -> UsageReport:
-    report = UsageReport()
-    for fleet in api.pages("elasticmapreduce:ListInstanceFleets", ClusterId=cluster):
-        for type in fleet.get("InstanceTypeSpecifications") or ():
-            report.add_image(type.get("CustomAmiId"), use)
+    for thing in api.pages(listing, ClusterId=cluster):
+        for named in (thing, *(thing.get("InstanceTypeSpecifications") or ())):
+            report.add_image(named.get("CustomAmiId"), use)
     return report

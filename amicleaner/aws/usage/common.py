@@ -7,14 +7,12 @@ mixed instances policy and both kinds of fleet have.
 
 from collections.abc import Callable
 from functools import partial, wraps
-from typing import Any, ParamSpec
+from typing import Any
 
 from ...errors import AwsError
 from ...models import Use
 from ..api import Api
 from .usage_report import TemplateVersionRef, UsageReport
-
-P = ParamSpec("P")
 
 GONE = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
 
@@ -57,13 +55,13 @@ def read_each(
     return UsageReport(next_reads=[partial(read, id) for id in ids])
 
 
-def unless_gone(read: Callable[P, UsageReport]) -> Callable[P, UsageReport]:
+def unless_gone(read: Callable[..., UsageReport]) -> Callable[..., UsageReport]:
     """A reader of one thing, which may have been deleted since it was listed: then it launches nothing."""
 
     @wraps(read)
-    def read_if_there(*arguments: P.args, **named: P.kwargs) -> UsageReport:
+    def read_if_there(*arguments: Any) -> UsageReport:
         try:
-            return read(*arguments, **named)
+            return read(*arguments)
         except AwsError as error:
             if error.code not in GONE:
                 raise
