@@ -80,11 +80,10 @@ def _last_output(api: Api, pipeline: str) -> UsageReport:
     built = [image for image in images if (image.get("state") or {}).get("status") == BUILT]
     newest = max((str(filled(api, call, image, "dateCreated", "an image")) for image in built), default="")
     name = _name(pipeline)
+    use = used_by(api, "image-pipeline", name, f"latest image of Image Builder pipeline {name}")
     for image in built:
         if image["dateCreated"] == newest:
-            _add_output(
-                api, report, image, used_by(api, "image-pipeline", name, f"latest image of Image Builder pipeline {name}")
-            )
+            _add_output(api, report, image, use)
     return report
 
 
