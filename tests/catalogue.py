@@ -33,7 +33,7 @@ class Source:
     calls: tuple[str, ...]
     pages: int = 3
     through: str = ""
-    """The module that follows it: `template_versions` or `ssm_parameters`."""
+    """The module that follows it: `launch_templates` or `ssm_parameters`."""
     also_reported: bool = False
     """DescribeImageReferences reports it too, so that check is skipped where the source is tested alone."""
 
@@ -55,7 +55,7 @@ class Source:
 
     def through_version(self) -> Source:
         """The same source, where it names a template's version."""
-        return replace(self, calls=(*self.calls, VERSIONS), through="template_versions")
+        return replace(self, calls=(*self.calls, VERSIONS), through="launch_templates")
 
     def through_parameter(self) -> Source:
         """The same source, where it names an SSM parameter."""

@@ -40,7 +40,7 @@ def read(account: Account, kind: ReferenceKind, images: Sequence[str], **options
 
 def test_every_source_is_in_the_catalogue() -> None:
     assert {source.actions[0] for source in SOURCES} == {*plainest(), "ssm:GetParameters"}
-    through = {"template_versions", "ssm_parameters"}
+    through = {"launch_templates", "ssm_parameters"}
     assert through <= {kind.source.through for kind in KINDS}
 
 
@@ -98,7 +98,7 @@ def test_a_snapshot_in_a_block_device_counts(account: Account, kind: ReferenceKi
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind in KINDS if kind.source.through == "template_versions"], ids=lambda kind: kind.name
+    "kind", [kind for kind in KINDS if kind.source.through == "launch_templates"], ids=lambda kind: kind.name
 )
 def test_the_snapshots_of_a_version_that_something_names_count(account: Account, kind: ReferenceKind) -> None:
     image = account.image()
