@@ -20,16 +20,15 @@ def test_without_the_templates_check_images_and_parameters_still_count(account: 
     assert account.fake_aws.calls.count("DescribeLaunchTemplateVersions") == 0
 
 
-def test_each_group_takes_one_call_and_known_versions_none(account: Account) -> None:
+def test_each_group_takes_one_call_and_a_version_that_was_read_none(account: Account) -> None:
     image = account.image()
-    template = account.region.add_launch_template(versions=[{"ImageId": image}])
+    version = pinned(account.region, image)
     for name in "abc":
-        account.region.add_group(name)
-        account.region.add_refresh(name, {"LaunchTemplate": {"LaunchTemplateName": template.name}})
-    refreshes = [label for label in account.users(image) if label.startswith("instance refresh ")]
-    assert len(refreshes) == 3
+        account.region.add_group(name, launch_template=version)
+        account.region.add_refresh(name, {"LaunchTemplate": version})
+    assert len(account.users(image)) == 6
     assert account.fake_aws.calls.count("DescribeInstanceRefreshes") == 3
-    assert account.fake_aws.calls.count("DescribeLaunchTemplateVersions") == 1
+    assert account.fake_aws.calls.count("DescribeLaunchTemplateVersions") == 2
 
 
 def test_no_group_takes_no_call(account: Account) -> None:
