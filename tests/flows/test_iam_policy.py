@@ -24,14 +24,13 @@ THOROUGH: dict[str, Any] = {
 }
 RUNS: dict[str, dict[str, Any]] = {
     "plain": {},
-    "orphans": {"check_orphans": True},
     "Regions": {"region": ("eu-west-*",), "exclude_region": ("eu-west-2",)},
     "excluded Regions": {"exclude_region": ("us-*",)},
     "profiles": {"profile": ("one", "two")},
     "roles": {"role_arn": (ROLE,)},
     "readers": {"used_by_role_arn": (ROLE,)},
     "nothing but images": {"skip_check": tuple(CHECKS), "include_shared": True},
-    "dry run": {"dry_run": True},
+    "dry run": {"dry_run": True, "check_orphans": True},
 }
 STARTS = {"AssumeRoles", "ListAccounts"}
 """What belongs to the credentials that the command starts with, where roles are assumed."""
