@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from sys import intern
@@ -48,6 +48,10 @@ class Use:
     account: str
     region: str
     label: str
+
+    def through(self, step: str) -> Self:
+        """The same resource, with a step in between: `Auto Scaling group "web", launch template lt-… version 3`."""
+        return replace(self, label=f"{self.label}, {step}")
 
 
 @dataclass(frozen=True, slots=True, order=True)

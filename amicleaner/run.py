@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from .aws.scan import Scan, Scanner
 from .aws.targets import SessionMaker, make_session
-from .aws.usage import UsageOptions
 from .clock import SYSTEM_CLOCK, Clock
 from .config import Config
 from .errors import AmicleanerError, InputEnded, describe
@@ -104,7 +103,7 @@ def _clean(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
         run.view.retrieving(config)
     locations = run.locations(sessions, saved)
     run.view.targets([location.api.target for location in locations if not location.read_only])
-    scanner = Scanner(UsageOptions.of(config), orphans=config.check_orphans, scanned=run.view.scanned)
+    scanner = Scanner(config, orphans=config.check_orphans, scanned=run.view.scanned)
     stack.callback(scanner.close)
     scans = scanner.scan(locations)
     run.warn((scan.target, warning) for scan in scans for warning in scan.warnings)

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import stat
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
@@ -41,43 +42,39 @@ def read_files(paths: Iterable[str], stdin: BinaryIO | None = None) -> list[Refe
 
 def _files(path: str) -> Iterator[str]:
     """The file itself, or all files in and below a folder, each folder once however many links lead there."""
+    if not os.path.isdir(path):
+        yield os.path.normpath(path)
+        return
+    seen: set[tuple[int, int]] = set()
     try:
-        if not os.path.isdir(path):
-            yield os.path.normpath(path)
-            return
-        seen: set[tuple[int, int]] = set()
-        folders = [os.path.normpath(path)]
-        while folders:
-            folder = folders.pop()
+        for folder, folders, names in os.walk(os.path.normpath(path), onerror=_raise, followlinks=True):
             status = os.stat(folder)
             if (status.st_dev, status.st_ino) in seen:
+                folders.clear()
                 continue
             seen.add((status.st_dev, status.st_ino))
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.name == SKIPPED or _leads_nowhere(entry):
-                        continue
-                    name = entry.name if folder == os.curdir else entry.path
-                    if entry.is_dir():
-                        folders.append(name)
-                    elif entry.is_file():
-                        yield name
+            folders[:] = [name for name in folders if name != SKIPPED]
+            for name in names:
+                file = os.path.normpath(os.path.join(folder, name))
+                if name != SKIPPED and _is_file(file):
+                    yield file
     except OSError as error:
-        raise _unreadable(error.filename or path, error) from error
+        raise _unreadable(os.path.normpath(error.filename or path), error) from error
 
 
-def _leads_nowhere(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a symbolic link that leads back to itself.  Raises OSError if its target is missing: it is
-    unknown what would be written there."""
-    if not entry.is_symlink():
-        return False
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _is_file(path: str) -> bool:
+    """Whether it is a file, not a pipe or a symbolic link that leads back to itself.  Raises OSError if the target of a link
+    is missing: it is unknown what would be written there."""
     try:
-        os.stat(entry.path)
+        return stat.S_ISREG(os.stat(path).st_mode)
     except OSError as error:
         if error.errno != errno.ELOOP:
             raise
-        return True
-    return False
+        return False
 
 
 def _read(file: str) -> bytes:

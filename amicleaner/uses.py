@@ -45,12 +45,7 @@ def uses_by_snapshot(amis: Iterable[Ami], snapshot_references: Mapping[str, Iter
     """References to AMIs through their snapshots: each AMI that has one of the snapshots that block devices name.  The label
     says which one: `launch template lt-… "web" version 3, snapshot snap-…`.  All of one Region."""
     return merge_uses(
-        {
-            ami.id: [
-                replace(use, label=f"{use.label}, snapshot {snapshot.id}")
-                for use in snapshot_references.get(snapshot.id, ())
-            ]
-        }
+        {ami.id: [use.through(f"snapshot {snapshot.id}") for use in snapshot_references.get(snapshot.id, ())]}
         for ami in amis
         for snapshot in ami.snapshots
     )

@@ -6,7 +6,7 @@ source stand together, and the first of them is its plainest: no template versio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,7 +33,7 @@ class Source:
     calls: tuple[str, ...]
     pages: int = 3
     through: str = ""
-    """The module that follows it: `template_versions` or `ssm_parameters`."""
+    """The module that follows it: `launch_templates` or `ssm_parameters`."""
     also_reported: bool = False
     """DescribeImageReferences reports it too, so that check is skipped where the source is tested alone."""
 
@@ -55,7 +55,7 @@ class Source:
 
     def through_version(self) -> Source:
         """The same source, where it names a template's version."""
-        return replace(self, calls=(*self.calls, VERSIONS), through="template_versions")
+        return replace(self, calls=(*self.calls, VERSIONS), through="launch_templates")
 
     def through_parameter(self) -> Source:
         """The same source, where it names an SSM parameter."""
@@ -123,23 +123,11 @@ def aliased(form: str, **members: Any) -> Add:
     return lambda region, image: add_template(region, alias(region, image, form, **members))
 
 
-def add_refresh(region: RegionState, configuration: Mapping[str, Any], status: str = "InProgress") -> None:
+def add_refresh(region: RegionState, configuration: Mapping[str, Any]) -> None:
     """A refresh of the one group that has them all, so that its calls have pages."""
     if "group" not in region.groups:
         region.add_group("group")
-    region.add_refresh("group", dict(configuration), status)
-
-
-def spot_fleet(state: str = "active") -> Add:
-    return lambda region, image: region.add_spot_fleet(state, launch_specifications=[{"ImageId": image}])
-
-
-def spot_request(state: str = "open") -> Add:
-    return lambda region, image: region.add_spot_request(image, state)
-
-
-def fleet(state: str = "active") -> Add:
-    return lambda region, image: region.add_fleet(state, launch_template_configs=configs({"ImageId": image}))
+    region.add_refresh("group", dict(configuration))
 
 
 def batch(image: str, **resources: Any) -> dict[str, Any]:
@@ -318,23 +306,18 @@ KINDS = (
         lambda r, i: add_refresh(r, {"MixedInstancesPolicy": mixed({"ImageId": i})}),
     ),
     ReferenceKind(
-        "cancelling refresh",
-        REFRESHES,
-        lambda r, i: add_refresh(r, {"MixedInstancesPolicy": mixed({"ImageId": i})}, "Cancelling"),
-    ),
-    ReferenceKind(
         "refresh's template",
         REFRESHES.through_version(),
         lambda r, i: add_refresh(r, {"LaunchTemplate": pinned(r, i)}),
     ),
-    ReferenceKind("Spot Fleet", SPOT_FLEETS, spot_fleet()),
+    ReferenceKind("Spot Fleet", SPOT_FLEETS, lambda r, i: r.add_spot_fleet(launch_specifications=[{"ImageId": i}])),
     ReferenceKind(
         "Spot Fleet's template",
         SPOT_FLEETS.through_version(),
         lambda r, i: r.add_spot_fleet(launch_template_configs=configs(**pinned(r, i))),
     ),
-    ReferenceKind("Spot request", SPOT_REQUESTS, spot_request()),
-    ReferenceKind("fleet's override", FLEETS, fleet()),
+    ReferenceKind("Spot request", SPOT_REQUESTS, lambda r, i: r.add_spot_request(i)),
+    ReferenceKind("fleet's override", FLEETS, lambda r, i: r.add_fleet(launch_template_configs=configs({"ImageId": i}))),
     ReferenceKind(
         "fleet's template",
         FLEETS.through_version(),
@@ -475,59 +458,29 @@ SNAPSHOT_KINDS = (
 )
 """What names a snapshot in a block device: `add` takes the snapshot's id."""
 
-ENDED: Mapping[str, Add] = {
-    "terminated instance": lambda r, i: r.add_instance(i, "terminated"),
-    "template's version that nothing names": lambda r, i: add_template(r, None, i, None),
-    "completed refresh": lambda r, i: add_refresh(r, {"MixedInstancesPolicy": mixed({"ImageId": i})}, "Successful"),
-    **{
-        f"{state} Spot Fleet": spot_fleet(state)
-        for state in ("cancelled", "failed", "cancelled_running", "cancelled_terminating")
-    },
-    **{f"{state} fleet": fleet(state) for state in ("deleted", "failed", "deleted_running", "deleted_terminating")},
-    **{f"{state} Spot request": spot_request(state) for state in ("cancelled", "failed", "closed")},
-}
-"""What names an AMI and will never launch it again: no reference."""
 
-
-@dataclass(frozen=True)
-class Dangling:
-    """A reference that leads nowhere. `warning` is a part of the warning about it."""
-
-    name: str
-    add: Callable[[RegionState], object]
-    warning: str
-
-
-DANGLING = (
-    Dangling(
-        "deleted template version",
-        lambda r: r.add_group(launch_template={"LaunchTemplateId": r.add_launch_template().template_id, "Version": "7"}),
-        "version 7",
-    ),
-    Dangling(
-        "deleted template",
-        lambda r: r.add_group(launch_template={"LaunchTemplateId": "lt-00000000000000000", "Version": "1"}),
-        "lt-00000000000000000",
-    ),
-    Dangling("deleted parameter", lambda r: add_template(r, "resolve:ssm:/lost"), "/lost"),
-    Dangling(
-        "parameter's version that does not exist",
-        lambda r: add_template(r, alias(r, "ami-00000001", "{name}:9")),
-        ":9",
-    ),
-)
-
-
-def plainest(kinds: Iterable[ReferenceKind] = KINDS) -> dict[str, ReferenceKind]:
+def plainest() -> dict[str, ReferenceKind]:
     """The first entry of each source, by the source's first IAM action."""
     found: dict[str, ReferenceKind] = {}
-    for kind in kinds:
+    for kind in KINDS:
         found.setdefault(kind.source.registered.actions[0], kind)
     return found
 
 
+def by_action() -> dict[str, ReferenceKind]:
+    """The first entry that leads to each call of the sources, by the call's IAM action."""
+    return {
+        call.action: next(kind for kind in KINDS if not {call.name, call.action}.isdisjoint(kind.source.calls))
+        for source in SOURCES
+        for call in source.calls
+    }
+
+
 def add_all(region: RegionState, image: str) -> None:
-    """Name the AMI in every way that needs no option, so that every call about references finds something."""
+    """Name the AMI in as many ways as it takes for every call about references to find something."""
+    found: set[str] = set()
     for kind in KINDS:
-        if not kind.config:
+        leads_to = {*kind.source.calls, kind.source.through}
+        if not kind.config and not found.issuperset(leads_to):
             kind.add(region, image)
+            found |= leads_to

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -248,16 +247,3 @@ def test_every_id_is_found_with_its_line(parts: list[str], padding: int) -> None
             if id in line.split():
                 expected.setdefault(id, f"standard input:{number}")
     assert found("-", stdin=text.encode()) == sorted(expected.items())
-
-
-@pytest.mark.once
-def test_many_files_take_seconds(tmp_path: Path) -> None:
-    """A tenth of what must take seconds, so that the test does not."""
-    for folder in range(100):
-        (tmp_path / str(folder)).mkdir()
-        for file in range(100):
-            (tmp_path / str(folder) / str(file)).write_bytes(b'image = "none"\n' * 40)
-    (tmp_path / "50" / "50").write_text(LONG)
-    started = time.process_time()
-    assert found(".") == [(LONG, "file 50/50:1")]
-    assert time.process_time() - started < 3

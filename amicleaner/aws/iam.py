@@ -7,7 +7,6 @@ from typing import Any
 from .. import actions
 from ..config import Config
 from . import usage
-from .usage import UsageOptions
 
 VIA = {"ForAnyValue:StringEquals": {"aws:CalledVia": ["ec2-images.amazonaws.com"]}}
 """Only where DescribeImageReferences asks on the caller's behalf (AWS's managed policy
@@ -15,8 +14,6 @@ AmazonEC2ImageReferencesAccessPolicy, version 3, and the EC2 guide, "Identify yo
 
 PARAMETERS = ("arn:*:ssm:*:*:parameter/*",)
 """Describe calls know no narrower resource than `*` (Service Authorization Reference)."""
-
-BIN_RULES = frozenset({"rbin:GetRule", "rbin:ListRules"})
 
 
 def policy(config: Config) -> dict[str, Any]:
@@ -38,8 +35,9 @@ def policy(config: Config) -> dict[str, Any]:
 
 
 def _cleaning(config: Config) -> Iterable[dict[str, Any]]:
-    sources = usage.sources(UsageOptions.of(config))
-    reads = {"ec2:DescribeImages", "ec2:DescribeSnapshots", *BIN_RULES}.union(*(source.actions for source in sources))
+    sources = usage.sources(config)
+    reads = {"ec2:DescribeImages", "ec2:DescribeSnapshots", "rbin:GetRule", "rbin:ListRules"}
+    reads.update(*(source.actions for source in sources))
     if not config.include_shared:
         reads.add("ec2:DescribeImageAttribute")
     if config.check_orphans or _deletes(config):

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
+from ..config import Config
 from ..errors import AwsError, DeniedError, UnsupportedCallError
 from ..models import Ami, Inventory, Snapshot, Target
 from ..recycle_bin import BinRules
-from ..uses import Uses, merge_uses
+from ..uses import Uses
 from . import usage
 from .concurrency import run_concurrently
 from .fetcher import (
@@ -22,7 +23,7 @@ from .fetcher import (
     fetch_visible_amis,
 )
 from .targets import Location
-from .usage import UsageOptions, UsageReading
+from .usage import UsageReading
 
 T = TypeVar("T")
 
@@ -61,11 +62,11 @@ class Scanner:
     order."""
 
     def __init__(
-        self, options: UsageOptions, *, orphans: bool, scanned: Callable[[Target, int], None] = lambda target, amis: None
+        self, config: Config, *, orphans: bool, scanned: Callable[[Target, int], None] = lambda target, amis: None
     ) -> None:
         """`orphans`: also read what is needed to find orphaned snapshots.  `scanned` is called with each location and its
         number of AMIs, from any thread."""
-        self._options = options
+        self._config = config
         self._orphans = orphans
         self._scanned = scanned
         self._most = 0
@@ -95,10 +96,7 @@ class Scanner:
         def read(location: Location) -> UsageReading:
             scan = concerned[location]
             ids = asked[scan.target]
-            if again:
-                found = usage.read_references(location.api, ids, self._options, self._calls)
-            else:
-                found = usage.read_on_demand(location.api, scan.reading, ids, self._options, self._calls)
+            found = usage.read_on_demand(location.api, scan.reading, ids, self._config, self._calls, again=again)
             return _with_account(found, scan.target.account)
 
         return [(concerned[location], found) for location, found in self._each(concerned, read).items()]
@@ -157,7 +155,7 @@ class Scanner:
         asked = {scan.location: scan for scan in scans}
 
         def read(location: Location) -> tuple[frozenset[str], tuple[str, ...]]:
-            return usage.read_template_snapshots(location.api, asked[location].reading, self._options, self._calls)
+            return usage.read_template_snapshots(location.api, asked[location].reading, self._config, self._calls)
 
         return [(asked[location], found) for location, found in self._each(asked, read).items()]
 
@@ -193,9 +191,7 @@ class Scanner:
         snapshots = self._calls.submit(fetch_snapshots, api) if owns and self._orphans else None
         bin = self._calls.submit(fetch_bin, api) if self._orphans else None
         try:
-            reading = usage.read_usage(api, self._options, self._calls)
-            # Now, and not once something would be deleted: the pages of AMIs are still on their way.
-            refreshes = usage.read_refreshes(api, reading, self._options, self._calls)
+            reading = usage.read_usage(api, self._config, self._calls)
             found, first = snapshots.result() if snapshots else ((), ())
             recycled, second = bin.result() if bin else ({}, ())
         except AwsError as error:
@@ -209,9 +205,8 @@ class Scanner:
         self._read.add(location)
         if owns:
             self._scanned(api.target, len(inventory))
-        uses, used = merge_uses([reading.uses, refreshes.uses]), merge_uses([reading.snapshots, refreshes.snapshots])
-        reading = _with_account(replace(reading, uses=uses, snapshots=used), api.target.account)
-        warnings = (*reading.warnings, *refreshes.warnings, *first, *second)
+        reading = _with_account(reading, api.target.account)
+        warnings = (*reading.warnings, *first, *second)
         return Scan(location, Inventory(api.target, inventory), reading, started, found, frozenset(recycled), warnings)
 
 

@@ -1,29 +1,16 @@
-"""The printed IAM policy: enough for what it is printed for, and no more."""
+"""The least-privilege IAM policy; `tests/flows/test_iam_policy.py` tests that it is enough for a run, and no more."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from amicleaner.aws import usage
 from amicleaner.aws.iam import policy
-from amicleaner.aws.usage import UsageOptions
 from amicleaner.config import Config
-from amicleaner.errors import AwsError
-from amicleaner.sources import CHECKS, FURTHER_CHECKS
-from tests.aws.usage.account import Account
-from tests.catalogue import KINDS
-
-
-@pytest.fixture
-def account() -> Iterator[Account]:
-    with ThreadPoolExecutor(4) as pool:
-        yield Account(pool=pool)
-
+from amicleaner.sources import CHECKS
 
 DELETES = {"ec2:DeregisterImage", "ec2:DeleteSnapshot"}
 PLAN = {"dry_run": True, "include_shared": True}
@@ -55,7 +42,7 @@ OWN = {
 }  # fmt: skip
 """What is read besides references."""
 
-SOURCES = {action for source in usage.sources(UsageOptions()) for action in source.actions}
+SOURCES = {action for source in usage.sources(Config()) for action in source.actions}
 
 
 def test_the_whole_policy() -> None:
@@ -98,27 +85,25 @@ EMR = ("ListClusters", "DescribeCluster", "ListInstanceGroups", "ListInstanceFle
     ("options", "more", "less"),
     [
         ({"dry_run": True}, set(), DELETES),
+        ({"save_plan": "plan.json"}, set(), DELETES),
+        ({"suggest_config": True}, set(), DELETES),
+        ({"used_by_profile": ["reader"]}, {"ec2:DescribeRegions"}, set()),
         ({"include_shared": True}, set(), {"ec2:DescribeImageAttribute"}),
-        (
-            {"quarantine": 14},
-            {"ec2:CreateTags", "ec2:DeleteTags", "ec2:DisableImage", "ec2:EnableImage"},
-            set(),
-        ),
+        ({"quarantine": 14}, {"ec2:CreateTags", "ec2:DeleteTags", "ec2:DisableImage", "ec2:EnableImage"}, set()),
         ({"region": ["eu-*"]}, {"ec2:DescribeRegions"}, set()),
         ({"role_arn": ["arn:aws:iam::210987654321:role/r"]}, {"sts:AssumeRole"}, set()),
         ({"organization_role": "r"}, {"sts:AssumeRole", "organizations:ListAccounts"}, set()),
         ({"skip_check": ["spot"]}, set(), {"ec2:DescribeSpotFleetRequests", "ec2:DescribeSpotInstanceRequests"}),
         ({"skip_check": ["launch-templates"]}, set(), {"ec2:DescribeLaunchTemplateVersions"}),
         (
-            {"skip_check": ["auto-scaling-groups"]},
-            set(),
+            {"skip_check": ["auto-scaling-groups"]}, set(),
             {"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeInstanceRefreshes"},
         ),
         ({"skip_check": ["image-references"]}, set(), {"ssm:DescribeParameters", "imagebuilder:GetContainerRecipe"}),
         ({"also_check": ["emr"]}, {f"elasticmapreduce:{call}" for call in EMR}, set()),
         ({"also_check": ["rds-custom"]}, {"rds:DescribeDBEngineVersions"}, set()),
     ],
-)
+)  # fmt: skip
 def test_what_each_option_adds_and_takes_away(options: dict[str, Any], more: set[str], less: set[str]) -> None:
     before, after = actions(made()), actions(made(**options))
     assert more == after - before
@@ -152,36 +137,3 @@ def test_it_is_json() -> None:
     document = made(check_orphans=True, organization_role="ops")
     assert json.loads(json.dumps(document)) == document
     assert [entry["Sid"] for entry in document["Statement"]] == sorted(entry["Sid"] for entry in document["Statement"])
-
-
-EVERY = UsageOptions(also=frozenset(FURTHER_CHECKS))
-
-
-def everything(account: Account) -> None:
-    """Reads all references, in an account where each call has something to find."""
-    image = account.image()
-    for kind in KINDS:
-        kind.add(account.region, image)
-    account.on_demand([image], EVERY)
-
-
-def all_reads() -> dict[str, Any]:
-    return made(also_check=FURTHER_CHECKS, **PLAN)
-
-
-READS = sorted(actions(all_reads()) - {"ec2:DescribeImages", "ec2:DescribeSnapshots", "rbin:GetRule", "rbin:ListRules"})
-"""Those of the usage sources; the others are the fetcher's."""
-
-
-def test_it_is_enough_for_all_reads(account: Account) -> None:
-    account.fake_aws.allow = actions(all_reads(), via=False)
-    account.fake_aws.allow_via = actions(all_reads(), via=True)
-    everything(account)
-
-
-@pytest.mark.parametrize("action", READS)
-def test_each_action_is_needed(account: Account, action: str) -> None:
-    account.fake_aws.allow = actions(all_reads(), via=False) - {action}
-    account.fake_aws.allow_via = actions(all_reads(), via=True) - {action}
-    with pytest.raises(AwsError, match=action):
-        everything(account)

@@ -1,4 +1,7 @@
-"""The policy that --iam-policy prints is enough for a run with the same options, and each of its actions is needed."""
+"""The policy that --iam-policy prints is enough for a run with the same options, and holds no action that it does not need.
+
+That a run ends where one of them is denied is tested in `test_fail_closed.py` and `test_permissions.py`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from amicleaner.errors import AwsError, describe
+from amicleaner import run
+from amicleaner.config import Config
 from amicleaner.result import Result
 from amicleaner.sources import CHECKS
 from tests.flows.flow import FAR, OTHER, OWN, Flow, iam_policy, removed
@@ -20,17 +24,13 @@ THOROUGH: dict[str, Any] = {
 }
 RUNS: dict[str, dict[str, Any]] = {
     "plain": {},
-    "thorough": THOROUGH,
-    "orphans": {"check_orphans": True},
     "Regions": {"region": ("eu-west-*",), "exclude_region": ("eu-west-2",)},
     "excluded Regions": {"exclude_region": ("us-*",)},
     "profiles": {"profile": ("one", "two")},
     "roles": {"role_arn": (ROLE,)},
     "readers": {"used_by_role_arn": (ROLE,)},
-    "shared ones too": {"include_shared": True},
     "nothing but images": {"skip_check": tuple(CHECKS), "include_shared": True},
-    "dry run": {"dry_run": True},
-    "without image references": {"skip_check": ("image-references",)},
+    "dry run": {"dry_run": True, "check_orphans": True},
 }
 STARTS = {"AssumeRoles", "ListAccounts"}
 """What belongs to the credentials that the command starts with, where roles are assumed."""
@@ -46,16 +46,27 @@ def full(flow: Flow) -> Flow:
     return flow
 
 
-def clean(flow: Flow, options: dict[str, Any], without: str = "") -> Result:
+def clean(flow: Flow, options: dict[str, Any]) -> Result:
     """A run under the policy for its own options."""
     policy = iam_policy(**options)
-    flow.fake_aws.allow_via = policy.pop("ReadReferences", set()) - {without}
-    starts = set().union(*(policy[sid] for sid in STARTS & policy.keys())) - {without}
-    rest = set().union(*(actions for sid, actions in policy.items() if sid not in STARTS)) - {without}
+    flow.fake_aws.allow_via = policy.pop("ReadReferences", set())
+    starts = set().union(*(policy[sid] for sid in STARTS & policy.keys()))
+    rest = set().union(*(actions for sid, actions in policy.items() if sid not in STARTS))
     flow.fake_aws.allow_in = {OWN: starts if "role_arn" in options else starts | rest, OTHER: rest}
     if "profile" in options:
         flow.patch.delenv("AWS_DEFAULT_REGION")
     return flow.clean(**options)
+
+
+def called(flow: Flow) -> set[str]:
+    """The actions that a run needed.  STS tells everybody who they are."""
+    return {call.name for call in flow.fake_aws.calls.records} - {"sts:GetCallerIdentity"}
+
+
+def allowed(options: dict[str, Any]) -> set[str]:
+    """The actions of the policy.  What AWS calls behind DescribeImageReferences is tested in
+    `aws/usage/test_image_references.py`."""
+    return set().union(*(actions for sid, actions in iam_policy(**options).items() if sid != "ReadReferences"))
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -65,78 +76,50 @@ def test_the_policy_is_enough(full: Flow, name: str) -> None:
     assert bool(removed(result)) != ("dry_run" in RUNS[name])
 
 
-def test_the_policy_is_enough_to_save_and_apply_a_plan(full: Flow) -> None:
-    plan = full.path("plan.json")
-    assert clean(full, {"save_plan": plan}).exit_status == 0
-    full.fake_aws.allow_in[OWN] = set().union(*iam_policy().values())
-    full.fake_aws.allow_via = full.fake_aws.allow_in[OWN]
-    assert len(removed(full.clean(apply_plan=plan))) == 2
+def test_the_policy_is_enough_for_a_thorough_run_and_each_action_is_needed(full: Flow) -> None:
+    result = clean(full, THOROUGH)
+    assert (len(removed(result)), result.exit_status, result.warnings) == (4, 0, ())
+    assert called(full) == allowed(THOROUGH)
 
 
-def actions(**options: Any) -> list[str]:
-    return sorted(set().union(*iam_policy(**options).values()))
-
-
-def ends(flow: Flow, options: dict[str, Any], without: str) -> tuple[Result | None, str]:
-    """The result of a run, or None and the error that ended it."""
-    try:
-        return clean(flow, options, without=without), ""
-    except AwsError as error:
-        return None, describe(error)
-
-
-def needs(flow: Flow, action: str, options: dict[str, Any]) -> None:
-    """Without the action the run names it, in the error that ends it, in a problem or (Recycle Bin) in a warning."""
-    result, text = ends(flow, options, without=action)
-    if result is None:
-        assert action in text
-        assert flow.changes() == []
-        return
-    told = "\n".join(result.warnings if action in BIN else result.problems)
-    assert action in told
-    assert result.exit_status == (0 if action in BIN else 1)
-
-
-BIN = {"rbin:ListRules", "rbin:GetRule"}
-"""Not needed to delete, only to say whether it can be undone."""
-
-
-@pytest.mark.parametrize("action", actions(**THOROUGH))
-def test_each_action_is_needed(full: Flow, action: str) -> None:
-    needs(full, action, THOROUGH)
-
-
-def test_the_recycle_bin_is_read_after_the_deletion(full: Flow) -> None:
-    result = clean(full, {}, without="ec2:ListImagesInRecycleBin")
-    assert (len(removed(result)), result.exit_status) == (2, 0)
-    assert "ec2:ListImagesInRecycleBin" in result.warnings[0]
-
-
-QUARANTINE: dict[str, Any] = {"quarantine": 7}
-
-
-@pytest.fixture
-def waiting(flow: Flow) -> Flow:
-    """An account with an AMI to quarantine, one to release and one whose quarantine is over."""
+def test_the_policy_is_enough_to_quarantine_and_each_action_is_needed(flow: Flow) -> None:
+    """In an account with an AMI to quarantine, one to release and one whose quarantine is over."""
+    flow.fill()
     _, back = flow.several(2)
-    assert flow.clean(quarantine=7).exit_status == 0
+    options = {"quarantine": 7}
+    clean(flow, options)
     flow.time.sleep(8 * 86400)
     flow.home.add_instance(back)
     flow.add(days=3)
-    flow.fake_aws.calls.clear()
-    return flow
-
-
-def test_the_policy_is_enough_to_quarantine(waiting: Flow) -> None:
-    result = clean(waiting, QUARANTINE)
-    assert sorted(end.outcome for end in result.amis.values()) == ["quarantined", "released", "removed"]
+    flow.world.deletes_associated = False
+    result = clean(flow, options)
+    assert {end.outcome for end in result.amis.values()} == {"quarantined", "released", "removed"}
     assert result.exit_status == 0
+    assert called(flow) == allowed(options)
 
 
-@pytest.mark.parametrize("action", ["ec2:CreateTags", "ec2:DeleteTags", "ec2:DisableImage", "ec2:EnableImage"])
-def test_each_action_is_needed_to_quarantine(waiting: Flow, action: str) -> None:
-    assert action in actions(**QUARANTINE)
-    needs(waiting, action, QUARANTINE)
+def test_the_policy_is_enough_to_restore_and_each_action_is_needed(flow: Flow) -> None:
+    """A quarantined AMI, and one in the Recycle Bin with its snapshot."""
+    flow.home.add_retention_rule("EC2_IMAGE")
+    flow.home.add_retention_rule("EBS_SNAPSHOT")
+    quarantined, deleted = flow.several(2)
+    flow.clean(quarantine=7, only_name=(flow.home.images[quarantined].name,))
+    flow.clean(from_ids=(deleted,))
+    flow.fake_aws.calls.clear()
+    options: dict[str, Any] = {"restore": (quarantined, deleted), "region": ("eu-west-1",)}
+    flow.fake_aws.allow = allowed(options)
+    assert run.clean(Config(**options), view=flow.view, clock=flow.time.clock).exit_status == 0
+    assert {image.state for image in flow.home.images.values()} == {"available"}
+    assert called(flow) == allowed(options)
+
+
+def test_the_policy_is_enough_to_save_and_apply_a_plan(flow: Flow) -> None:
+    flow.fill()
+    plan = flow.path("plan.json")
+    assert clean(flow, {"save_plan": plan}).exit_status == 0
+    flow.fake_aws.allow_in[OWN] = set().union(*iam_policy().values())
+    flow.fake_aws.allow_via = flow.fake_aws.allow_in[OWN]
+    assert len(removed(flow.clean(apply_plan=plan))) == 2
 
 
 def test_a_read_only_account_needs_no_action_that_deletes(full: Flow) -> None:
@@ -145,8 +128,3 @@ def test_a_read_only_account_needs_no_action_that_deletes(full: Flow) -> None:
     reads = set().union(*(actions for sid, actions in policy.items() if sid not in STARTS | {"Delete"}))
     full.fake_aws.allow_in = {OTHER: reads - {"ec2:DescribeImages", "ec2:DescribeImageAttribute"}}
     assert full.clean(**options).exit_status == 0
-
-
-def test_sts_is_not_called_where_one_account_alone_takes_part(full: Flow) -> None:
-    full.clean(region=("eu-west-1",))
-    assert full.calls("GetCallerIdentity") == []

@@ -1,4 +1,4 @@
-"""For each source of references: an account in which only one reference keeps an AMI, and a free AMI beside it is deleted.
+"""Runs in which a reference keeps an AMI, and a free AMI beside it is deleted.
 
 `tests/aws/usage/test_registry.py` tests every kind of reference.
 """
@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests.catalogue import DANGLING, ENDED, SNAPSHOT_KINDS, UNOWNED, Add, Dangling, ReferenceKind, plainest
+from tests.catalogue import UNOWNED, ReferenceKind, devices, plainest
 from tests.flows.flow import FAR, HOME, OTHER, OWN, Flow, decisions, reasons, removed
 
+READ_SO = {(kind.source.registered.when, bool(kind.source.registered.reader)): kind for kind in plainest().values()}
 
-@pytest.mark.parametrize("kind", plainest().values(), ids=plainest())
+
+@pytest.mark.parametrize("kind", READ_SO.values(), ids=lambda kind: kind.name)
 def test_a_reference_on_the_last_page_keeps_the_ami(flow: Flow, kind: ReferenceKind) -> None:
+    """One of each way in which sources are read: with the Region or per group, on demand or for AMIs, on request."""
     free = set(flow.several(11 if kind.source.check == "image-references" else 2))
     flow.fake_aws.pager.cap = 1
     flow.fake_aws.pager.blank_pages = True
@@ -29,38 +32,23 @@ def test_a_reference_on_the_last_page_keeps_the_ami(flow: Flow, kind: ReferenceK
     assert (result.exit_status, result.warnings) == (0, ())
 
 
-@pytest.mark.parametrize("kind", SNAPSHOT_KINDS, ids=lambda kind: kind.name)
-def test_a_block_device_that_names_its_snapshot_keeps_the_ami(flow: Flow, kind: ReferenceKind) -> None:
-    free, held = flow.add().image_id, flow.add(snapshots=[8, 8])
-    kind.add(flow.home, held.snapshot_ids[1])
-    result = flow.clean(**kind.options)
-    assert (removed(result), reasons(result)[held.image_id]) == ({free}, "in-use")
-    assert decisions(result)[held.image_id].used_by[0].label.startswith(kind.source.label)
-
-
-def test_a_snapshot_that_an_amis_copy_shares_keeps_both(flow: Flow) -> None:
+def test_a_block_device_that_names_a_snapshot_keeps_each_ami_that_has_it(flow: Flow) -> None:
     shared = flow.home.add_snapshot("shared").snapshot_id
-    both = {flow.add(snapshots=[shared]).image_id for _ in range(2)}
-    flow.home.add_launch_template(versions=[{"BlockDeviceMappings": [{"Ebs": {"SnapshotId": shared}}]}])
-    assert reasons(flow.clean()) == dict.fromkeys(both, "in-use")
-
-
-@pytest.mark.parametrize("add", ENDED.values(), ids=ENDED)
-def test_a_reference_that_has_ended_keeps_nothing(flow: Flow, add: Add) -> None:
-    image = flow.add().image_id
-    add(flow.home, image)
-    assert removed(flow.clean()) == {image}
-
-
-@pytest.mark.parametrize("dangling", DANGLING, ids=lambda dangling: dangling.name)
-def test_a_dangling_reference_keeps_nothing_and_gives_a_warning(flow: Flow, dangling: Dangling) -> None:
-    image = flow.add().image_id
-    dangling.add(flow.home)
+    both = {flow.add(snapshots=[8, shared]).image_id for _ in range(2)}
+    [free] = flow.several(1)
+    flow.home.add_launch_template(versions=[{"BlockDeviceMappings": devices(shared)}])
     result = flow.clean()
-    assert removed(result) == {image}
+    assert reasons(result) == dict.fromkeys(both, "in-use") | {free: "old"}
+    assert all(decisions(result)[id].used_by[0].label.startswith("launch template lt-") for id in both)
+
+
+def test_a_dangling_reference_keeps_nothing_and_gives_a_warning(flow: Flow) -> None:
+    [image] = flow.several(1)
+    flow.home.add_launch_template(versions=[{"ImageId": "resolve:ssm:/lost"}])
+    result = flow.clean()
+    assert (removed(result), result.exit_status) == ({image}, 0)
     [warning] = result.warnings
-    assert dangling.warning in warning
-    assert result.exit_status == 0
+    assert warning.startswith("SSM parameter /lost does not exist")
 
 
 def test_references_to_amis_that_do_not_exist_are_reported(flow: Flow) -> None:

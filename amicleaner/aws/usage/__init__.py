@@ -1,7 +1,12 @@
-"""How the sources of references (`sources.py`) are read.
+"""How the sources of references (`sources.py`) are read: side by side, round after round.  Then what they name is followed
+to its AMIs.
 
 `read_usage` reads what can be listed for a whole Region.  `read_on_demand` reads the rest, once something would be deleted:
-what takes a call per group or per ten AMIs, and services that few accounts use.
+what takes a call per ten AMIs, and services that few accounts use.
+
+**It fails closed**: every error of AWS leaves here as an `AwsError` that says how to go on.  There are two exceptions.  A
+Region that does not have the service holds no reference.  A call that the endpoint does not support (an emulator, mostly) is
+a warning, unless the source is required or was asked for.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,22 +14,32 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from typing import Self
 
 from ...config import Config
-from ...sources import IMAGE_REFERENCES, INSTANCE_REFRESHES, LAUNCH_TEMPLATES, SOURCES, UsageSource
-from ...uses import Uses
+from ...errors import AwsError, CredentialsError, UnsupportedCallError
+from ...models import Use
+from ...sources import IMAGE_REFERENCES, INSTANCE_REFRESHES, LAUNCH_TEMPLATES, SOURCES, SSM_PARAMETERS, UsageSource
+from ...uses import Uses, merge_uses
 from ..api import Api
-from . import auto_scaling, image_references
-from .reading import SourceRead, follow, read_all_versions, read_sources, uses_in
+from ..concurrency import run_concurrently
+from ..error_mapping import DENIED, NO_SUCH_HOST
+from . import auto_scaling, image_references, launch_templates, ssm_parameters
 from .usage_report import TemplateVersion, UsageReport
 
-Reader = Callable[[Api], UsageReport]
+NEVER_SKIPPED = frozenset({"instances"})
+"""Checks that no message advises to skip."""
+
+NO_SERVICE = frozenset({NO_SUCH_HOST, "OptInRequired", "SubscriptionRequiredException", "UnsupportedOperation"})
+"""What is answered for a service that the Region does not have, or that the account never signed up for (common errors in
+the API references of EC2 and others)."""
+
+SourceRead = tuple[UsageSource, Callable[[], UsageReport]]
+"""A source, and one of its reads."""
 
 
-def _reader(name: str) -> Reader:
+def _reader(name: str) -> Callable[[Api], UsageReport]:
     module, _, function = name.partition(".")
-    found: Reader = getattr(import_module(f".{module}", __package__), function)
+    found: Callable[[Api], UsageReport] = getattr(import_module(f".{module}", __package__), function)
     return found
 
 
@@ -33,124 +48,154 @@ READERS = {source: _reader(source.reader) for source in SOURCES if source.reader
 
 
 @dataclass(frozen=True, slots=True)
-class UsageOptions:
-    """`skip` are the checks to leave out, `also` those to read on request."""
-
-    skip: frozenset[str] = frozenset()
-    also: frozenset[str] = frozenset()
-    all_template_versions: bool = False
-
-    @classmethod
-    def of(cls, config: Config) -> Self:
-        """Those of a run."""
-        return cls(frozenset(config.skip_check), frozenset(config.also_check), config.all_launch_template_versions)
-
-    @property
-    def templates(self) -> bool:
-        """Whether launch templates are read, and versions that others name are followed."""
-        return LAUNCH_TEMPLATES.check not in self.skip
-
-
-@dataclass(frozen=True, slots=True)
 class UsageReading:
     """What was read of one account's Region.
 
     `uses` are the references by AMI id, `snapshots` those by the snapshot that a block device of a launch template, launch
-    configuration, fleet or Spot request names; both sorted.  `groups` are the names of the Auto Scaling groups, `versions`
-    the launch template versions that were read: what is read on demand begins with both.
+    configuration, fleet or Spot request names; both sorted.  `versions` are the launch template versions that were read:
+    what is read on demand begins with them.
     """
 
     uses: Uses
     snapshots: Uses
     warnings: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
     versions: tuple[TemplateVersion, ...] = ()
 
 
-def sources(options: UsageOptions) -> list[UsageSource]:
-    """The sources that a run with these options may read."""
+def sources(config: Config) -> list[UsageSource]:
+    """The sources that a run may read."""
     return [
         source
         for source in SOURCES
-        if (source.check in options.also if source.on_request else source.check not in options.skip)
+        if (source.check in config.also_check if source.on_request else source.check not in config.skip_check)
     ]
 
 
-def read_usage(api: Api, options: UsageOptions, pool: Executor) -> UsageReading:
+def read_usage(api: Api, config: Config, pool: Executor) -> UsageReading:
     """Reads every source of a whole Region that is not skipped, side by side in `pool`, in which the caller itself must not
-    run.
+    run.  Then what the instance refreshes of its groups lead to: one call per group.
 
     Raises `AwsError`: the error of the first source in the registry that has one.
     """
-    report = read_sources(pool, _listed(api, options, "always"))
-    if options.all_template_versions:
-        report.add(read_all_versions(api, report.versions, pool))
-    follow(api, report, tuple(report.versions), pool, templates=options.templates)
-    return _reading(api, report)
+    report = _read(pool, _listed(api, config, "always"))
+    if config.all_launch_template_versions:
+        report.add(_all_versions(api, report.versions, pool))
+    _follow(api, report, report.versions, config, pool)
+    refreshes = _read(pool, [(INSTANCE_REFRESHES, partial(auto_scaling.read_refreshes, api, report.groups))])
+    _follow(api, refreshes, report.versions, config, pool)
+    report.add(refreshes)
+    return _reading(report)
 
 
 def read_on_demand(
-    api: Api, reading: UsageReading, ami_ids: Iterable[str], options: UsageOptions, pool: Executor
+    api: Api, reading: UsageReading, ami_ids: Iterable[str], config: Config, pool: Executor, *, again: bool = False
 ) -> UsageReading:
     """Reads, side by side, all that is read only once something would be deleted: the references to `ami_ids` that AWS
-    reports, and the services on demand and on request.
+    reports, and, unless that was done and it is only asked `again` about other AMIs, the services on demand and on request.
 
     Raises `AwsError`.
     """
-    reads = _references(api, ami_ids, options) + _listed(api, options, "late", "on request")
-    return _read(api, reading.versions, reads, options, pool)
-
-
-def read_refreshes(api: Api, reading: UsageReading, options: UsageOptions, pool: Executor) -> UsageReading:
-    """What the instance refreshes of all groups in `reading` lead to: one call per group.  Raises `AwsError`."""
-    return _read(api, reading.versions, _refreshes(api, reading, options), options, pool)
-
-
-def read_references(api: Api, ami_ids: Iterable[str], options: UsageOptions, pool: Executor) -> UsageReading:
-    """What AWS itself reports as references to `ami_ids`: one call per 10.  Raises `AwsError`."""
-    return _read(api, (), _references(api, ami_ids, options), options, pool)
+    reads = [] if again else _listed(api, config, "late", "on request")
+    if IMAGE_REFERENCES.check not in config.skip_check:
+        reads.insert(0, (IMAGE_REFERENCES, partial(image_references.read, api, tuple(ami_ids))))
+    report = _read(pool, reads)
+    _follow(api, report, reading.versions, config, pool)
+    return _reading(report)
 
 
 def read_template_snapshots(
-    api: Api, reading: UsageReading, options: UsageOptions, pool: Executor
+    api: Api, reading: UsageReading, config: Config, pool: Executor
 ) -> tuple[frozenset[str], tuple[str, ...]]:
     """The snapshots that any version of the templates in `reading` names, and warnings: one call per template.  Raises
     `AwsError`."""
-    if options.all_template_versions:  # then the reading has them
+    if config.all_launch_template_versions:  # then the reading has them
         return frozenset(), ()
-    report = read_all_versions(api, reading.versions, pool)
-    return frozenset(reference.snapshot for reference in report.snapshots), _once(report.warnings)
+    every = _reading(_all_versions(api, reading.versions, pool))
+    return frozenset(every.snapshots), every.warnings
 
 
-def _listed(api: Api, options: UsageOptions, *when: str) -> list[SourceRead]:
-    chosen = [source for source in sources(options) if source in READERS and source.when in when]
+def _listed(api: Api, config: Config, *when: str) -> list[SourceRead]:
+    chosen = [source for source in sources(config) if source in READERS and source.when in when]
     return [(source, partial(READERS[source], api)) for source in chosen]
 
 
-def _refreshes(api: Api, reading: UsageReading, options: UsageOptions) -> list[SourceRead]:
-    if INSTANCE_REFRESHES.check in options.skip:
-        return []
-    return [(INSTANCE_REFRESHES, partial(auto_scaling.read_refreshes, api, reading.groups))]
+def _all_versions(api: Api, versions: Iterable[TemplateVersion], pool: Executor) -> UsageReport:
+    """Every version of each of these versions' templates: one call per template."""
+    templates = sorted({version.template for version in versions})
+    return _read(pool, [(LAUNCH_TEMPLATES, partial(launch_templates.read_all_versions, api, id)) for id in templates])
 
 
-def _references(api: Api, ami_ids: Iterable[str], options: UsageOptions) -> list[SourceRead]:
-    if IMAGE_REFERENCES.check in options.skip:
-        return []
-    return [(IMAGE_REFERENCES, partial(image_references.read, api, tuple(ami_ids)))]
+def _read(pool: Executor, reads: list[SourceRead]) -> UsageReport:
+    """What all reads report, and all further reads that they ask for.
+
+    Raises `AwsError`: the error of the first source, in the order of `reads`, that has one.
+    """
+    report = UsageReport()
+    while reads:
+        parts = run_concurrently(pool, [partial(guarded, source, read) for source, read in reads])
+        for part in parts:
+            report.add(part)
+        reads = [(source, read) for (source, _), part in zip(reads, parts, strict=True) for read in part.next_reads]
+    return report
 
 
-def _read(
-    api: Api, versions: tuple[TemplateVersion, ...], reads: list[SourceRead], options: UsageOptions, pool: Executor
-) -> UsageReading:
-    report = read_sources(pool, reads)
-    follow(api, report, versions, pool, templates=options.templates)
-    return _reading(api, report)
+def _follow(api: Api, report: UsageReport, versions: Iterable[TemplateVersion], config: Config, pool: Executor) -> None:
+    """Replaces, in `report`, launch template versions and SSM parameters by the images that they resolve to.
+
+    `versions` are those that are known already.  Where the check of launch templates is skipped, no version is looked up.
+    An SSM parameter always is.
+    """
+    if LAUNCH_TEMPLATES.check not in config.skip_check:
+        resolve = partial(launch_templates.resolve, api, report.template_refs, versions, pool)
+        report.add(guarded(LAUNCH_TEMPLATES, resolve))
+    resolved = guarded(SSM_PARAMETERS, partial(ssm_parameters.resolve, api, report.images, pool))
+    report.images = resolved.images
+    report.warnings += resolved.warnings
 
 
-def _reading(api: Api, report: UsageReport) -> UsageReading:
-    uses, snapshots = uses_in(api.target, report)
-    return UsageReading(uses, snapshots, _once(report.warnings), tuple(report.groups), tuple(report.versions))
+def _reading(report: UsageReport) -> UsageReading:
+    warnings = tuple(dict.fromkeys(report.warnings))
+    return UsageReading(_by_id(report.images), _by_id(report.snapshots), warnings, tuple(report.versions))
 
 
-def _once(warnings: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(warnings))
+def _by_id(named: Iterable[tuple[str, Use]]) -> Uses:
+    return merge_uses({id: [use]} for id, use in named)
+
+
+def guarded(source: UsageSource, read: Callable[[], UsageReport]) -> UsageReport:
+    """What `read` reports.  Raises `AwsError`, with what helps in its hint."""
+    try:
+        return read()
+    except AwsError as error:
+        # A role's credentials are renewed inside whichever call comes first; skipping a check is no help there.
+        if isinstance(error, CredentialsError) or error.action.startswith("sts:"):
+            raise
+        no_service = error.code in NO_SERVICE and not error.exists and not source.required
+        if no_service and source.reader:
+            return UsageReport()
+        # The resources behind any other source may exist without this call: SSM parameters, Auto Scaling groups.
+        unsupported = no_service or isinstance(error, UnsupportedCallError)
+        if unsupported and not (source.required or source.on_request):
+            return UsageReport(
+                warnings=[f"This endpoint doesn't support {error.action}; references from {source.things} were not checked."]
+            )
+        if unsupported or error.code in DENIED:
+            error.hint = _hint(source, error)
+        if unsupported:
+            message = error.message or "the endpoint does not support this call"
+            raise AwsError(
+                error.action, error.code, message, account=error.account, region=error.region, hint=error.hint
+            ) from error
+        raise
+
+
+def _hint(source: UsageSource, error: AwsError) -> str:
+    """What helps where a call is denied or not supported."""
+    hint = error.hint
+    if hint.startswith("Grant ") and source.via:
+        hint = f"{hint.rstrip('.')} and the actions behind it (see --iam-policy)."
+    if not source.check or source.check in NEVER_SKIPPED:
+        return hint
+    way = f"remove {source.check} from --also-check" if source.on_request else f"pass --skip-check {source.check}"
+    skip = f"To proceed without it, {way}. AMIs used only by {source.things} will then NOT be protected."
+    return f"{hint} {skip}".strip()

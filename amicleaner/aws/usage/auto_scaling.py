@@ -8,8 +8,8 @@ from functools import partial
 
 from ...errors import AwsError
 from ..api import Api
-from .common import add_group, filled, member
-from .usage_report import Referrer, UsageReport
+from .common import add_group, filled, member, one_after_the_first, used_by
+from .usage_report import UsageReport
 
 GROUPS_CALL = "autoscaling:DescribeAutoScalingGroups"
 REFRESHES_CALL = "autoscaling:DescribeInstanceRefreshes"
@@ -22,25 +22,19 @@ def read_groups(api: Api) -> UsageReport:
     report = UsageReport()
     for group in api.pages(GROUPS_CALL):
         name = str(member(api, GROUPS_CALL, group, "AutoScalingGroupName", "a group"))
-        referrer = Referrer("auto-scaling-group", name, f'Auto Scaling group "{name}"')
-        add_group(api, GROUPS_CALL, report, group, referrer)
+        use = used_by(api, "auto-scaling-group", name, f'Auto Scaling group "{name}"')
+        add_group(api, GROUPS_CALL, report, group, use)
         for instance in group.get("Instances") or ():
             # The AMI of an instance whose root volume was replaced; DescribeInstances shows the one it was launched from.
             if instance.get("LifecycleState") != "Terminated":
-                report.add_image(instance.get("ImageId"), referrer.through(f"instance {instance.get('InstanceId')}"))
+                report.add_image(instance.get("ImageId"), use.through(f"instance {instance.get('InstanceId')}"))
         report.groups.append(name)
     return report
 
 
 def read_refreshes(api: Api, groups: Iterable[str]) -> UsageReport:
-    """The desired configurations of the refreshes of `groups`: one group a call, for AWS takes no list of them.  The first
-    the first call goes alone: if it is denied or does not exist, hundreds more would only show the same."""
-    first, *others = sorted(set(groups)) or [""]
-    if not first:
-        return UsageReport()
-    report = _read_group(api, first)
-    report.next_reads = [partial(_read_group, api, group) for group in others]
-    return report
+    """The desired configurations of the refreshes of `groups`: one group a call, for AWS takes no list of them."""
+    return one_after_the_first([partial(_read_group, api, group) for group in sorted(set(groups))])
 
 
 def _read_group(api: Api, group: str) -> UsageReport:
@@ -61,5 +55,5 @@ def _read_group(api: Api, group: str) -> UsageReport:
             id = str(filled(api, REFRESHES_CALL, refresh, "InstanceRefreshId", what))
             label = f'instance refresh {id} of Auto Scaling group "{group}" ({status})'
             desired = refresh.get("DesiredConfiguration") or {}
-            add_group(api, REFRESHES_CALL, report, desired, Referrer("instance-refresh", id, label), whole=False)
+            add_group(api, REFRESHES_CALL, report, desired, used_by(api, "instance-refresh", id, label), whole=False)
     return report

@@ -5,9 +5,10 @@ Each is a listing of clusters and further calls for each cluster.  They are read
 
 from functools import partial
 
+from ...models import Use
 from ..api import Api
-from .common import add_specification, filled, member, read_each, unless_gone
-from .usage_report import Referrer, UsageReport
+from .common import add_specification, filled, member, read_each, unless_gone, used_by
+from .usage_report import UsageReport
 
 EMR_LIVE = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"]
 """Terminated clusters are listed for months.  One that terminates launches nothing any more."""
@@ -27,7 +28,7 @@ def _hyperpod_cluster(api: Api, arn: str) -> UsageReport:
     for group in member(api, call, cluster, "InstanceGroups", f"cluster {name}"):
         label = f'SageMaker HyperPod cluster "{name}", instance group {group.get("InstanceGroupName")}'
         for image in (group.get("CurrentImageId"), group.get("DesiredImageId")):
-            report.add_image(image, Referrer("sagemaker-cluster", name, label))
+            report.add_image(image, used_by(api, "sagemaker-cluster", name, label))
     return report
 
 
@@ -49,12 +50,12 @@ def _pcs_group(api: Api, cluster: str, id: str) -> UsageReport:
     report = UsageReport()
     answer = api.call(call, clusterIdentifier=cluster, computeNodeGroupIdentifier=id)
     group = filled(api, call, answer, "computeNodeGroup", f"node group {id}")
-    referrer = Referrer("pcs-node-group", id, f'PCS compute node group "{group.get("name")}" of cluster {cluster}')
-    report.add_image(group.get("amiId"), referrer)
+    use = used_by(api, "pcs-node-group", id, f'PCS compute node group "{group.get("name")}" of cluster {cluster}')
+    report.add_image(group.get("amiId"), use)
     template = group.get("customLaunchTemplate")
     if template is not None:
         specification = {"LaunchTemplateId": template.get("id"), "Version": template.get("version")}
-        add_specification(api, call, report, specification, referrer)
+        add_specification(api, call, report, specification, use)
     return report
 
 
@@ -67,23 +68,18 @@ def read_emr(api: Api) -> UsageReport:
 def _emr_cluster(api: Api, id: str) -> UsageReport:
     call = "elasticmapreduce:DescribeCluster"
     cluster = filled(api, call, api.call(call, ClusterId=id), "Cluster", f"cluster {id}")
-    referrer = Referrer("emr-cluster", id, f'EMR cluster {id} "{cluster.get("Name")}"')
-    read = _emr_fleets if cluster.get("InstanceCollectionType") == "INSTANCE_FLEET" else _emr_groups
-    report = UsageReport(next_reads=[partial(read, api, id, referrer)])
-    report.add_image(cluster.get("CustomAmiId"), referrer)
+    use = used_by(api, "emr-cluster", id, f'EMR cluster {id} "{cluster.get("Name")}"')
+    of_fleets = cluster.get("InstanceCollectionType") == "INSTANCE_FLEET"
+    listing = "elasticmapreduce:ListInstanceFleets" if of_fleets else "elasticmapreduce:ListInstanceGroups"
+    report = UsageReport(next_reads=[partial(_emr_members, api, listing, id, use)])
+    report.add_image(cluster.get("CustomAmiId"), use)
     return report
 
 
-def _emr_groups(api: Api, cluster: str, referrer: Referrer) -> UsageReport:
+def _emr_members(api: Api, listing: str, cluster: str, use: Use) -> UsageReport:
+    """The images of instance groups, or those of the instance types of instance fleets."""
     report = UsageReport()
-    for group in api.pages("elasticmapreduce:ListInstanceGroups", ClusterId=cluster):
-        report.add_image(group.get("CustomAmiId"), referrer)
-    return report
-
-
-def _emr_fleets(api: Api, cluster: str, referrer: Referrer) -> UsageReport:
-    report = UsageReport()
-    for fleet in api.pages("elasticmapreduce:ListInstanceFleets", ClusterId=cluster):
-        for type in fleet.get("InstanceTypeSpecifications") or ():
-            report.add_image(type.get("CustomAmiId"), referrer)
+    for thing in api.pages(listing, ClusterId=cluster):
+        for named in (thing, *(thing.get("InstanceTypeSpecifications") or ())):
+            report.add_image(named.get("CustomAmiId"), use)
     return report

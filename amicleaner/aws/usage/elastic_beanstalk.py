@@ -8,8 +8,8 @@ applications and platforms.
 from functools import partial
 
 from ..api import Api
-from .common import filled, member, read_each
-from .usage_report import Referrer, UsageReport
+from .common import filled, member, read_each, used_by
+from .usage_report import UsageReport
 
 OWN_PLATFORMS = [{"Type": "PlatformOwner", "Operator": "=", "Values": ["self"]}]
 
@@ -28,7 +28,8 @@ def read(api: Api) -> UsageReport:
 def _configuration(api: Api, application: str, template: str) -> UsageReport:
     call = "elasticbeanstalk:DescribeConfigurationSettings"
     report = UsageReport()
-    referrer = Referrer(
+    use = used_by(
+        api,
         "beanstalk-configuration",
         f"{application}/{template}",
         f'Elastic Beanstalk saved configuration "{template}" of application "{application}"',
@@ -36,7 +37,7 @@ def _configuration(api: Api, application: str, template: str) -> UsageReport:
     for settings in api.pages(call, ApplicationName=application, TemplateName=template):
         for option in member(api, call, settings, "OptionSettings", f"saved configuration {template}"):
             if option.get("OptionName") == "ImageId":
-                report.add_image(option.get("Value"), referrer)
+                report.add_image(option.get("Value"), use)
     return report
 
 
@@ -51,5 +52,5 @@ def _platform(api: Api, arn: str) -> UsageReport:
     platform = filled(api, call, api.call(call, PlatformArn=arn), "PlatformDescription", arn)
     name = f"{platform.get('PlatformName')} {platform.get('PlatformVersion')}"
     for ami in platform.get("CustomAmiList") or ():
-        report.add_image(ami.get("ImageId"), Referrer("beanstalk-platform", arn, f"Elastic Beanstalk platform {name}"))
+        report.add_image(ami.get("ImageId"), used_by(api, "beanstalk-platform", arn, f"Elastic Beanstalk platform {name}"))
     return report

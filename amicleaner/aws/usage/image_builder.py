@@ -10,10 +10,11 @@ from functools import partial
 from typing import Any
 
 from ...errors import AwsError
+from ...models import Use
 from ..api import Api
-from .common import filled, read_each, unless_gone
+from .common import filled, one_after_the_first, read_each, unless_gone, used_by
 from .ssm_parameters import PREFIX
-from .usage_report import Referrer, UsageReport
+from .usage_report import UsageReport
 
 IMAGE_ARN = re.compile(r"arn:[^:]+:imagebuilder:[^:]+:[0-9]{12}:image/.+")
 """An image of an account; those that AWS offers (`…:aws:image/…`) come out as AMIs of AWS."""
@@ -23,33 +24,33 @@ BUILT = "AVAILABLE"
 
 
 def read(api: Api) -> UsageReport:
-    """Recipes of both kinds, and pipelines.  The first listing is alone, so that a Region without the service costs one
-    call."""
-    report = _recipes(api, "imagebuilder:ListImageRecipes", "image recipe", "parentImage")
+    """Recipes of both kinds, and pipelines."""
+    images = ("imagebuilder:ListImageRecipes", "image recipe", "parentImage")
     containers = ("imagebuilder:ListContainerRecipes", "container recipe", "parentImage", "instanceImage")
-    report.next_reads += [partial(_recipes, api, *containers), partial(_pipelines, api)]
-    return report
+    return one_after_the_first(
+        [partial(_recipes, api, *images), partial(_recipes, api, *containers), partial(_pipelines, api)]
+    )
 
 
 def _recipes(api: Api, call: str, word: str, *members: str) -> UsageReport:
     report = UsageReport()
-    images: dict[str, list[Referrer]] = {}
+    images: dict[str, list[Use]] = {}
     for recipe in api.pages(call, owner="Self"):
         id = _name(filled(api, call, recipe, "arn", f"an {word}"))
-        referrer = Referrer(word.replace(" ", "-"), id, f"Image Builder {word} {id}")
+        use = used_by(api, word.replace(" ", "-"), id, f"Image Builder {word} {id}")
         for name in members:
             parent = str(recipe.get(name) or "")
             if parent.startswith("ami-"):
-                report.add_image(parent, referrer)
+                report.add_image(parent, use)
             elif parent.startswith(PARAMETER):
-                report.add_image(PREFIX + parent.removeprefix(PARAMETER), referrer)
+                report.add_image(PREFIX + parent.removeprefix(PARAMETER), use)
             elif IMAGE_ARN.fullmatch(parent):
-                images.setdefault(parent, []).append(referrer)
-    report.next_reads = [partial(_parent, api, arn, referrers) for arn, referrers in sorted(images.items())]
+                images.setdefault(parent, []).append(use)
+    report.next_reads = [partial(_parent, api, arn, uses) for arn, uses in sorted(images.items())]
     return report
 
 
-def _parent(api: Api, arn: str, referrers: list[Referrer]) -> UsageReport:
+def _parent(api: Api, arn: str, uses: list[Use]) -> UsageReport:
     """The AMIs of the image that a recipe builds on: of the latest available one that its version matches."""
     call = "imagebuilder:GetImage"
     report = UsageReport()
@@ -58,11 +59,11 @@ def _parent(api: Api, arn: str, referrers: list[Referrer]) -> UsageReport:
     except AwsError as error:
         if error.code != "ResourceNotFoundException":
             raise
-        first = min(referrer.label for referrer in referrers)
+        first = min(use.label for use in uses)
         warning = f"Image Builder image {_name(arn)} does not exist (named by {first}); it protects no AMI."
         return UsageReport(warnings=[warning])
-    for referrer in referrers:
-        _add_output(api, report, image, referrer.through(f"image {_name(arn)}"))
+    for use in uses:
+        _add_output(api, report, image, use.through(f"image {_name(arn)}"))
     return report
 
 
@@ -79,18 +80,17 @@ def _last_output(api: Api, pipeline: str) -> UsageReport:
     built = [image for image in images if (image.get("state") or {}).get("status") == BUILT]
     newest = max((str(filled(api, call, image, "dateCreated", "an image")) for image in built), default="")
     name = _name(pipeline)
+    use = used_by(api, "image-pipeline", name, f"latest image of Image Builder pipeline {name}")
     for image in built:
         if image["dateCreated"] == newest:
-            _add_output(
-                api, report, image, Referrer("image-pipeline", name, f"latest image of Image Builder pipeline {name}")
-            )
+            _add_output(api, report, image, use)
     return report
 
 
-def _add_output(api: Api, report: UsageReport, image: dict[str, Any], referrer: Referrer) -> None:
+def _add_output(api: Api, report: UsageReport, image: dict[str, Any], use: Use) -> None:
     for ami in (image.get("outputResources") or {}).get("amis") or ():
         if ami.get("region") in (None, api.target.region):
-            report.add_image(ami.get("image"), referrer)
+            report.add_image(ami.get("image"), use)
 
 
 def _name(arn: Any) -> str:

@@ -5,15 +5,16 @@ referencing specified AMIs"), so the types and states are named, and templates a
 instances are a list here, for the call has no way to leave one out; one that AWS adds later shows in DescribeInstances.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
 from ...actions import AMI_GONE
 from ...errors import AwsError
+from ...models import Use
 from ..api import Api
-from .common import member
-from .usage_report import ImageReference, Referrer, UsageReport
+from .common import member, one_after_the_first, used_by
+from .usage_report import UsageReport
 
 CALL = "DescribeImageReferences"
 LIVE = ("pending", "running", "shutting-down", "stopping", "stopped")
@@ -28,39 +29,23 @@ TYPES: list[dict[str, Any]] = [
 ]
 
 
-def parameter_name(path: str) -> str:
-    """`parameter/golden/web` is the parameter `/golden/web`: an ARN does not double the slash of a hierarchical name."""
-    name = path.removeprefix("parameter/")
-    return f"/{name}" if "/" in name else name
-
-
-def after_slash(path: str) -> str:
-    """`image-recipe/web/1.0.0` is the recipe `web/1.0.0`, `instance/i-…` the instance `i-…`."""
-    return path.partition("/")[2]
-
-
 AT_ONCE = 10
 """AMIs that the call takes."""
 
-KINDS: dict[str, tuple[str, str, Callable[[str], str]]] = {
-    "ec2:Instance": ("instance", "instance", after_slash),
-    "ssm:Parameter": ("ssm-parameter", "SSM parameter", parameter_name),
-    "imagebuilder:ImageRecipe": ("image-recipe", "Image Builder image recipe", after_slash),
-    "imagebuilder:ContainerRecipe": ("container-recipe", "Image Builder container recipe", after_slash),
+KINDS = {
+    "ec2:Instance": ("instance", "instance"),
+    "ssm:Parameter": ("ssm-parameter", "SSM parameter"),
+    "imagebuilder:ImageRecipe": ("image-recipe", "Image Builder image recipe"),
+    "imagebuilder:ContainerRecipe": ("container-recipe", "Image Builder container recipe"),
 }
-"""Resource type: its kind, its name for people, and the form of its id in the last part of its ARN."""
+"""Resource type: its kind, and its name for people."""
 
 
 def read(api: Api, ami_ids: Iterable[str]) -> UsageReport:
-    """What refers to these AMIs, 10 a call.  The first call is made alone: where it is denied or does not exist, hundreds
-    more would only find out the same."""
+    """What refers to these AMIs, 10 a call."""
     ids = sorted(set(ami_ids))
     batches = [ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE)]
-    if not batches:
-        return UsageReport()
-    report = _read_batch(api, batches[0])
-    report.next_reads = [partial(_read_batch, api, batch) for batch in batches[1:]]
-    return report
+    return one_after_the_first([partial(_read_batch, api, batch) for batch in batches])
 
 
 def _read_batch(api: Api, ami_ids: Sequence[str]) -> UsageReport:
@@ -76,15 +61,18 @@ def _read_batch(api: Api, ami_ids: Sequence[str]) -> UsageReport:
         for id in ami_ids:
             report.add(_read_batch(api, [id]))
         return report
-    return UsageReport(references=[_reference(api, reference, ami_ids) for reference in references])
+    return UsageReport(images=[_named(api, reference, ami_ids) for reference in references])
 
 
-def _reference(api: Api, reference: dict[str, Any], ami_ids: Sequence[str]) -> ImageReference:
+def _named(api: Api, reference: dict[str, Any], ami_ids: Sequence[str]) -> tuple[str, Use]:
+    """The AMI, and the resource that names it: `image-recipe/web/1.0.0`, the end of its ARN, is the recipe `web/1.0.0`."""
     image = str(member(api, CALL, reference, "ImageId", "a reference"))
     arn = str(member(api, CALL, reference, "Arn", f"a reference to {image}"))
     type = str(member(api, CALL, reference, "ResourceType", f"the reference {arn}"))
-    path = arn.split(":", 5)[-1]
-    if type not in KINDS or image not in ami_ids or "/" not in path:
+    _, slash, id = arn.split(":", 5)[-1].partition("/")
+    if type not in KINDS or image not in ami_ids or not slash:
         raise api.error(CALL, "MalformedResponse", f"the reference {arn} of the type {type} is about another AMI")
-    kind, word, id_of = KINDS[type]
-    return ImageReference(image, Referrer(kind, id_of(path), f"{word} {id_of(path)}"))
+    if type == "ssm:Parameter" and "/" in id:
+        id = f"/{id}"  # an ARN does not double the slash of a hierarchical name: `parameter/golden/web` is `/golden/web`
+    kind, word = KINDS[type]
+    return image, used_by(api, kind, id, f"{word} {id}")

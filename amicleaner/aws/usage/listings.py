@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any
 
 from ..api import Api
-from .common import add_configuration, add_specification, filled, member
-from .usage_report import Referrer, UsageReport, snapshots_of
+from .common import add_configuration, add_specification, filled, member, one_after_the_first, used_by
+from .usage_report import UsageReport
 
 SPOT_FLEETS_OVER = frozenset({"cancelled", "cancelled_running", "cancelled_terminating", "failed"})
 FLEETS_OVER = frozenset({"deleted", "deleted_running", "deleted_terminating", "failed"})
@@ -47,7 +47,7 @@ def read_instances(api: Api) -> UsageReport:
                 continue
             id = str(member(api, call, instance, "InstanceId", "an instance"))
             image = member(api, call, instance, "ImageId", f"instance {id}")
-            report.add_image(image, Referrer("instance", id, f"instance {id} ({state})"))
+            report.add_image(image, used_by(api, "instance", id, f"instance {id} ({state})"))
     return report
 
 
@@ -58,9 +58,9 @@ def read_launch_configurations(api: Api) -> UsageReport:
     report = UsageReport()
     for configuration in api.pages(call):
         name = str(filled(api, call, configuration, "LaunchConfigurationName", "a launch configuration"))
-        referrer = Referrer("launch-configuration", name, f'launch configuration "{name}"')
-        report.add_image(filled(api, call, configuration, "ImageId", f"launch configuration {name}"), referrer)
-        report.add_snapshots(snapshots_of(configuration.get("BlockDeviceMappings")), referrer)
+        use = used_by(api, "launch-configuration", name, f'launch configuration "{name}"')
+        report.add_image(filled(api, call, configuration, "ImageId", f"launch configuration {name}"), use)
+        report.add_block_devices(configuration.get("BlockDeviceMappings"), use)
     return report
 
 
@@ -73,15 +73,15 @@ def read_spot_fleets(api: Api) -> UsageReport:
         if state in SPOT_FLEETS_OVER:
             continue
         id = str(member(api, call, fleet, "SpotFleetRequestId", "a Spot Fleet"))
-        referrer = Referrer("spot-fleet", id, f"Spot Fleet {id} ({state})")
+        use = used_by(api, "spot-fleet", id, f"Spot Fleet {id} ({state})")
         config = member(api, call, fleet, "SpotFleetRequestConfig", f"Spot Fleet {id}")
         if not config.get("LaunchSpecifications"):
             filled(api, call, config, "LaunchTemplateConfigs", f"Spot Fleet {id}")  # it has the one or the other
         for specification in config.get("LaunchSpecifications") or ():
-            report.add_image(filled(api, call, specification, "ImageId", f"Spot Fleet {id}"), referrer)
-            report.add_snapshots(snapshots_of(specification.get("BlockDeviceMappings")), referrer)
+            report.add_image(filled(api, call, specification, "ImageId", f"Spot Fleet {id}"), use)
+            report.add_block_devices(specification.get("BlockDeviceMappings"), use)
         for configuration in config.get("LaunchTemplateConfigs") or ():
-            add_configuration(api, call, report, configuration, referrer)
+            add_configuration(api, call, report, configuration, use)
     return report
 
 
@@ -94,10 +94,10 @@ def read_spot_requests(api: Api) -> UsageReport:
         if state in SPOT_REQUESTS_OVER:
             continue
         id = str(member(api, call, request, "SpotInstanceRequestId", "a Spot request"))
-        referrer = Referrer("spot-request", id, f"Spot request {id} ({state})")
+        use = used_by(api, "spot-request", id, f"Spot request {id} ({state})")
         specification = member(api, call, request, "LaunchSpecification", f"Spot request {id}")
-        report.add_image(filled(api, call, specification, "ImageId", f"Spot request {id}"), referrer)
-        report.add_snapshots(snapshots_of(specification.get("BlockDeviceMappings")), referrer)
+        report.add_image(filled(api, call, specification, "ImageId", f"Spot request {id}"), use)
+        report.add_block_devices(specification.get("BlockDeviceMappings"), use)
     return report
 
 
@@ -113,9 +113,9 @@ def read_fleets(api: Api) -> UsageReport:
         if state in FLEETS_OVER:
             continue
         id = str(member(api, call, fleet, "FleetId", "a fleet"))
-        referrer = Referrer("fleet", id, f"EC2 Fleet {id} ({state})")
+        use = used_by(api, "fleet", id, f"EC2 Fleet {id} ({state})")
         for configuration in filled(api, call, fleet, "LaunchTemplateConfigs", f"fleet {id}"):
-            add_configuration(api, call, report, configuration, referrer)
+            add_configuration(api, call, report, configuration, use)
     return report
 
 
@@ -125,9 +125,9 @@ def read_fast_launch(api: Api) -> UsageReport:
     report = UsageReport()
     for item in api.pages(call):
         image = str(filled(api, call, item, "ImageId", "an entry of Windows fast launch"))
-        referrer = Referrer("fast-launch", image, f"Windows fast launch of {image} ({item.get('State') or 'unknown'})")
-        report.add_image(image, referrer)
-        add_specification(api, call, report, item.get("LaunchTemplate"), referrer)
+        use = used_by(api, "fast-launch", image, f"Windows fast launch of {image} ({item.get('State') or 'unknown'})")
+        report.add_image(image, use)
+        add_specification(api, call, report, item.get("LaunchTemplate"), use)
     return report
 
 
@@ -139,15 +139,15 @@ def read_batch(api: Api) -> UsageReport:
         name = str(filled(api, call, environment, "computeEnvironmentName", "a compute environment"))
         if environment.get("status") in ENVIRONMENTS_OVER:
             continue
-        referrer = Referrer("batch-compute-environment", name, f'Batch compute environment "{name}"')
+        use = used_by(api, "batch-compute-environment", name, f'Batch compute environment "{name}"')
         resources = environment.get("computeResources") or {}
-        report.add_image(resources.get("imageId"), referrer)
+        report.add_image(resources.get("imageId"), use)
         for configuration in resources.get("ec2Configuration") or ():
-            report.add_image(configuration.get("imageIdOverride"), referrer)
+            report.add_image(configuration.get("imageIdOverride"), use)
         template = resources.get("launchTemplate")
         if template is not None:
             for specification in (template, *(template.get("overrides") or ())):
-                add_specification(api, call, report, _ec2_names(specification), referrer)
+                add_specification(api, call, report, _ec2_names(specification), use)
     return report
 
 
@@ -159,10 +159,7 @@ def _ec2_names(specification: dict[str, Any]) -> dict[str, Any]:
 
 def read_rds_custom(api: Api) -> UsageReport:
     """The AMI of each custom engine version, those that are not available included: one listing per engine."""
-    first, *others = CUSTOM_ENGINES
-    report = _engine_versions(api, first)
-    report.next_reads = [partial(_engine_versions, api, engine) for engine in others]
-    return report
+    return one_after_the_first([partial(_engine_versions, api, engine) for engine in CUSTOM_ENGINES])
 
 
 def _engine_versions(api: Api, engine: str) -> UsageReport:
@@ -171,7 +168,7 @@ def _engine_versions(api: Api, engine: str) -> UsageReport:
     for version in api.pages(call, Engine=engine, IncludeAll=True):
         id = f"{engine} {filled(api, call, version, 'EngineVersion', f'a version of {engine}')}"
         image = (version.get("Image") or {}).get("ImageId")
-        report.add_image(image, Referrer("rds-custom-engine-version", id, f"RDS Custom engine version {id}"))
+        report.add_image(image, used_by(api, "rds-custom-engine-version", id, f"RDS Custom engine version {id}"))
     return report
 
 
@@ -185,5 +182,5 @@ def read_cloudformation(api: Api) -> UsageReport:
             label = f'CloudFormation stack "{name}", parameter {parameter.get("ParameterKey")}'
             for value in (parameter.get("ParameterValue"), parameter.get("ResolvedValue")):
                 for image in AMI_ID.findall(value or ""):
-                    report.add_image(image, Referrer("cloudformation-stack", name, label))
+                    report.add_image(image, used_by(api, "cloudformation-stack", name, label))
     return report

@@ -13,9 +13,10 @@ from functools import partial
 from typing import Any
 
 from ...errors import AwsError
+from ...models import Use
 from ..api import Api
 from ..concurrency import run_concurrently
-from .usage_report import ImageReference, Referrer, UsageReport
+from .usage_report import UsageReport
 
 CALL = "ssm:GetParameters"
 SCHEME = "resolve:"
@@ -26,33 +27,30 @@ NAME = re.compile(r"[a-zA-Z0-9_.\-/:]+")
 """What names and ARNs are made of (API reference of PutParameter); on anything else GetParameters refuses the whole call."""
 
 
-def is_parameter(reference: ImageReference) -> bool:
-    """Whether the image is not an AMI's id but something to look up."""
-    return reference.image.startswith(SCHEME)
-
-
-def resolve(api: Api, references: Iterable[ImageReference], pool: Executor) -> UsageReport:
-    """References to the AMIs in the parameters that `references` name (`is_parameter`), with the parameter in the label."""
+def resolve(api: Api, images: Iterable[tuple[str, Use]], pool: Executor) -> UsageReport:
+    """The same images, with the AMI that is in a parameter in the place of its name, and the parameter in the label."""
     report = UsageReport()
-    referrers: dict[str, list[Referrer]] = defaultdict(list)
-    for reference in references:
-        if not reference.image.startswith(PREFIX):
+    uses: dict[str, list[Use]] = defaultdict(list)
+    for image, use in images:
+        if image.startswith(PREFIX):
+            uses[image.removeprefix(PREFIX).strip()].append(use)
+        elif image.startswith(SCHEME):
             # Something newer than this tool: which AMI it means is not known, so nothing may be deleted.
-            text = f"{reference.referrer.label} names an image in an unknown format: {reference.image}"
-            raise api.error(CALL, "MalformedResponse", text)
-        referrers[reference.image.removeprefix(PREFIX).strip()].append(reference.referrer)
-    names = sorted(name for name in referrers if NAME.fullmatch(name))
+            raise api.error(CALL, "MalformedResponse", f"{use.label} names an image in an unknown format: {image}")
+        else:
+            report.add_image(image, use)
+    names = sorted(name for name in uses if NAME.fullmatch(name))
     batches = [names[start : start + AT_ONCE] for start in range(0, len(names), AT_ONCE)]
     values: dict[str, str] = {}
     for answer in run_concurrently(pool, [partial(read, api, batch) for batch in batches]):
         values |= answer
-    for name, named in sorted(referrers.items()):
+    for name, named in sorted(uses.items()):
         value = values.get(name)
         if value is not None and AMI.fullmatch(value):
-            report.references += [ImageReference(value, referrer.through(f"SSM parameter {name}")) for referrer in named]
+            report.images += [(value, use.through(f"SSM parameter {name}")) for use in named]
         else:
             wrong = "does not exist" if value is None else "does not hold an AMI id"
-            first = min(referrer.label for referrer in named)
+            first = min(use.label for use in named)
             report.warnings.append(f"SSM parameter {name} {wrong} (named by {first}); it protects no AMI.")
     return report
 

@@ -1,37 +1,10 @@
 """What a source reports: which resource names which image, which launch template version, which snapshot."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Self
 
-
-@dataclass(frozen=True, slots=True, order=True)
-class Referrer:
-    """A resource that names something.  `kind` is one of its source's, `label` for people: `instance i-… (stopped)`."""
-
-    kind: str
-    id: str
-    label: str
-
-    def through(self, step: str) -> Self:
-        """The same referrer, with a step in between: `Auto Scaling group "web", launch template lt-… version 3`."""
-        return replace(self, label=f"{self.label}, {step}")
-
-
-@dataclass(frozen=True, slots=True)
-class ImageReference:
-    """`image` as AWS gave it: an AMI's id, or `resolve:ssm:…`, which is looked up later."""
-
-    image: str
-    referrer: Referrer
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotReference:
-    """A snapshot in a block device of a launch template, a launch configuration, a fleet or a Spot request."""
-
-    snapshot: str
-    referrer: Referrer
+from ...models import Use
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +14,7 @@ class TemplateVersionRef:
 
     template: str
     version: str
-    referrer: Referrer
+    use: Use
     by_name: bool = False
 
 
@@ -70,14 +43,15 @@ class TemplateVersion:
 class UsageReport:
     """What one source reports, or several added up.
 
-    `groups` are the names of the Auto Scaling groups, whose instance refreshes are read one by one.  `versions` are the
-    launch template versions that were read; template version references are looked up among them.  `next_reads` are reads
-    that this one found to be needed, such as those of the node groups of a cluster: they run side by side, after it.
+    `images` are as AWS gave them: an AMI's id, or `resolve:ssm:…`, which is looked up later; `snapshots` are those in block
+    devices.  `groups` are the names of the Auto Scaling groups, whose instance refreshes are read one by one.  `versions`
+    are the launch template versions that were read; template version references are looked up among them.  `next_reads` are
+    reads that this one found to be needed, such as those of the node groups of a cluster: they run side by side, after it.
     """
 
-    references: list[ImageReference] = field(default_factory=list)
+    images: list[tuple[str, Use]] = field(default_factory=list)
+    snapshots: list[tuple[str, Use]] = field(default_factory=list)
     template_refs: list[TemplateVersionRef] = field(default_factory=list)
-    snapshots: list[SnapshotReference] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     versions: list[TemplateVersion] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -85,21 +59,26 @@ class UsageReport:
 
     def add(self, other: Self) -> None:
         """Adds the report of another source."""
-        self.references += other.references
-        self.template_refs += other.template_refs
+        self.images += other.images
         self.snapshots += other.snapshots
+        self.template_refs += other.template_refs
         self.groups += other.groups
         self.versions += other.versions
         self.warnings += other.warnings
 
-    def add_image(self, image: object, referrer: Referrer) -> None:
-        """Notes that `referrer` names `image`; None and the empty string are ignored."""
+    def add_image(self, image: object, use: Use) -> None:
+        """Notes that a resource names `image`; None and the empty string are ignored."""
         if image:
-            self.references.append(ImageReference(str(image), referrer))
+            self.images.append((str(image), use))
 
-    def add_snapshots(self, snapshots: Iterable[str], referrer: Referrer) -> None:
-        """Notes that `referrer` names these snapshots."""
-        self.snapshots += [SnapshotReference(snapshot, referrer) for snapshot in snapshots]
+    def add_block_devices(self, devices: Iterable[dict[str, Any]] | None, use: Use) -> None:
+        """Notes that a resource names the snapshots in its `BlockDeviceMappings`."""
+        self.snapshots += [(snapshot, use) for snapshot in snapshots_of(devices)]
+
+    def add_version(self, version: TemplateVersion, use: Use) -> None:
+        """Notes that a resource names the image and the snapshots of a launch template version."""
+        self.add_image(version.image, use)
+        self.snapshots += [(snapshot, use) for snapshot in version.snapshots]
 
 
 def snapshots_of(block_devices: Iterable[dict[str, Any]] | None) -> set[str]:

@@ -14,8 +14,9 @@ import boto3
 from amicleaner.aws import usage
 from amicleaner.aws.api import Api
 from amicleaner.aws.session import Clients
-from amicleaner.aws.usage import UsageOptions, UsageReading
+from amicleaner.aws.usage import UsageReading
 from amicleaner.clock import Clock
+from amicleaner.config import Config
 from amicleaner.models import Target, Use
 from amicleaner.uses import merge_uses
 from tests.fake_aws import DEFAULT_ACCOUNT, FakeAws, Fault, RegionState, World, attach
@@ -71,35 +72,27 @@ class Account:
     def fault(self, action: str, kind: str = "refuse", **members: object) -> None:
         self.fake_aws.faults.append(Fault(action, kind, **members))  # type: ignore[arg-type]
 
-    def read(self, options: UsageOptions | None = None) -> UsageReading:
-        reading = usage.read_usage(self.api, options or UsageOptions(), self.pool)
+    def read(self, **options: Any) -> UsageReading:
+        """A reading of the Region, by the options of a run."""
+        reading = usage.read_usage(self.api, Config(**options), self.pool)
         self.warnings = reading.warnings
         return reading
 
-    def users(self, image: str, options: UsageOptions | None = None) -> list[str]:
+    def users(self, image: str, **options: Any) -> list[str]:
         """The labels of the references to an AMI, by a reading."""
-        return labels(self.read(options).uses.get(image, ()))
+        return labels(self.read(**options).uses.get(image, ()))
 
-    def on_demand(self, images: Sequence[str] = (), options: UsageOptions | None = None) -> UsageReading:
-        """What is read only once these AMIs would be deleted, after a reading of the Region."""
-        options = options or UsageOptions()
-        reading = self.read(options)
-        refreshes = usage.read_refreshes(self.api, reading, options, self.pool)
-        found = usage.read_on_demand(self.api, reading, images, options, self.pool)
-        self.warnings = tuple(dict.fromkeys(refreshes.warnings + found.warnings))
-        uses = merge_uses([refreshes.uses, found.uses])
-        return UsageReading(uses, merge_uses([refreshes.snapshots, found.snapshots]), self.warnings)
+    def on_demand(self, images: Sequence[str] = (), **options: Any) -> UsageReading:
+        """A reading of the Region, and what is read only once these AMIs would be deleted."""
+        reading = self.read(**options)
+        found = usage.read_on_demand(self.api, reading, images, Config(**options), self.pool)
+        self.warnings = tuple(dict.fromkeys(reading.warnings + found.warnings))
+        uses, snapshots = (reading.uses, found.uses), (reading.snapshots, found.snapshots)
+        return UsageReading(merge_uses(uses), merge_uses(snapshots), self.warnings)
 
-    def refreshes(self, image: str, options: UsageOptions | None = None) -> list[str]:
-        """The labels of the instance refreshes that lead to an AMI."""
-        options = options or UsageOptions()
-        found = usage.read_refreshes(self.api, self.read(options), options, self.pool)
-        self.warnings = found.warnings
-        return labels(found.uses.get(image, ()))
-
-    def references(self, images: Sequence[str], options: UsageOptions | None = None) -> dict[str, list[str]]:
+    def references(self, images: Sequence[str]) -> dict[str, list[str]]:
         """The labels of what AWS itself reports as references."""
-        found = usage.read_references(self.api, images, options or UsageOptions(), self.pool)
+        found = usage.read_on_demand(self.api, UsageReading({}, {}), images, Config(), self.pool, again=True)
         self.warnings = found.warnings
         return {image: labels(uses) for image, uses in found.uses.items()}
 

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from amicleaner.aws import usage
-from amicleaner.aws.usage import UsageOptions
-from amicleaner.aws.usage.image_references import parameter_name
-from amicleaner.errors import AwsError, ThrottledError
+from amicleaner.errors import AwsError
 from amicleaner.sources import IMAGE_REFERENCES
-from amicleaner.uses import merge_uses
 from tests.aws.usage.account import Account
 from tests.fake_aws.resources import INSTANCE_STATES
 
@@ -19,12 +15,10 @@ def test_parameters_and_recipes_protect(account: Account) -> None:
     account.region.add_parameter("/golden/web", parameter)
     account.region.add_recipe(recipe, "base")
     account.region.add_recipe(container, "box", container=True)
-    reading = usage.read_references(account.api, [free, container, recipe, parameter], UsageOptions(), account.pool).uses
-    found = {image: [(use.kind, use.id, use.label) for use in uses] for image, uses in reading.items()}
-    assert found == {
-        parameter: [("ssm-parameter", "/golden/web", "SSM parameter /golden/web")],
-        recipe: [("image-recipe", "base/1.0.0", "Image Builder image recipe base/1.0.0")],
-        container: [("container-recipe", "box/1.0.0", "Image Builder container recipe box/1.0.0")],
+    assert account.references([free, container, recipe, parameter]) == {
+        parameter: ["SSM parameter /golden/web"],
+        recipe: ["Image Builder image recipe base/1.0.0"],
+        container: ["Image Builder container recipe box/1.0.0"],
     }
 
 
@@ -41,12 +35,12 @@ def test_stale_template_versions_are_not_asked_for(account: Account) -> None:
     assert account.references([image]) == {}
 
 
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [("parameter/golden/web", "/golden/web"), ("parameter/golden", "golden"), ("parameter/a/b/c", "/a/b/c")],
-)
-def test_the_name_of_a_parameter_in_its_arn(path: str, name: str) -> None:
-    assert parameter_name(path) == name
+@pytest.mark.parametrize("name", ["golden", "/golden", "/golden/web", "/a/b/c"])
+def test_a_parameter_has_the_name_that_it_was_given(account: Account, name: str) -> None:
+    """Its ARN does not tell a name with one slash, at its beginning, from one with none."""
+    image = account.image()
+    account.region.add_parameter(name, image)
+    assert account.references([image]) == {image: [f"SSM parameter {'golden' if name == '/golden' else name}"]}
 
 
 def test_ten_at_a_time_each_once(account: Account) -> None:
@@ -132,18 +126,6 @@ def test_an_endpoint_without_the_call_is_asked_once(account: Account) -> None:
     assert account.fake_aws.calls.count("DescribeImageReferences") == 1
 
 
-def test_throttling_is_no_missing_call(account: Account) -> None:
-    account.fault("DescribeImageReferences", "throttle", times=None)
-    with pytest.raises(ThrottledError):
-        account.references(["ami-1"])
-
-
-def test_a_server_error_of_aws_is_no_missing_call(account: Account) -> None:
-    account.fault("DescribeImageReferences", "http500", times=None)
-    with pytest.raises(AwsError):
-        account.references(["ami-1"])
-
-
 @pytest.mark.parametrize(
     ("type", "arn"),
     [
@@ -171,18 +153,11 @@ def test_a_reference_without_its_image_stops_the_run(account: Account) -> None:
         account.references(["ami-1"])
 
 
-def test_a_skipped_check_makes_no_call(account: Account) -> None:
-    account.references(["ami-1"], UsageOptions(skip=frozenset({"image-references"})))
-    assert account.fake_aws.calls.count() == 0
-
-
 def test_an_instance_that_both_report_counts_once(account: Account) -> None:
     image = account.image()
     instance = account.region.add_instance(image, "stopped")
-    uses = usage.read_references(account.api, [image], UsageOptions(), account.pool).uses
-    merged = merge_uses([account.read().uses, uses])
-    assert [use.label for use in merged[image]] == [f"instance {instance.instance_id} (stopped)"]
-    assert merged == merge_uses([uses, account.read().uses])
+    uses = account.on_demand([image]).uses[image]
+    assert [use.label for use in uses] == [f"instance {instance.instance_id} (stopped)"]
 
 
 def test_a_reference_to_what_was_not_asked_about_stops_the_run(account: Account) -> None:

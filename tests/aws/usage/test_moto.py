@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from types import SimpleNamespace
 
 import boto3
@@ -14,7 +13,7 @@ from moto import mock_aws
 from amicleaner.aws import usage
 from amicleaner.aws.api import Api
 from amicleaner.aws.session import Clients
-from amicleaner.aws.usage import UsageOptions
+from amicleaner.config import Config
 from amicleaner.models import Target
 from amicleaner.sources import SOURCES
 from tests.aws.usage.account import labels
@@ -38,11 +37,11 @@ def register(moto: SimpleNamespace, name: str) -> str:
     return str(moto.ec2.register_image(Name=name, RootDeviceName="/dev/sda1")["ImageId"])
 
 
-def test_everything_that_moto_knows(moto: SimpleNamespace, threads: ThreadPoolExecutor) -> None:
+def test_all_that_moto_knows_is_read_and_the_rest_gives_warnings(moto: SimpleNamespace, threads: ThreadPoolExecutor) -> None:
     ec2, autoscaling, api = moto.ec2, moto.autoscaling, moto.api
     image = {
         name: register(moto, name)
-        for name in ("instance", "configuration", "default", "pinned", "stale", "latest", "fleet", "spot", "named", "free")
+        for name in ("instance", "configuration", "default", "pinned", "stale", "latest", "fleet", "spot", "old", "new")
     }
     subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
     ec2.run_instances(ImageId=image["instance"], MinCount=1, MaxCount=1)
@@ -74,13 +73,14 @@ def test_everything_that_moto_knows(moto: SimpleNamespace, threads: ThreadPoolEx
             "LaunchSpecifications": [specification],
         }
     )
-    for value in (image["named"], image["free"]):
+    for value in (image["old"], image["new"]):
         moto.ssm.put_parameter(Name="/golden", Value=value, Type="String", Overwrite=True)
-    ec2.create_launch_template(LaunchTemplateName="alias", LaunchTemplateData={"ImageId": "resolve:ssm:/golden:1"})
+    for name, alias in (("old", "/golden:1"), ("new", "/golden")):
+        ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData={"ImageId": f"resolve:ssm:{alias}"})
 
-    reading = usage.read_usage(api, UsageOptions(), threads)
-    assert reading.warnings == ()
-    assert reading.uses.keys() == {id for name, id in image.items() if name not in ("free", "stale")}
+    reading = usage.read_usage(api, Config(), threads)
+    assert reading.uses.keys() == {id for name, id in image.items() if name != "stale"}
+    assert [labels(reading.uses[image[name]])[0].rpartition(" ")[2] for name in ("old", "new")] == ["/golden:1", "/golden"]
     assert {use.kind for uses in reading.uses.values() for use in uses} == {
         "instance",
         "launch-configuration",
@@ -90,46 +90,10 @@ def test_everything_that_moto_knows(moto: SimpleNamespace, threads: ThreadPoolEx
         "spot-fleet",
         "spot-request",
     }
-    every = usage.read_usage(api, UsageOptions(all_template_versions=True), threads)
+    every = usage.read_usage(api, Config(all_launch_template_versions=True), threads)
     assert every.uses.keys() - reading.uses.keys() == {image["stale"]}
-
-
-def test_two_versions_of_one_parameter(moto: SimpleNamespace, threads: ThreadPoolExecutor) -> None:
-    images = [register(moto, name) for name in ("old", "new")]
-    for image in images:
-        moto.ssm.put_parameter(Name="/golden", Value=image, Type="String", Overwrite=True)
-    for alias in ("/golden", "/golden:1"):
-        moto.ec2.create_launch_template(
-            LaunchTemplateName=f"by-{alias[-1]}", LaunchTemplateData={"ImageId": f"resolve:ssm:{alias}"}
-        )
-    uses = usage.read_usage(moto.api, UsageOptions(), threads).uses
-    assert [labels(uses[image])[0].rpartition(" ")[2] for image in images] == ["/golden:1", "/golden"]
-
-
-def test_a_pinned_version_that_is_gone(moto: SimpleNamespace, threads: ThreadPoolExecutor) -> None:
-    template = moto.ec2.create_launch_template(LaunchTemplateName="web", LaunchTemplateData={"ImageId": "ami-1"})
-    subnet = moto.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
-    id = template["LaunchTemplate"]["LaunchTemplateId"]
-    moto.autoscaling.create_auto_scaling_group(
-        AutoScalingGroupName="front",
-        MinSize=0,
-        MaxSize=0,
-        LaunchTemplate={"LaunchTemplateId": id, "Version": "1"},
-        VPCZoneIdentifier=subnet,
-    )
-    moto.ec2.delete_launch_template(LaunchTemplateId=id)
-    reading = usage.read_usage(moto.api, UsageOptions(), threads)
-    assert reading.warnings == (
-        f'Launch template {id} version 1 does not exist (named by Auto Scaling group "front"); it protects no AMI.',
-    )
-
-
-def test_what_moto_lacks_gives_warnings(moto: SimpleNamespace, threads: ThreadPoolExecutor) -> None:
-    reading = replace(usage.read_usage(moto.api, UsageOptions(), threads), groups=("a", "b"))
-    refreshes = usage.read_refreshes(moto.api, reading, UsageOptions(), threads)
-    found = usage.read_on_demand(moto.api, reading, ["ami-1"], UsageOptions(), threads)
-    assert refreshes.uses == found.uses == found.snapshots == {}
-    warnings = (*refreshes.warnings, *found.warnings)
+    late = usage.read_on_demand(api, reading, image.values(), Config(), threads)
+    warnings = (*reading.warnings, *late.warnings)
     lacked = [warning.removeprefix("This endpoint doesn't support ").partition(";")[0] for warning in warnings]
-    assert {"autoscaling:DescribeInstanceRefreshes", "ec2:DescribeImageReferences"} <= {*lacked}
-    assert {*lacked} <= {action for source in SOURCES for action in source.actions}
+    assert lacked[0] == "autoscaling:DescribeInstanceRefreshes"
+    assert {"ec2:DescribeImageReferences"} <= {*lacked} <= {action for source in SOURCES for action in source.actions}

@@ -11,8 +11,7 @@ from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
 from urllib3.exceptions import NewConnectionError
 
 from amicleaner.aws.api import Api
-from amicleaner.aws.usage import READERS
-from amicleaner.aws.usage.reading import guarded
+from amicleaner.aws.usage import READERS, guarded
 from amicleaner.clock import Clock
 from amicleaner.errors import TransientError
 from amicleaner.models import Target
@@ -61,7 +60,7 @@ def ids(source: UsageSource) -> str:
 def test_a_host_that_does_not_exist_says_that_the_region_lacks_the_service(source: UsageSource) -> None:
     failing = Failing(not_found())
     report = failing.read(source)
-    assert (report.references, report.warnings, report.next_reads) == ([], [], [])
+    assert (report.images, report.warnings, report.next_reads) == ([], [], [])
     assert failing.calls == 1
 
 

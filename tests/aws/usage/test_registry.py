@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from amicleaner.aws.usage import READERS, UsageOptions
-from amicleaner.aws.usage.reading import guarded
+from amicleaner.aws.usage import READERS, UsageReading, guarded
 from amicleaner.aws.usage.usage_report import UsageReport
-from amicleaner.errors import AwsError, CredentialsError, ThrottledError, UnsupportedCallError
-from amicleaner.sources import FURTHER_CHECKS, SOURCES, USE_KINDS, UsageSource
+from amicleaner.errors import AwsError, CredentialsError, UnsupportedCallError
+from amicleaner.sources import FURTHER_CHECKS, SOURCES, SSM_PARAMETERS, USE_KINDS, UsageSource
 from amicleaner.uses import Uses
 from tests.aws.usage.account import Account
-from tests.catalogue import KINDS, SNAPSHOT_KINDS, UNOWNED, ReferenceKind, configs, devices, plainest
+from tests.catalogue import KINDS, SNAPSHOT_KINDS, UNOWNED, ReferenceKind, by_action, configs, devices, plainest
 from tests.fake_aws import denial
 from tests.fake_aws.calls import Call
 
@@ -25,35 +25,22 @@ ON_REQUEST = [source for source in SOURCES if source.on_request]
 
 PLAINEST = [kind for kind in plainest().values() if kind.source.registered in OFTEN]
 EACH = pytest.mark.parametrize("kind", plainest().values(), ids=plainest())
-EVERY = UsageOptions(also=frozenset(FURTHER_CHECKS))
+EVERY = {"also_check": FURTHER_CHECKS}
 
 
-def service_of(kind: ReferenceKind) -> str:
-    """The service as IAM and the signature of requests name it."""
-    return kind.source.registered.actions[0].partition(":")[0]
+def reading(account: Account, kind: ReferenceKind, images: Sequence[str], **options: Any) -> UsageReading:
+    """All that a run finds that looks for this kind, with what is read on demand where it needs that."""
+    options = {**kind.options, **options}
+    return account.read(**options) if kind.source.registered.when == "always" else account.on_demand(images, **options)
 
 
-def options_of(kind: ReferenceKind) -> UsageOptions:
-    """Options with which this kind is found, and no other source that finds it too."""
-    skip = {"image-references"} if kind.source.also_reported else set()
-    return UsageOptions(
-        skip=frozenset(skip | set(kind.config.get("skip_check", ()))),
-        also=frozenset({kind.source.check} & set(FURTHER_CHECKS)),
-        all_template_versions="all_launch_template_versions" in kind.config,
-    )
-
-
-def read(account: Account, kind: ReferenceKind, images: Sequence[str], options: UsageOptions | None = None) -> Uses:
-    """All references that a run finds, with what is read on demand where this kind needs it."""
-    options = options or options_of(kind)
-    if kind.source.registered in OFTEN:
-        return account.read(options).uses
-    return account.on_demand(images, options).uses
+def read(account: Account, kind: ReferenceKind, images: Sequence[str], **options: Any) -> Uses:
+    return reading(account, kind, images, **options).uses
 
 
 def test_every_source_is_in_the_catalogue() -> None:
     assert {source.actions[0] for source in SOURCES} == {*plainest(), "ssm:GetParameters"}
-    through = {"template_versions", "ssm_parameters"}
+    through = {"launch_templates", "ssm_parameters"}
     assert through <= {kind.source.through for kind in KINDS}
 
 
@@ -61,31 +48,37 @@ def test_no_check_is_both_by_default_and_on_request() -> None:
     assert not {source.check for source in SOURCES if not source.on_request} & set(FURTHER_CHECKS)
 
 
-def test_each_source_reports_references_of_its_kinds(account: Account) -> None:
-    seen = set()
+def test_together_they_report_every_kind_of_reference_and_make_each_of_their_calls(account: Account) -> None:
+    image = account.image()
     for kind in KINDS:
-        image = account.image()
         kind.add(account.region, image)
-        found = {use.kind for use in read(account, kind, [image])[image]}
-        assert found <= set(kind.source.registered.kinds), kind.name
-        seen |= found
-    assert seen == set(USE_KINDS) - {"file", "image-copy"}
+    uses = account.on_demand([image], **EVERY).uses[image]
+    assert {use.kind for use in uses} == set(USE_KINDS) - {"file", "image-copy"}
+    assert {call.name for call in account.fake_aws.calls.records} == by_action().keys()
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_each_kind_of_reference_counts(account: Account, kind: ReferenceKind) -> None:
+    used, free = account.image(), account.image()
+    kind.add(account.region, used)
+    uses = read(account, kind, [used, free])
+    [use] = uses[used]
+    assert use.kind in kind.source.registered.kinds
+    assert use.label.startswith(kind.source.label)
+    assert (use.account, use.region) == (account.api.target.account, account.api.target.region)
+    assert free not in uses
+
+
+@pytest.mark.parametrize("kind", {kind.source.call: kind for kind in KINDS}.values(), ids=lambda kind: kind.source.call)
 def test_a_reference_on_the_last_page_counts(account: Account, kind: ReferenceKind) -> None:
     account.fake_aws.pager.cap = 1
     account.fake_aws.pager.blank_pages = True
     for image in UNOWNED:
         kind.add(account.region, image)
-    used, free = account.image(), account.image()
+    used = account.image()
     kind.add(account.region, used)
-    uses = read(account, kind, [used, free])
-    [use] = uses[used]
-    assert use.label.startswith(kind.source.label)
-    assert (use.account, use.region) == (account.api.target.account, account.api.target.region)
+    assert len(read(account, kind, [used])[used]) == 1
     assert max(call.page for call in calls(account, kind.source.call)) >= kind.source.pages
-    assert free not in uses
 
 
 def calls(account: Account, name: str) -> list[Call]:
@@ -105,7 +98,7 @@ def test_a_snapshot_in_a_block_device_counts(account: Account, kind: ReferenceKi
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind in KINDS if kind.source.through == "template_versions"], ids=lambda kind: kind.name
+    "kind", [kind for kind in KINDS if kind.source.through == "launch_templates"], ids=lambda kind: kind.name
 )
 def test_the_snapshots_of_a_version_that_something_names_count(account: Account, kind: ReferenceKind) -> None:
     image = account.image()
@@ -114,58 +107,69 @@ def test_the_snapshots_of_a_version_that_something_names_count(account: Account,
         for version in template.versions.values():
             if version.data.get("ImageId") == image:
                 version.data["BlockDeviceMappings"] = devices("snap-00000001")
-    options = options_of(kind)
-    often = kind.source.registered in OFTEN
-    snapshots = account.read(options).snapshots if often else account.on_demand([image], options).snapshots
-    [use] = snapshots["snap-00000001"]
+    [use] = reading(account, kind, [image]).snapshots["snap-00000001"]
     assert use.label.startswith(kind.source.label)
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@EACH
 def test_a_skipped_check_finds_nothing_and_makes_no_call(account: Account, kind: ReferenceKind) -> None:
     image = account.image()
     kind.add(account.region, image)
-    options = options_of(kind)
-    skip = options.skip | {kind.source.check}
-    uses = read(account, kind, [image], UsageOptions(skip=skip, all_template_versions=options.all_template_versions))
+    if kind.source.registered.on_request:
+        uses = read(account, kind, [image], also_check=())
+    else:
+        uses = read(account, kind, [image], skip_check=(*kind.options.get("skip_check", ()), kind.source.check))
     assert image not in uses
     if kind.source.check != "image-builder":  # image references are asked on its calls, too, by AWS itself
         assert calls(account, kind.source.call) == []
 
 
-@EACH
-@pytest.mark.parametrize("page", [1, 3])
-def test_a_denied_read_names_the_action_to_grant(account: Account, kind: ReferenceKind, page: int) -> None:
-    if page > kind.source.pages:
-        return
+@pytest.mark.parametrize(
+    ("action", "page"),
+    [
+        *((action, 1) for action in by_action()),
+        *((action, 3) for action, kind in plainest().items() if kind.source.pages == 3),
+    ],
+)
+def test_a_denied_call_names_the_action_to_grant(account: Account, action: str, page: int) -> None:
     account.fake_aws.pager.cap = 1
-    images = [account.image() for _ in range(3)]
+    images = [account.image() for _ in range(page)]
     for image in images:
-        kind.add(account.region, image)
-    account.fault(kind.source.call, "deny", page=page, times=None)
+        by_action()[action].add(account.region, image)
+    account.fault(action, "deny", page=page, times=None)
     with pytest.raises(AwsError) as caught:
-        read(account, kind, images)
-    source = kind.source.registered
-    assert caught.value.action == source.actions[0]
-    assert caught.value.hint.startswith(f"Grant the IAM action {source.actions[0]}")
-    assert caught.value.hint.endswith(skipping(source))
+        read(account, by_action()[action], images)
+    assert caught.value.action == action
+    assert caught.value.hint.startswith(f"Grant the IAM action {action}")
+    assert caught.value.hint.endswith(skipping(source_of(action)) or f"{action}.")
     assert f"in account {account.api.target.account} Region {account.api.target.region}: " in str(caught.value)
-    assert caught.value.code == denial(service_of(kind))
+    assert caught.value.code == denial(action.partition(":")[0])
+
+
+def source_of(action: str) -> UsageSource:
+    return next(source for source in SOURCES if action in source.actions)
 
 
 def skipping(source: UsageSource) -> str:
-    """How the hint of a denied call ends."""
-    if source.check == "instances":
-        return f"{source.actions[0]}."
+    """How the hint ends where one of the source's calls is denied or not there."""
+    if source is SSM_PARAMETERS or source.check == "instances":
+        return ""
     way = f"remove {source.check} from --also-check" if source.on_request else f"pass --skip-check {source.check}"
     return f"To proceed without it, {way}. AMIs used only by {source.things} will then NOT be protected."
 
 
-@EACH
-@pytest.mark.parametrize("fault", ["http500", "html", "empty", "truncated", "cut"])
+FLEET = plainest()["ec2:DescribeFleets"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fault"),
+    [
+        *((kind, "truncated") for kind in plainest().values() if kind.source.pages > 1),
+        *((FLEET, fault) for fault in ("http500", "html", "empty", "cut", "throttle")),
+    ],
+    ids=lambda value: getattr(value, "name", value),
+)
 def test_a_later_page_that_breaks_stops_the_run(account: Account, kind: ReferenceKind, fault: str) -> None:
-    if kind.source.pages == 1:
-        return
     account.fake_aws.pager.cap = 1
     images = [account.image() for _ in range(3)]
     for image in images:
@@ -178,47 +182,34 @@ def test_a_later_page_that_breaks_stops_the_run(account: Account, kind: Referenc
     assert "--skip-check" not in caught.value.hint
 
 
-@EACH
-def test_lasting_throttling_is_an_error(account: Account, kind: ReferenceKind) -> None:
-    image = account.image()
-    kind.add(account.region, image)
-    account.fault(kind.source.call, "throttle", times=None)
-    with pytest.raises(ThrottledError, match=kind.source.call.rpartition(":")[2]) as caught:
-        read(account, kind, [image])
-    assert "--skip-check" not in caught.value.hint
-
-
-@EACH
-def test_passing_throttling_is_no_error(account: Account, kind: ReferenceKind) -> None:
-    image = account.image()
-    kind.add(account.region, image)
-    account.fault(kind.source.call, "throttle", times=2)
-    assert len(read(account, kind, [image])[image]) == 1
-    assert len(account.slept) == 2
-
-
-@EACH
-def test_a_call_that_the_endpoint_lacks(account: Account, kind: ReferenceKind) -> None:
+@pytest.mark.parametrize("action", by_action())
+def test_a_call_that_the_endpoint_lacks(account: Account, action: str) -> None:
     """An error for what nearly every account uses and for what was asked for, a warning for the rest."""
-    account.fake_aws.missing_actions.add(kind.source.call)
-    image = account.image()
-    for other in plainest().values():
-        other.add(account.region, image)
-    source = kind.source.registered
+    account.fake_aws.missing_actions.add(action)
+    kind, image = by_action()[action], account.image()
+    for found in (plainest()["ec2:DescribeInstances"], kind):
+        found.add(account.region, image)
+    source = source_of(action)
     if source.required or source.on_request:
         with pytest.raises(AwsError, match=r"InvalidAction|UnknownOperationException") as caught:
             read(account, kind, [image])
-        assert caught.value.hint.endswith(skipping(source)) or source.check == "instances"
+        assert caught.value.hint.endswith(skipping(source))
         assert not isinstance(caught.value, UnsupportedCallError)
     else:
         assert image in read(account, kind, [image])
         assert account.warnings == (
-            f"This endpoint doesn't support {source.actions[0]}; references from {source.things} were not checked.",
+            f"This endpoint doesn't support {action}; references from {source.things} were not checked.",
         )
 
 
-@pytest.mark.parametrize("code", ["UnsupportedOperation", "OptInRequired", "SubscriptionRequiredException"])
-@EACH
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        *((kind, "UnsupportedOperation") for kind in plainest().values()),
+        *((FLEET, code) for code in ("OptInRequired", "SubscriptionRequiredException")),
+    ],
+    ids=lambda value: getattr(value, "name", value),
+)
 def test_a_region_without_the_service_costs_one_call(account: Account, kind: ReferenceKind, code: str) -> None:
     account.fault(kind.source.call, code=code, times=None)
     account.region.add_group("front")
@@ -257,9 +248,6 @@ def test_services_on_request_are_not_called_unasked(account: Account) -> None:
     account.on_demand([image])
     called = {call.service for call in account.fake_aws.calls.records}
     assert called.isdisjoint(action.partition(":")[0] for source in ON_REQUEST for action in source.actions)
-    account.on_demand([image], EVERY)
-    called = {call.name for call in account.fake_aws.calls.records}
-    assert called >= {action for source in ON_REQUEST for action in source.actions}
 
 
 def test_services_that_an_account_never_used_cost_one_call_per_listing(account: Account) -> None:
@@ -296,8 +284,8 @@ def test_each_use_is_reported_once_and_sorted(account: Account) -> None:
 
 def test_an_empty_account_has_no_uses(account: Account) -> None:
     reading = account.read()
-    assert (reading.uses, reading.snapshots, reading.groups, reading.warnings) == ({}, {}, (), ())
-    found = account.on_demand(options=EVERY)
+    assert (reading.uses, reading.snapshots, reading.warnings) == ({}, {}, ())
+    found = account.on_demand(**EVERY)
     assert (found.uses, found.snapshots, found.warnings) == ({}, {}, ())
 
 

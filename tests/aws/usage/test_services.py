@@ -1,4 +1,4 @@
-"""Services that hold AMI ids of their own: what counts, and what is over or gone.
+"""What single services need: what counts, what is gone, and what is no reference.
 
 That each kind is found, on the last page and through a launch template version, is tested in test_registry.py.
 """
@@ -9,37 +9,27 @@ from typing import Any
 
 import pytest
 
-from amicleaner.aws.usage import UsageOptions
 from amicleaner.aws.usage.listings import CUSTOM_ENGINES
 from amicleaner.errors import AwsError
 from amicleaner.sources import SOURCES
 from tests.aws.usage.account import Account, labels
-from tests.catalogue import add_emr, add_pcs_group, add_pipeline, batch, built_image, engine_version
+from tests.catalogue import add_pcs_group, add_pipeline, built_image, engine_version
 
 
 def found(account: Account, *also: str) -> dict[str, list[str]]:
-    options = UsageOptions(also=frozenset(also))
-    return {image: labels(uses) for image, uses in account.on_demand(options=options).uses.items()}
+    return {image: labels(uses) for image, uses in account.on_demand(also_check=also).uses.items()}
 
 
-@pytest.mark.parametrize(
-    ("status", "protects"), [("VALID", True), ("INVALID", True), ("DELETING", False), ("DELETED", False)]
-)
-def test_a_compute_environment_protects_until_it_is_deleted(account: Account, status: str, protects: bool) -> None:
-    image = account.image()
-    account.region.add_entry("compute-environment", batch(image, imageId=image) | {"status": status})
-    assert (image in found(account)) == protects
+def test_all_instances_of_a_reservation_count(account: Account) -> None:
+    images = [account.image(), account.image()]
+    for image in images:
+        account.region.add_instance(image, reservation_id="r-1")
+    assert account.read().uses.keys() == set(images)
 
 
 def test_a_compute_environment_without_resources_protects_nothing(account: Account) -> None:
     account.region.add_entry("compute-environment", {"computeEnvironmentName": "unmanaged", "type": "UNMANAGED"})
     assert found(account) == {}
-
-
-def test_a_compute_environment_that_hides_its_template_stops_the_run(account: Account) -> None:
-    account.region.add_entry("compute-environment", batch("x", launchTemplate={"version": "1"}))
-    with pytest.raises(AwsError, match=r"batch:DescribeComputeEnvironments .*MalformedResponse.*without an id or a name"):
-        found(account)
 
 
 def test_only_the_latest_image_of_a_pipeline_protects(account: Account) -> None:
@@ -54,13 +44,6 @@ def test_a_build_that_is_not_available_is_no_latest_image(account: Account) -> N
     arn = account.region.entries["pipeline"][0].shape["arn"]
     built_image(account.region, failed, sourcePipelineArn=arn, state={"status": "FAILED"})
     assert found(account).keys() == {image}
-
-
-def test_a_build_without_its_date_stops_the_run(account: Account) -> None:
-    add_pipeline(account.region, account.image())
-    account.region.entries["built-image"][0].omit.add("dateCreated")
-    with pytest.raises(AwsError, match=r"imagebuilder:ListImagePipelineImages .*MalformedResponse"):
-        found(account)
 
 
 def test_the_latest_version_that_a_recipe_matches_protects(account: Account) -> None:
@@ -109,13 +92,6 @@ def test_a_deleted_pipeline_protects_nothing(account: Account) -> None:
     assert account.warnings == ()
 
 
-@pytest.mark.parametrize("state", ["enabling", "enabled", "disabling", "enabled-failed", ""])
-def test_fast_launch_protects_in_every_state(account: Account, state: str) -> None:
-    image = account.image()
-    account.region.add_entry("fast-launch", {"ImageId": image, "State": state})
-    assert found(account) == {image: [f"Windows fast launch of {image} ({state or 'unknown'})"]}
-
-
 @pytest.mark.parametrize("call", ["ListComputeNodeGroups", "GetComputeNodeGroup"])
 def test_a_node_group_deleted_during_the_scan_protects_nothing(account: Account, call: str) -> None:
     image = account.image()
@@ -133,21 +109,6 @@ def test_a_node_group_that_cannot_be_read_stops_the_run(account: Account, call: 
     account.fault(call, "deny", times=None)
     with pytest.raises(AwsError, match=f"pcs:{call}"):
         found(account, "pcs")
-
-
-@pytest.mark.parametrize("state", ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"])
-def test_a_live_emr_cluster_protects(account: Account, state: str) -> None:
-    image = account.image()
-    add_emr(account.region, cluster=image)
-    account.region.entries["emr-cluster"][0].shape["Status"]["State"] = state
-    assert found(account, "emr") == {image: ['EMR cluster j-0 "etl"']}
-
-
-@pytest.mark.parametrize("state", ["TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS"])
-def test_a_terminated_emr_cluster_does_not(account: Account, state: str) -> None:
-    add_emr(account.region, cluster=account.image())
-    account.region.entries["emr-cluster"][0].shape["Status"]["State"] = state
-    assert found(account, "emr") == {}
 
 
 def test_the_cost_of_rds_custom_is_one_call_per_engine() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from amicleaner.aws.usage import template_versions
+from amicleaner.aws.usage import launch_templates
 from amicleaner.errors import AwsError
 from tests.aws.usage.account import Account
 
@@ -61,7 +61,7 @@ def test_one_call_a_template_for_all_its_numbers(account: Account) -> None:
 
 
 def test_more_numbers_than_one_call_takes(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(template_versions, "AT_ONCE", 2)
+    monkeypatch.setattr(launch_templates, "AT_ONCE", 2)
     images = [account.image() for _ in range(5)]
     account.region.add_launch_template("web", versions=[{}, *({"ImageId": image} for image in images), {}])
     for number in range(2, 7):
@@ -82,14 +82,6 @@ def test_a_name_that_looks_like_an_id(account: Account) -> None:
     account.region.add_launch_template("lt-web", versions=[{}, {"ImageId": image}, {}])
     name_version(account, LaunchTemplateName="lt-web", Version="2")
     assert len(account.users(image)) == 1
-
-
-def test_the_snapshots_of_a_named_version(account: Account) -> None:
-    devices = [{"Ebs": {"SnapshotId": "snap-1"}}]
-    account.region.add_launch_template("web", versions=[{}, {"BlockDeviceMappings": devices}, {}])
-    name_version(account, LaunchTemplateName="web", Version="2")
-    [use] = account.read().snapshots["snap-1"]
-    assert use.label.startswith('Auto Scaling group "front", launch template ')
 
 
 def test_a_version_that_was_deleted_is_a_warning_and_the_others_count(account: Account) -> None:
@@ -153,18 +145,6 @@ def test_a_later_page_of_a_named_version_that_breaks_stops_the_run(account: Acco
     account.fault(CALL, "truncated", page=2, times=None, when=lambda call: "LaunchTemplateId" in call.params)
     with pytest.raises(AwsError, match=CALL):
         account.read()
-
-
-def test_a_deleted_version_that_a_refresh_names_is_a_warning(account: Account) -> None:
-    account.region.add_group("front")
-    account.region.add_refresh("front", {"LaunchTemplate": {"LaunchTemplateName": "gone", "Version": "3"}}, refresh_id="r-1")
-    assert account.refreshes("ami-1") == []
-    assert account.warnings == (
-        (
-            "Launch template gone version 3 does not exist "
-            '(named by instance refresh r-1 of Auto Scaling group "front" (InProgress)); it protects no AMI.'
-        ),
-    )
 
 
 ITEM: dict[str, Any] = {
