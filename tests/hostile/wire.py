@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -110,8 +110,9 @@ class Hostile(FakeAws):
             if answer.status == 200:
                 self.made.add((call.action, "acted", call.action))
             return self._refuse(call, refusal, request_id)
+        taken: set[str] = set()  # a second change of a member could make of the first what AWS itself might answer
         for change in due if answer.status == 200 else ():
-            answer = self._changed(call, change, answer)
+            answer = self._changed(call, change, answer, taken)
         return answer
 
     def _refuse(self, call: Call, change: Change, request_id: str) -> Response:
@@ -119,18 +120,19 @@ class Hostile(FakeAws):
         self.made.add((call.action, "error", code))
         return failure(call.service, ApiError(code, at(WORDS, change.place), status), request_id)
 
-    def _changed(self, call: Call, change: Change, answer: Response) -> Response:
+    def _changed(self, call: Call, change: Change, answer: Response, taken: set[str]) -> Response:
         if answer.body.startswith(b"<"):
             root = ET.fromstring(answer.body)
-            done = _change_xml(root, change, self)
+            done = _change_xml(root, change, self, taken)
             body = ET.tostring(root)
         else:
             root = json.loads(answer.body)
-            done = change_json(root, change, self.ids)
+            done = change_json(root, change, self.ids, taken)
             body = json.dumps(root).encode()
         if done is None:
             return answer
         self.made.add((call.action, *done))
+        taken.add(done[1])
         return answer._replace(body=body)
 
 
@@ -154,13 +156,13 @@ def _nodes(parent: ET.Element) -> Iterator[Node]:
             yield from _nodes(child)
 
 
-def _change_xml(root: ET.Element, change: Change, hostile: Hostile) -> Done | None:
+def _change_xml(root: ET.Element, change: Change, hostile: Hostile, taken: Set[str]) -> Done | None:
     nodes = list(_nodes(root))
     if change.kind == "foreign":
         return _foreign(nodes, hostile)
     if change.kind == "tags":
         return _many_tags(nodes, change)
-    names = sorted({tag(node) for _, node in nodes})
+    names = sorted({tag(node) for _, node in nodes} - taken)
     if not names:
         return None
     name = named(names, change)
@@ -221,13 +223,13 @@ def _many_tags(nodes: list[Node], change: Change) -> Done | None:
 # JSON
 
 
-def change_json(root: Any, change: Change, ids: Sequence[str]) -> Done | None:
-    """Changes what was read from JSON, in its place."""
+def change_json(root: Any, change: Change, ids: Sequence[str], taken: Set[str] = frozenset()) -> Done | None:
+    """Changes what was read from JSON, in its place, but none of the members `taken`."""
     places = list(_places(root))
-    names = sorted({name for _, _, name in places})
+    names = sorted({name for _, _, name in places} - taken)
     if not names:
         return None
-    chosen = [entry for entry in places if entry[2] == named(names, change)]
+    chosen = [entry for entry in places if entry[2] == named(names, change) and entry[2] not in taken]
     if not chosen:
         return None
     holder, key, name = at(chosen, change.place)
