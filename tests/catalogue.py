@@ -527,7 +527,10 @@ def plainest(kinds: Iterable[ReferenceKind] = KINDS) -> dict[str, ReferenceKind]
 
 
 def add_all(region: RegionState, image: str) -> None:
-    """Name the AMI in every way that needs no option, so that every call about references finds something."""
+    """Name the AMI in as many ways as every call about references takes to find something, none of which needs an option."""
+    found: set[str] = set()
     for kind in KINDS:
-        if not kind.config:
+        needed = {*kind.source.calls, kind.source.through}
+        if not (kind.config or needed <= found):
             kind.add(region, image)
+            found |= needed
