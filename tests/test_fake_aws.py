@@ -22,9 +22,10 @@ from botocore.parsers import ResponseParserError
 
 from amicleaner.sources import BOTO3_NAMES
 from tests.catalogue import KINDS, SNAPSHOT_KINDS
-from tests.fake_aws import DEFAULT_ACCOUNT, FakeAws, Fault, ManualClock, World, attach, serve
+from tests.fake_aws import DEFAULT_ACCOUNT, FakeAws, Fault, World, attach, serve
 from tests.fake_aws.core import SERVICES
 from tests.fake_aws.wire import NAMESPACES
+from tests.virtual_time import Time
 
 pytestmark = pytest.mark.once
 OTHER = "210987654321"
@@ -39,18 +40,18 @@ Clients = Callable[..., Client]
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
+def time() -> Time:
+    return Time()
 
 
 @pytest.fixture
-def world(clock: ManualClock) -> World:
-    return World(clock)
+def world(time: Time) -> World:
+    return World(time.now)
 
 
 @pytest.fixture
-def fake_aws(world: World, clock: ManualClock) -> FakeAws:
-    return FakeAws(world, sleep=clock.sleep)
+def fake_aws(world: World) -> FakeAws:
+    return FakeAws(world)
 
 
 def session_of(world: World, account: str = DEFAULT_ACCOUNT, **given: str) -> Any:
@@ -454,7 +455,7 @@ def test_retention_rules(world: World, clients: Clients) -> None:
     ],
 )
 def test_a_matching_rule_retains_an_image(
-    world: World, clock: ManualClock, attached: Clients, rules: list[dict[str, Any]], days: int
+    world: World, time: Time, attached: Clients, rules: list[dict[str, Any]], days: int
 ) -> None:
     region, ec2 = world.region(), attached()
     for rule in rules:
@@ -465,11 +466,11 @@ def test_a_matching_rule_retains_an_image(
     assert [entry["RecycleBinExitTime"] - entry["RecycleBinEnterTime"] for entry in shown] == (
         [timedelta(days=days)] if days else []
     )
-    clock.advance(days * 86400)
+    time.sleep(days * 86400)
     assert ec2.list_images_in_recycle_bin()["Images"] == []
 
 
-def test_an_image_is_restored_after_its_snapshots(world: World, clock: ManualClock, clients: Clients) -> None:
+def test_an_image_is_restored_after_its_snapshots(world: World, time: Time, clients: Clients) -> None:
     region, ec2 = world.region(), clients()
     region.add_retention_rule("EC2_IMAGE", 7)
     region.add_retention_rule("EBS_SNAPSHOT", 14)
@@ -482,7 +483,7 @@ def test_an_image_is_restored_after_its_snapshots(world: World, clock: ManualClo
     restore = partial(ec2.restore_image_from_recycle_bin, ImageId=image.image_id)
     assert ec2.restore_snapshot_from_recycle_bin(SnapshotId=first)["State"] == "recovering"
     assert code_of(restore) == "IncorrectState"
-    clock.advance(30)
+    time.sleep(30)
     assert code_of(restore) == "InvalidSnapshot.NotFound"
     world.recovery = timedelta(0)
     assert ec2.restore_snapshot_from_recycle_bin(SnapshotId=second)["State"] == "completed"
@@ -496,13 +497,13 @@ def test_an_image_is_restored_after_its_snapshots(world: World, clock: ManualClo
 # --- callers --------------------------------------------------------------------------------------------------
 
 
-def test_a_role_is_assumed_until_its_credentials_expire(world: World, clock: ManualClock, clients: Clients) -> None:
+def test_a_role_is_assumed_until_its_credentials_expire(world: World, time: Time, clients: Clients) -> None:
     role = world.add_role(OTHER, trusted=[DEFAULT_ACCOUNT], external_id="secret")
     theirs = world.region(account_id=OTHER).add_image()
     assume = partial(clients("sts").assume_role, RoleArn=role.arn, RoleSessionName="test")
     assert code_of(assume) == "AccessDenied"
     answered = assume(ExternalId="secret")["Credentials"]
-    assert answered["Expiration"] == clock() + timedelta(hours=1)
+    assert answered["Expiration"] == time.now() + timedelta(hours=1)
     credentials = {
         "aws_access_key_id": answered["AccessKeyId"],
         "aws_secret_access_key": answered["SecretAccessKey"],
@@ -512,7 +513,7 @@ def test_a_role_is_assumed_until_its_credentials_expire(world: World, clock: Man
     assert arn == f"arn:aws:sts::{OTHER}:assumed-role/cleaner/test"
     ec2 = clients(**credentials)
     assert ec2.describe_images(Owners=["self"])["Images"][0]["ImageId"] == theirs.image_id
-    clock.advance(3600)
+    time.sleep(3600)
     assert code_of(ec2.describe_instances) == "RequestExpired"
     assert code_of(clients("autoscaling", **credentials).describe_auto_scaling_groups) == "ExpiredToken"
     assert code_of(clients("ssm", **credentials).get_parameters, Names=["a"]) == "ExpiredTokenException"
@@ -629,7 +630,7 @@ def burst(ask: Callable[[], object]) -> int:
     return -1
 
 
-def test_rates(world: World, fake_aws: FakeAws, clock: ManualClock, attached: Clients) -> None:
+def test_rates(world: World, fake_aws: FakeAws, time: Time, attached: Clients) -> None:
     fake_aws.rates.enabled = True
     ec2, image_id = attached(), world.region().add_image().image_id
     expected = {
@@ -642,7 +643,7 @@ def test_rates(world: World, fake_aws: FakeAws, clock: ManualClock, attached: Cl
     }
     for ask, (capacity, refill) in expected.items():
         assert burst(ask) == capacity
-        clock.advance(1)
+        time.sleep(1)
         assert burst(ask) == refill
     # Each Region and account has its own buckets, which other clients use too.
     elsewhere = attached(region_name="us-east-1")
@@ -672,7 +673,7 @@ def test_the_log_counts_concurrent_calls_and_connections(fake_aws: FakeAws, serv
 
 def populated() -> World:
     """A world in which every kind of member is set."""
-    world = World(ManualClock())
+    world = World(Time().now)
     region = world.region()
     image = region.add_image(
         "full",

@@ -95,7 +95,7 @@ def render_refresh(refresh: InstanceRefresh) -> str:
         "InstanceRefreshId": refresh.refresh_id,
         "AutoScalingGroupName": refresh.group,
         "Status": refresh.status,
-        "StartTime": refresh.started,
+        "StartTime": refresh.created,
         "PercentageComplete": 0,
         "DesiredConfiguration": refresh.desired_configuration,
     }

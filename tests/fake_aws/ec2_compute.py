@@ -29,7 +29,7 @@ def render_instance(instance: Instance) -> str:
         "State": {"Code": INSTANCE_STATES.get(instance.state, 255), "Name": instance.state},
         "PrivateDnsName": "",
         "InstanceType": "t3.micro",
-        "LaunchTime": instance.launched,
+        "LaunchTime": instance.created,
         "AmiLaunchIndex": 0,
         "Architecture": "x86_64",
         "RootDeviceType": "ebs",

@@ -15,7 +15,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from amicleaner.config import OPTIONS, Config, Rule
-from tests.fake_aws import DEFAULT_ACCOUNT, ManualClock, RegionState, World
+from tests.fake_aws import DEFAULT_ACCOUNT, RegionState, World
 from tests.fake_aws.resources import INSTANCE_STATES, Image
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -323,7 +323,7 @@ class Account:
     ids: tuple[str, ...]
     cap: int | None
     blank_pages: bool
-    world: World = field(default_factory=lambda: World(ManualClock(NOW)))
+    world: World = field(default_factory=lambda: World(lambda: NOW))
     script: list[str] = field(default_factory=list)
 
     def __repr__(self) -> str:
