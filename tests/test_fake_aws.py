@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any
 from xml.etree import ElementTree
 
@@ -49,17 +49,28 @@ def world(time: Time) -> World:
     return World(time.now)
 
 
+FAKE_AWS = FakeAws()
+"""One for all tests, so that a client without a socket is made once: to make one takes longer than most tests."""
+
+
 @pytest.fixture
 def fake_aws(world: World) -> FakeAws:
-    return FakeAws(world)
+    FAKE_AWS.reset(world)
+    return FAKE_AWS
 
 
-def session_of(world: World, account: str = DEFAULT_ACCOUNT, **given: str) -> Any:
-    """A session that shares its loaded service models with the others: loading them takes longer than any test."""
+def session_of(**arguments: str) -> Any:
+    """A session that shares its loaded service models with the others."""
     core = botocore.session.Session()
     core.register_component("data_loader", LOADER)
-    arguments: dict[str, Any] = {"region_name": "eu-west-1"} | world.credentials(account) | given
     return boto3.Session(botocore_session=core, **arguments)
+
+
+@cache
+def attached_client(service: str, config: Config, **arguments: str) -> Client:
+    session = session_of(**arguments)
+    attach(FAKE_AWS, session)
+    return session.client(service, config=config)
 
 
 @pytest.fixture
@@ -67,9 +78,8 @@ def attached(fake_aws: FakeAws) -> Clients:
     """Clients without sockets."""
 
     def make(service: str = "ec2", account: str = DEFAULT_ACCOUNT, config: Config = ONCE, **given: str) -> Client:
-        session = session_of(fake_aws.world, account, **given)
-        attach(fake_aws, session)
-        return session.client(service, config=config)
+        arguments = {"region_name": "eu-west-1"} | fake_aws.world.credentials(account) | given
+        return attached_client(service, config, **arguments)
 
     return make
 
@@ -79,8 +89,8 @@ def served(fake_aws: FakeAws) -> Iterator[Clients]:
     """Clients that call the URL."""
     made: list[Client] = []
 
-    def make(service: str = "ec2", account: str = DEFAULT_ACCOUNT, config: Config = ONCE, **given: str) -> Client:
-        session = session_of(fake_aws.world, account, **given)
+    def make(service: str = "ec2", config: Config = ONCE) -> Client:
+        session = session_of(region_name="eu-west-1", **fake_aws.world.credentials())
         made.append(session.client(service, config=config, endpoint_url=server.url))
         return made[-1]
 
@@ -288,8 +298,8 @@ def test_image_references_need_the_callers_own_permissions(fake_aws: FakeAws, at
 # --- pages ----------------------------------------------------------------------------------------------------
 
 
-def test_pages_and_their_bounds(world: World, fake_aws: FakeAws, clients: Clients) -> None:
-    ec2 = clients()
+def test_pages_and_their_bounds(world: World, fake_aws: FakeAws, attached: Clients) -> None:
+    ec2 = attached()
     for _ in range(12):
         image_id = world.region().add_image(snapshots=[]).image_id
     assert len(ec2.describe_images(Owners=["self"])["Images"]) == 12
@@ -297,7 +307,7 @@ def test_pages_and_their_bounds(world: World, fake_aws: FakeAws, clients: Client
     assert [len(page["Images"]) for page in pages] == [5, 5, 2]
     assert [call.page for call in fake_aws.calls.of("DescribeImages")] == [1, 1, 2, 3]
     token = pages[0]["NextToken"]
-    unchecked = clients(config=UNCHECKED)
+    unchecked = attached(config=UNCHECKED)
     for wrong in (4, 1001):
         assert code_of(unchecked.describe_instances, MaxResults=wrong) == "InvalidParameterValue"
     for wrong in (0, 201):
@@ -343,8 +353,8 @@ def test_a_deletion_between_two_pages_moves_no_item(world: World, attached: Clie
 # --- changing -------------------------------------------------------------------------------------------------
 
 
-def test_an_image_is_deregistered_with_its_snapshots(world: World, clients: Clients) -> None:
-    region, ec2 = world.region(), clients()
+def test_an_image_is_deregistered_with_its_snapshots(world: World, attached: Clients) -> None:
+    region, ec2 = world.region(), attached()
     image = region.add_image(snapshots=[8, 9, 10])
     ours, both, stuck = image.snapshot_ids
     region.add_image(snapshots=[both], state="disabled")
@@ -385,8 +395,8 @@ def test_a_snapshot_is_deleted_once_no_image_uses_it(world: World, attached: Cli
     assert code_of(delete) == "InvalidSnapshot.NotFound"
 
 
-def test_an_image_is_disabled_and_enabled(world: World, clients: Clients) -> None:
-    region, ec2 = world.region(), clients()
+def test_an_image_is_disabled_and_enabled(world: World, attached: Clients) -> None:
+    region, ec2 = world.region(), attached()
     image = region.add_image(public=True, shared_with=(OTHER,), organizations=("arn:aws:organizations::1:ou/o-1/ou-1",))
     for _ in range(2):
         assert ec2.disable_image(ImageId=image.image_id)["Return"] is True
@@ -470,8 +480,8 @@ def test_a_matching_rule_retains_an_image(
     assert ec2.list_images_in_recycle_bin()["Images"] == []
 
 
-def test_an_image_is_restored_after_its_snapshots(world: World, time: Time, clients: Clients) -> None:
-    region, ec2 = world.region(), clients()
+def test_an_image_is_restored_after_its_snapshots(world: World, time: Time, attached: Clients) -> None:
+    region, ec2 = world.region(), attached()
     region.add_retention_rule("EC2_IMAGE", 7)
     region.add_retention_rule("EBS_SNAPSHOT", 14)
     image = region.add_image("web", tags={"role": "web"}, shared_with=(OTHER,), snapshots=[8, 9])
@@ -497,10 +507,10 @@ def test_an_image_is_restored_after_its_snapshots(world: World, time: Time, clie
 # --- callers --------------------------------------------------------------------------------------------------
 
 
-def test_a_role_is_assumed_until_its_credentials_expire(world: World, time: Time, clients: Clients) -> None:
+def test_a_role_is_assumed_until_its_credentials_expire(world: World, time: Time, attached: Clients) -> None:
     role = world.add_role(OTHER, trusted=[DEFAULT_ACCOUNT], external_id="secret")
     theirs = world.region(account_id=OTHER).add_image()
-    assume = partial(clients("sts").assume_role, RoleArn=role.arn, RoleSessionName="test")
+    assume = partial(attached("sts").assume_role, RoleArn=role.arn, RoleSessionName="test")
     assert code_of(assume) == "AccessDenied"
     answered = assume(ExternalId="secret")["Credentials"]
     assert answered["Expiration"] == time.now() + timedelta(hours=1)
@@ -509,15 +519,15 @@ def test_a_role_is_assumed_until_its_credentials_expire(world: World, time: Time
         "aws_secret_access_key": answered["SecretAccessKey"],
         "aws_session_token": answered["SessionToken"],
     }
-    arn = clients("sts", **credentials).get_caller_identity()["Arn"]
+    arn = attached("sts", **credentials).get_caller_identity()["Arn"]
     assert arn == f"arn:aws:sts::{OTHER}:assumed-role/cleaner/test"
-    ec2 = clients(**credentials)
+    ec2 = attached(**credentials)
     assert ec2.describe_images(Owners=["self"])["Images"][0]["ImageId"] == theirs.image_id
     time.sleep(3600)
     assert code_of(ec2.describe_instances) == "RequestExpired"
-    assert code_of(clients("autoscaling", **credentials).describe_auto_scaling_groups) == "ExpiredToken"
-    assert code_of(clients("ssm", **credentials).get_parameters, Names=["a"]) == "ExpiredTokenException"
-    assert code_of(clients(aws_access_key_id="AKIANOBODY").describe_images) == "AuthFailure"
+    assert code_of(attached("autoscaling", **credentials).describe_auto_scaling_groups) == "ExpiredToken"
+    assert code_of(attached("ssm", **credentials).get_parameters, Names=["a"]) == "ExpiredTokenException"
+    assert code_of(attached(aws_access_key_id="AKIANOBODY").describe_images) == "AuthFailure"
 
 
 def test_permissions(fake_aws: FakeAws, attached: Clients) -> None:
@@ -535,14 +545,14 @@ def test_permissions(fake_aws: FakeAws, attached: Clients) -> None:
 # --- failures -------------------------------------------------------------------------------------------------
 
 
-def test_actions_that_the_endpoint_lacks(fake_aws: FakeAws, clients: Clients) -> None:
+def test_actions_that_the_endpoint_lacks(fake_aws: FakeAws, attached: Clients) -> None:
     fake_aws.missing_actions = {"DescribeFleets", "ssm:*"}
-    assert code_of(clients().describe_fleets) == "InvalidAction"
-    assert code_of(clients("ssm").get_parameters, Names=["a"]) == "UnknownOperationException"
+    assert code_of(attached().describe_fleets) == "InvalidAction"
+    assert code_of(attached("ssm").get_parameters, Names=["a"]) == "UnknownOperationException"
     fake_aws.missing_answer = "http500"
     with pytest.raises(ResponseParserError):
-        clients().describe_fleets()
-    assert clients().describe_images(Owners=["self"])["Images"] == []
+        attached().describe_fleets()
+    assert attached().describe_images(Owners=["self"])["Images"] == []
 
 
 def test_an_unsupported_parameter_is_an_error(attached: Clients) -> None:
@@ -785,14 +795,15 @@ def unknown_in_json(value: Any, shape: Any, path: str) -> Iterator[str]:
     ("service", "action"), [(service, action) for service, actions in SERVICES.items() for action in actions]
 )
 def test_the_service_model_has_every_member_of_a_response(service: str, action: str) -> None:
-    world = populated()
-    session = session_of(world)
-    attach(FakeAws(world), session)
+    FAKE_AWS.reset(populated())
+    client = attached_client(
+        BOTO3_NAMES.get(service, service), ONCE, region_name="eu-west-1", **FAKE_AWS.world.credentials()
+    )
     bodies: list[bytes] = []
-    session.events.register("before-parse", lambda response_dict, **_: bodies.append(response_dict["body"]))
-    client = session.client(BOTO3_NAMES.get(service, service), config=ONCE)
+    client.meta.events.register("before-parse", keep := lambda response_dict, **_: bodies.append(response_dict["body"]))
     method = next(name for name, known in client.meta.method_to_api_mapping.items() if known == action)
     parsed = getattr(client, method)(**QUESTIONS.get(f"{service}:{action}", QUESTIONS.get(action, {})))
+    client.meta.events.unregister("before-parse", keep)
     shape = client.meta.service_model.operation_model(action).output_shape
     if shape is None:
         return
