@@ -28,7 +28,7 @@ def install() -> None:
     httpsession.create_urllib3_context = cache(httpsession.create_urllib3_context)
     hooks.accepts_kwargs = lambda func: _accepts_kwargs(getattr(func, "__func__", func))
     JSONFileLoader.load_file = staticmethod(cache(JSONFileLoader().load_file))  # type: ignore[method-assign]
-    ClientCreator._load_service_model = lambda self, name, version=None: _model(self._loader, name, version)  # type: ignore[attr-defined]
+    ClientCreator._load_service_model = _model  # type: ignore[attr-defined]
 
 
 def _name_caller(auth: Any, request: Any) -> None:
@@ -46,6 +46,10 @@ def _endpoint(resolver: Any, operation_model: Any, call_args: Any, request_conte
     return known[operation_model.name]
 
 
-@cache
-def _model(loader: Any, name: str, version: str | None) -> ServiceModel:
-    return ServiceModel(loader.load_service_model(name, "service-2", api_version=version), service_name=name)
+def _model(creator: Any, name: str, version: str | None = None) -> ServiceModel:
+    known = creator._loader.__dict__.setdefault("models", {})
+    if (name, version) not in known:
+        model = creator._loader.load_service_model(name, "service-2", api_version=version)
+        known[name, version] = ServiceModel(model, service_name=name)
+    found: ServiceModel = known[name, version]
+    return found
