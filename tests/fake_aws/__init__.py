@@ -10,7 +10,6 @@ with serve(FakeAws(world)) as served:
 
 from .attach import attach
 from .calls import Call, CallLog
-from .clock import ManualClock, real_clock
 from .core import FakeAws
 from .errors import ApiError, Broken, denial
 from .faults import Fault
@@ -28,12 +27,10 @@ __all__ = [
     "CallLog",
     "FakeAws",
     "Fault",
-    "ManualClock",
     "RegionState",
     "Served",
     "World",
     "attach",
     "denial",
-    "real_clock",
     "serve",
 ]

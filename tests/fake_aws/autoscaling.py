@@ -1,7 +1,7 @@
 """EC2 Auto Scaling (`query` protocol): groups, launch configurations, instance refreshes.
 
-Pages of 50 unless `MaxRecords` says more, 100 at most. Names that do not exist are left out of a listing, but the refreshes
-of a group that does not exist are an error. Groups that AWS services manage are shown.
+Pages of 50 unless `MaxRecords` says more, 100 at most. The refreshes of a group that does not exist are an
+error. Groups that AWS services manage are shown.
 """
 
 from __future__ import annotations
@@ -14,15 +14,10 @@ from .wire import query
 ACTIONS = Actions()
 
 
-def constraint(value: object, member: str, rule: str) -> ApiError:
-    message = f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {rule}"
-    return ApiError("ValidationError", message)
-
-
 def records(ctx: Context) -> int:
     value = ctx.text("MaxRecords") or "50"
     if not value.isdigit() or not 1 <= int(value) <= 100:
-        raise constraint(value, "maxRecords", "Member must have value between 1 and 100")
+        raise ApiError("ValidationError", "1 validation error detected: maxRecords must be between 1 and 100")
     return int(value)
 
 
@@ -76,16 +71,9 @@ def render_configuration(ctx: Context, configuration: LaunchConfiguration) -> st
     return f"<member>{query(configuration.finish(shape))}</member>"
 
 
-@ACTIONS("LaunchConfigurationNames")
+@ACTIONS()
 def describe_launch_configurations(ctx: Context) -> str:
-    wanted = ctx.strings("LaunchConfigurationNames")
-    for number, name in enumerate(wanted, 1):
-        if not name:
-            member = f"launchConfigurationNames.{number}.member"
-            raise constraint(name, member, "Member must have length greater than or equal to 1")
-    known = ctx.region.launch_configurations
-    chosen = [known[name] for name in wanted if name in known] if wanted else known.values()
-    page, token = ctx.page(chosen, records(ctx))
+    page, token = ctx.page(ctx.region.launch_configurations.values(), records(ctx))
     items = "".join(render_configuration(ctx, configuration) for configuration in page)
     return f"<LaunchConfigurations>{items}</LaunchConfigurations>{query({'NextToken': token})}"
 
@@ -95,7 +83,7 @@ def render_refresh(refresh: InstanceRefresh) -> str:
         "InstanceRefreshId": refresh.refresh_id,
         "AutoScalingGroupName": refresh.group,
         "Status": refresh.status,
-        "StartTime": refresh.started,
+        "StartTime": refresh.created,
         "PercentageComplete": 0,
         "DesiredConfiguration": refresh.desired_configuration,
     }

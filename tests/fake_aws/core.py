@@ -6,7 +6,6 @@ import itertools
 import time
 from collections.abc import Callable, Collection, Mapping
 from fnmatch import fnmatchcase
-from typing import Literal
 
 from . import (
     autoscaling,
@@ -24,10 +23,10 @@ from . import (
 from .action import Action, Actions, Context
 from .calls import Call, CallLog
 from .errors import ApiError, Broken, denied
-from .faults import HTML, Faults
+from .faults import Faults
 from .paging import Pager
 from .rates import Rates
-from .wire import NAMESPACES, Request, Response, failure, plain, success
+from .wire import NAMESPACES, Request, Response, failure, success
 from .world import AccessKey, World
 
 Hook = Callable[[World, Call], object]
@@ -77,9 +76,8 @@ class FakeAws:
         self.allow_in: dict[str, Collection[str]] = {}
         # Allowed only where DescribeImageReferences calls on the caller's behalf (aws:CalledVia).
         self.allow_via: Collection[str] = ()
-        # Actions, or patterns like `service:*`, that this endpoint lacks, and how it responds to them.
+        # Actions, or patterns like `service:*`, that this endpoint lacks.
         self.missing_actions: set[str] = set()
-        self.missing_answer: Literal["unknown", "http500"] = "unknown"
         self._before: dict[str, list[Hook]] = {}
         self._after: dict[str, list[Hook]] = {}
         self._requests = itertools.count(1)
@@ -138,8 +136,6 @@ class FakeAws:
         try:
             with self.world.lock:
                 instead = fault.before(call, self.world) if fault else None
-                if instead is None and self._is_missing(call) and self.missing_answer == "http500":
-                    instead = plain(500, HTML)
                 if instead is not None:
                     call.outcome = f"HTTP {instead.status}"
                     return instead
@@ -195,12 +191,10 @@ class FakeAws:
                     raise ApiError("InvalidClientTokenId", message, 403)
         return key
 
-    def _is_missing(self, call: Call) -> bool:
-        return any(fnmatchcase(name, entry) for entry in self.missing_actions for name in (call.action, call.name))
-
     def _find(self, call: Call) -> Action:
         action = SERVICES.get(call.service, Actions()).get(call.action)
-        if action is None or self._is_missing(call):
+        missing = any(fnmatchcase(name, entry) for entry in self.missing_actions for name in (call.action, call.name))
+        if action is None or missing:
             if call.service not in NAMESPACES:
                 raise ApiError("UnknownOperationException", "")
             raise ApiError("InvalidAction", f"The action {call.action} is not valid for this web service.")

@@ -8,13 +8,11 @@ Both succeed here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from .action import Actions, Context
 from .ec2_images import check_form, own_image
 from .ec2_snapshots import SNAPSHOT_ID
 from .errors import ApiError
-from .resources import Image, Shape, Snapshot
+from .resources import Image, Snapshot
 from .wire import ec2
 
 ACTIONS = Actions()
@@ -111,40 +109,22 @@ def enable_image(ctx: Context) -> str:
 def tagged(ctx: Context) -> list[Image | Snapshot]:
     """The resources of the request. If one does not exist, nothing is changed."""
     ids = ctx.strings("ResourceId")
-    if not 1 <= len(ids) <= 1000:
-        raise ApiError("InvalidParameterValue", "Between 1 and 1000 resource ids must be given")
     return [own_snapshot(ctx, one) if one.startswith("snap-") else own_image(ctx, one) for one in ids]
-
-
-def check_keys(tags: Iterable[Shape]) -> None:
-    for tag in tags:
-        if str(tag.get("Key", "")).startswith("aws:"):
-            message = "Tag keys starting with 'aws:' are reserved for internal use"
-            raise ApiError("InvalidParameterValue", message)
 
 
 @ACTIONS("ResourceId", "Tag")
 def create_tags(ctx: Context) -> str:
-    resources, tags = tagged(ctx), ctx.structures("Tag")
-    if not tags:
-        raise ApiError("MissingParameter", "The request must contain the parameter tags")
-    check_keys(tags)
-    new = {tag["Key"]: tag.get("Value", "") for tag in tags}
-    for resource in resources:
-        if sum(not key.startswith("aws:") for key in resource.tags | new) > 50:
-            raise ApiError("TagLimitExceeded", "The maximum number of Tags for a resource has been reached.")
-    for resource in resources:
+    new = {tag["Key"]: tag.get("Value", "") for tag in ctx.structures("Tag")}
+    for resource in tagged(ctx):
         resource.tags.update(new)
     return ec2({"Return": True})
 
 
 @ACTIONS("ResourceId", "Tag")
 def delete_tags(ctx: Context) -> str:
-    """Delete tags: one given without a value whatever its value is, and without any given, all but those of AWS."""
-    resources, tags = tagged(ctx), ctx.structures("Tag")
-    check_keys(tags)
-    for resource in resources:
-        for tag in tags or [{"Key": key} for key in resource.tags if not key.startswith("aws:")]:
+    """Delete tags: one given without a value whatever its value is."""
+    for resource in tagged(ctx):
+        for tag in ctx.structures("Tag"):
             if tag.get("Value") in (None, resource.tags.get(tag["Key"])):
                 resource.tags.pop(tag["Key"], None)
     return ec2({"Return": True})

@@ -10,7 +10,6 @@ from itertools import groupby
 
 from .action import Actions, Context
 from .ec2_images import listing, tag_shapes
-from .filters import Getter
 from .resources import INSTANCE_STATES, Fleet, Instance, Shape, SpotFleet, SpotRequest
 from .wire import ec2
 
@@ -18,8 +17,6 @@ ACTIONS = Actions()
 
 INSTANCE_NAMES = {"State": "instanceState", "Tags": "tagSet", "PublicDnsName": "dnsName"}
 OPERATOR = {"Managed": True, "Principal": "service.amazonaws.com", "HiddenByDefault": True}
-
-INSTANCE_FILTERS: dict[str, Getter[Instance]] = {"instance-state-name": lambda instance: instance.state}
 
 
 def render_instance(instance: Instance) -> str:
@@ -29,7 +26,7 @@ def render_instance(instance: Instance) -> str:
         "State": {"Code": INSTANCE_STATES.get(instance.state, 255), "Name": instance.state},
         "PrivateDnsName": "",
         "InstanceType": "t3.micro",
-        "LaunchTime": instance.launched,
+        "LaunchTime": instance.created,
         "AmiLaunchIndex": 0,
         "Architecture": "x86_64",
         "RootDeviceType": "ebs",
@@ -39,10 +36,10 @@ def render_instance(instance: Instance) -> str:
     return f"<item>{ec2(instance.finish(shape), INSTANCE_NAMES)}</item>"
 
 
-@ACTIONS("Filter", "IncludeManagedResources")
+@ACTIONS("IncludeManagedResources")
 def describe_instances(ctx: Context) -> str:
     shown = [i for i in ctx.region.instances.values() if not i.managed or ctx.flag("IncludeManagedResources")]
-    page, token = ctx.page(ctx.select(shown, INSTANCE_FILTERS), ctx.size(5, 1000))
+    page, token = ctx.page(shown, ctx.size(5, 1000))
     reservations = []
     for reservation_id, members in groupby(page, key=lambda instance: instance.reservation_id):
         items = [instance.rendered(render_instance) for instance in members]

@@ -1,8 +1,8 @@
 """EC2: DescribeImageReferences, which looks at the caller's own resources in the Region.
 
 From the EC2 guide ("Identify your resources referencing specified AMIs"): 1 to 10 AMIs of any owner; instances in all states
-and 10 versions of a template unless told otherwise; the caller needs permissions for the services behind it, which AWS calls
-on the caller's behalf (`aws:CalledVia`). Whether older versions of a parameter count is undocumented; here they do not.
+unless told otherwise; the caller needs permissions for the services behind it, which AWS calls on the caller's behalf
+(`aws:CalledVia`). Whether older versions of a parameter count is undocumented; here they do not.
 """
 
 from __future__ import annotations
@@ -19,55 +19,34 @@ ACTIONS = Actions()
 
 NEEDED = {
     "ec2:Instance": ["ec2:DescribeInstances"],
-    "ec2:LaunchTemplate": ["ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions"],
     "ssm:Parameter": ["ssm:DescribeParameters", "ssm:GetParameters"],
     "imagebuilder:ImageRecipe": ["imagebuilder:ListImageRecipes"],
     "imagebuilder:ContainerRecipe": ["imagebuilder:ListContainerRecipes", "imagebuilder:GetContainerRecipe"],
 }
-OPTION = {"ec2:Instance": "state-name", "ec2:LaunchTemplate": "version-depth"}
 
 
-def wanted_types(ctx: Context) -> dict[str, list[str] | None]:
-    """The requested resource types, with the values of their options."""
-    types: dict[str, list[str] | None] = dict.fromkeys(NEEDED) if ctx.flag("IncludeAllResourceTypes") else {}
+def wanted_types(ctx: Context) -> dict[str, list[str]]:
+    """The requested resource types, with the states that are asked for: of instances."""
+    types: dict[str, list[str]] = {}
     for entry in ctx.structures("ResourceType"):
         name = entry.get("ResourceType", "")
         if name not in NEEDED:
             raise invalid_value(name, "resourceType", "Unknown resource type.")
-        types[name] = None
+        types[name] = []
         for option in entry.get("ResourceTypeOption") or []:
-            if option.get("OptionName") != OPTION.get(name):
-                raise invalid_value(option.get("OptionName"), "optionName", f"Not an option of {name}.")
-            types[name] = option.get("OptionValue") or None
-            check_option(name, types[name] or [])
-    if not types:
-        raise ApiError("MissingParameter", "Either IncludeAllResourceTypes or ResourceTypes must be specified")
+            types[name] = option.get("OptionValue") or []
+            if (name, option.get("OptionName")) != ("ec2:Instance", "state-name") or set(types[name]) - set(INSTANCE_STATES):
+                raise invalid_value(option, "resourceTypeOption", f"Not an option of {name}.")
     return types
 
 
-def check_option(name: str, values: list[str]) -> None:
-    for value in values:
-        good = value in INSTANCE_STATES if name == "ec2:Instance" else value.isdigit() and 1 <= int(value) <= 10000
-        if not good:
-            raise invalid_value(value, "optionValue", f"Not a value of {OPTION[name]}.")
-
-
-def references(ctx: Context, ids: list[str], types: dict[str, list[str] | None]) -> Iterator[Shape]:
+def references(ctx: Context, ids: list[str], types: dict[str, list[str]]) -> Iterator[Shape]:
     region = ctx.region
     if "ec2:Instance" in types:
         states = types["ec2:Instance"] or INSTANCE_STATES
         for instance in region.instances.values():
             if instance.image_id in ids and instance.state in states:
                 yield reference(instance.image_id, "ec2:Instance", region.arn("ec2", f"instance/{instance.instance_id}"))
-    if "ec2:LaunchTemplate" in types:
-        depth = int((types["ec2:LaunchTemplate"] or ["10"])[0])
-        for template in region.launch_templates.values():
-            newest = sorted(template.versions, reverse=True)[:depth]
-            images = {template.versions[number].data.get("ImageId") for number in newest}
-            for image_id in ids:
-                if image_id in images:
-                    arn = region.arn("ec2", f"launch-template/{template.template_id}")
-                    yield reference(image_id, "ec2:LaunchTemplate", arn)
     if "ssm:Parameter" in types:
         for parameter in region.parameters.values():
             value = parameter.versions[parameter.latest].value
@@ -82,7 +61,7 @@ def reference(image_id: str, resource_type: str, arn: str) -> Shape:
     return {"ImageId": image_id, "ResourceType": resource_type, "Arn": arn}
 
 
-@ACTIONS("ImageId", "IncludeAllResourceTypes", "ResourceType")
+@ACTIONS("ImageId", "ResourceType")
 def describe_image_references(ctx: Context) -> str:
     ids = ctx.strings("ImageId")
     if not 1 <= len(ids) <= 10:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from .action import Actions, Context
-from .ec2_images import check_form, listing, tag_shapes
-from .errors import ApiError
+from .ec2_images import listing, tag_shapes
 from .filters import Getter
 from .resources import Shape, Snapshot
 from .wire import ec2
@@ -17,7 +16,6 @@ SNAPSHOT_NAMES = {"State": "status", "Tags": "tagSet"}
 SNAPSHOT_ID = re.compile(r"snap-([0-9a-f]{8}|[0-9a-f]{17})")
 
 SNAPSHOT_FILTERS: dict[str, Getter[Snapshot]] = {
-    "description": lambda snapshot: snapshot.description,
     "snapshot-id": lambda snapshot: snapshot.snapshot_id,
     "status": lambda snapshot: snapshot.state,
 }
@@ -45,20 +43,10 @@ def render_snapshot(snapshot: Snapshot) -> str:
     return f"<item>{ec2(snapshot.finish(shape), SNAPSHOT_NAMES)}</item>"
 
 
-@ACTIONS("Owner", "SnapshotId", "Filter")
+@ACTIONS("Owner", "Filter")
 def describe_snapshots(ctx: Context) -> str:
-    ids = ctx.strings("SnapshotId")
-    check_form(ids, SNAPSHOT_ID, "InvalidSnapshotID.Malformed", "snap-...")
-    size = ctx.size(5, 1000)
-    ctx.forbid_pages(ids, "snapshotSet")
     owners = {ctx.account.account_id if owner == "self" else owner for owner in ctx.strings("Owner")}
-    chosen = list(ctx.region.snapshots.values())
-    if ids:
-        missing = [entry for entry in ids if entry not in ctx.region.snapshots]
-        if missing:
-            raise ApiError("InvalidSnapshot.NotFound", f"The snapshot '{missing[0]}' does not exist.")
-        chosen = [ctx.region.snapshots[entry] for entry in dict.fromkeys(ids)]
-    if owners:
-        chosen = [snapshot for snapshot in chosen if snapshot.owner_id in owners]
-    page, token = ctx.page(ctx.select(chosen, SNAPSHOT_FILTERS), size)
+    known = ctx.region.snapshots.values()
+    chosen = [snapshot for snapshot in known if not owners or snapshot.owner_id in owners]
+    page, token = ctx.page(ctx.select(chosen, SNAPSHOT_FILTERS), ctx.size(5, 1000))
     return listing("snapshotSet", [snapshot.rendered(render_snapshot) for snapshot in page], token)

@@ -46,9 +46,6 @@ def shown_templates(ctx: Context) -> list[LaunchTemplate]:
 
 def named_template(ctx: Context) -> LaunchTemplate | None:
     template_id, name = ctx.text("LaunchTemplateId"), ctx.text("LaunchTemplateName")
-    if template_id and name:
-        message = "Either a launch template id or a launch template name must be given, not both"
-        raise ApiError("InvalidParameterCombination", message)
     if template_id is None and name is None:
         return None
     for template in shown_templates(ctx):
@@ -93,12 +90,9 @@ def render_version(entry: Version) -> str:
 @ACTIONS("LaunchTemplateId", "LaunchTemplateName", "LaunchTemplateVersion", "IncludeManagedResources")
 def describe_launch_template_versions(ctx: Context) -> str:
     wanted, named = ctx.strings("LaunchTemplateVersion"), named_template(ctx)
-    if named is None:
-        if not wanted:
-            raise ApiError("MissingParameter", "The request must contain a launch template or versions")
-        if set(wanted) - {"$Latest", "$Default"}:
-            message = "Only $Latest and $Default can be given without a launch template"
-            raise ApiError("InvalidParameterCombination", message)
+    if named is None and not {"$Latest", "$Default"} >= set(wanted) > set():
+        message = "Only $Latest and $Default can be given without a launch template"
+        raise ApiError("InvalidParameterCombination", message)
     entries = []
     for template in [named] if named else shown_templates(ctx):
         numbers = {resolve(template, version) for version in wanted} if wanted else set(template.versions)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import itertools
-import json
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
@@ -32,7 +31,7 @@ def token_of(params: Shape) -> str:
 
 @dataclass(frozen=True)
 class Position:
-    question: str
+    question: Any
     after: Any
     page: int
     blank_given: bool
@@ -61,15 +60,8 @@ class Pager:
         invalid: ApiError,
     ) -> tuple[list[T], str | None]:
         """One page of the items, sorted by `key`, and the token of the next page."""
-        question = json.dumps(
-            [
-                call.account,
-                call.region,
-                call.name,
-                {k: v for k, v in call.params.items() if k not in PAGING_PARAMS},
-            ],
-            sort_keys=True,
-        )
+        asked = {name: value for name, value in call.params.items() if name not in PAGING_PARAMS}
+        question = (call.account, call.region, call.name, asked)
         position = Position(question, None, 1, False)
         token = token_of(call.params)
         if token:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from .calls import Call
-from .clock import Clock
 from .errors import ApiError
 
 # (capacity, refill per second)
@@ -63,7 +63,7 @@ class Bucket:
 
 
 class Rates:
-    def __init__(self, clock: Clock, enabled: bool) -> None:
+    def __init__(self, clock: Callable[[], datetime], enabled: bool) -> None:
         self.enabled = enabled
         self._clock = clock
         self._buckets: dict[tuple[str, str, str], Bucket] = {}

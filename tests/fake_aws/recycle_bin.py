@@ -20,14 +20,9 @@ RBIN = Actions()
 RESTORED = ("SnapshotId", "Description", "Encrypted", "OwnerId", "Progress", "StartTime", "State", "VolumeId", "VolumeSize")
 
 
-def recycled(ctx: Context, entries: dict[str, Recycled], member: str, smallest: int) -> str:
-    ids = ctx.strings(member)
-    if len(ids) > 20:
-        raise ApiError("InvalidParameterValue", f"At most 20 {member}s can be given")
-    chosen = [entry for resource_id, entry in entries.items() if not ids or resource_id in ids]
-    page, token = ctx.page(chosen, ctx.size(smallest, 1000, 1000))
-    items = [f"<item>{ec2(entry.finish(recycled_shape(entry)))}</item>" for entry in page]
-    return listing("imageSet" if member == "ImageId" else "snapshotSet", items, token)
+def recycled(ctx: Context, entries: dict[str, Recycled], name: str, smallest: int) -> str:
+    page, token = ctx.page(entries.values(), ctx.size(smallest, 1000, 1000))
+    return listing(name, [f"<item>{ec2(entry.finish(recycled_shape(entry)))}</item>" for entry in page], token)
 
 
 def recycled_shape(entry: Recycled) -> Shape:
@@ -42,14 +37,14 @@ def recycled_shape(entry: Recycled) -> Shape:
     }
 
 
-@EC2("ImageId")
+@EC2()
 def list_images_in_recycle_bin(ctx: Context) -> str:
-    return recycled(ctx, ctx.region.recycled_images, "ImageId", 1)
+    return recycled(ctx, ctx.region.recycled_images, "imageSet", 1)
 
 
-@EC2("SnapshotId")
+@EC2()
 def list_snapshots_in_recycle_bin(ctx: Context) -> str:
-    return recycled(ctx, ctx.region.recycled_snapshots, "SnapshotId", 5)
+    return recycled(ctx, ctx.region.recycled_snapshots, "snapshotSet", 5)
 
 
 @EC2("SnapshotId")
@@ -103,8 +98,6 @@ def rule_shape(ctx: Context, rule: RetentionRule) -> Shape:
 @RBIN("ResourceType")
 def list_rules(ctx: Context) -> Shape:
     kind, size = ctx.required("ResourceType"), int(ctx.text("MaxResults") or 1000)
-    if kind not in ("EC2_IMAGE", "EBS_SNAPSHOT", "EBS_VOLUME"):
-        raise ApiError("ValidationException", f"{kind} is not a resource type.")
     if not 1 <= size <= 1000:
         raise ApiError("ValidationException", "MaxResults must be between 1 and 1000.")
     chosen = [rule for rule in ctx.region.retention_rules.values() if rule.resource_type == kind]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .resources import (
     AutoScalingGroup,
@@ -20,6 +20,7 @@ from .resources import (
     ParameterVersion,
     Recipe,
     Recycled,
+    Resource,
     RetentionRule,
     RuleTags,
     Shape,
@@ -31,6 +32,8 @@ from .resources import (
 
 if TYPE_CHECKING:
     from .world import World
+
+R = TypeVar("R", bound=Resource)
 
 PLAIN = "plain"
 """The name of a launch template or configuration that exists only because AWS requires one."""
@@ -130,83 +133,50 @@ class RegionState:
             self.snapshots[snapshot.snapshot_id] = snapshot
             return snapshot
 
-    def add_instance(self, image_id: str, state: str = "running", **members: Any) -> Instance:
+    def _add(self, known: dict[str, R], make: Callable[..., R], key: str, prefix: str, **members: Any) -> R:
+        """Add a resource under its `key`, a new id unless it is given."""
         with self.world.lock:
-            members.setdefault("instance_id", self.world.new_id("i"))
-            members.setdefault("reservation_id", self.world.new_id("r"))
-            members.setdefault("launched", self.world.clock())
-            instance = Instance(image_id=image_id, state=state, **members)
-            self.instances[instance.instance_id] = instance
-            return instance
+            members[key] = members.get(key) or self.world.new_id(prefix)
+            known[members[key]] = made = make(**{"created": self.world.clock(), **members})
+            return made
+
+    def add_instance(self, image_id: str, state: str = "running", **members: Any) -> Instance:
+        members.setdefault("reservation_id", self.world.new_id("r"))
+        return self._add(self.instances, Instance, "instance_id", "i", image_id=image_id, state=state, **members)
 
     def add_launch_template(
-        self,
-        name: str | None = None,
-        versions: Sequence[Shape] = (),
-        default: int = 1,
-        **members: Any,
+        self, name: str | None = None, versions: Sequence[Shape] = (), default: int = 1, **members: Any
     ) -> LaunchTemplate:
         """`versions` are the data of version 1, 2, … by boto3's names: `[{"ImageId": "ami-…"}]`."""
-        with self.world.lock:
-            template_id = members.pop("template_id", None) or self.world.new_id("lt")
-            now = self.world.clock()
-            members.setdefault("created", now)
-            template = LaunchTemplate(
-                template_id=template_id,
-                name=name or f"template-{template_id[-6:]}",
-                versions={
-                    number: TemplateVersion(number=number, data=dict(data), created=now)
-                    for number, data in enumerate(versions or [{}], 1)
-                },
-                default=default,
-                **members,
-            )
-            self.launch_templates[template.template_id] = template
-            return template
+        members["versions"] = {
+            number: TemplateVersion(number=number, data=dict(data), created=self.world.clock())
+            for number, data in enumerate(versions or [{}], 1)
+        }
+        template = self._add(
+            self.launch_templates, LaunchTemplate, "template_id", "lt", name=name or "", default=default, **members
+        )
+        template.name = name or f"template-{template.template_id[-6:]}"
+        return template
 
     def add_launch_configuration(self, image_id: str, name: str | None = None, **members: Any) -> LaunchConfiguration:
-        with self.world.lock:
-            name = name or self.world.new_id("lc")
-            members.setdefault("created", self.world.clock())
-            configuration = LaunchConfiguration(name=name, image_id=image_id, **members)
-            self.launch_configurations[name] = configuration
-            return configuration
+        known = self.launch_configurations
+        return self._add(known, LaunchConfiguration, "name", "lc", name=name, image_id=image_id, **members)
 
     def add_group(self, name: str | None = None, **members: Any) -> AutoScalingGroup:
         """Give `launch_configuration="name"`, `launch_template={…}` or `mixed_instances_policy={…}`."""
-        with self.world.lock:
-            name = name or self.world.new_id("asg")
-            members.setdefault("created", self.world.clock())
-            policy = members.get("mixed_instances_policy")
-            if policy:
-                members["mixed_instances_policy"] = policy | {
-                    "LaunchTemplate": self._whole(policy.get("LaunchTemplate", {}))
-                }
-            elif not members.get("launch_template"):
-                members["launch_configuration"] = members.get("launch_configuration") or PLAIN
-            group = AutoScalingGroup(name=name, **members)
-            self.groups[name] = group
-            return group
+        policy = members.get("mixed_instances_policy")
+        if policy:
+            whole = {"LaunchTemplate": self._whole(policy.get("LaunchTemplate", {}))}
+            members["mixed_instances_policy"] = policy | whole
+        elif not members.get("launch_template"):
+            members["launch_configuration"] = members.get("launch_configuration") or PLAIN
+        return self._add(self.groups, AutoScalingGroup, "name", "asg", name=name, **members)
 
     def add_refresh(
-        self,
-        group: str,
-        desired_configuration: Shape | None = None,
-        status: str = "InProgress",
-        **members: Any,
+        self, group: str, desired_configuration: Shape | None = None, status: str = "InProgress", **members: Any
     ) -> InstanceRefresh:
-        with self.world.lock:
-            refresh_id = members.pop("refresh_id", None) or self.world.new_id("refresh")
-            members.setdefault("started", self.world.clock())
-            refresh = InstanceRefresh(
-                refresh_id=refresh_id,
-                group=group,
-                status=status,
-                desired_configuration=desired_configuration,
-                **members,
-            )
-            self.refreshes[refresh_id] = refresh
-            return refresh
+        members |= {"group": group, "status": status, "desired_configuration": desired_configuration}
+        return self._add(self.refreshes, InstanceRefresh, "refresh_id", "refresh", **members)
 
     def _whole(self, configuration: Shape) -> Shape:
         """With a launch template, which AWS requires of a policy or a fleet: one that names no image."""
@@ -222,31 +192,16 @@ class RegionState:
 
     def add_spot_fleet(self, state: str = "active", **members: Any) -> SpotFleet:
         """Give `launch_specifications=[{"ImageId": …}]` or `launch_template_configs=[…]`."""
-        with self.world.lock:
-            self._complete(members, needs=not members.get("launch_specifications"))
-            members.setdefault("fleet_id", self.world.new_id("sfr"))
-            members.setdefault("created", self.world.clock())
-            fleet = SpotFleet(state=state, **members)
-            self.spot_fleets[fleet.fleet_id] = fleet
-            return fleet
+        self._complete(members, needs=not members.get("launch_specifications"))
+        return self._add(self.spot_fleets, SpotFleet, "fleet_id", "sfr", state=state, **members)
 
     def add_spot_request(self, image_id: str, state: str = "open", **members: Any) -> SpotRequest:
-        with self.world.lock:
-            members.setdefault("request_id", self.world.new_id("sir"))
-            members.setdefault("created", self.world.clock())
-            request = SpotRequest(image_id=image_id, state=state, **members)
-            self.spot_requests[request.request_id] = request
-            return request
+        return self._add(self.spot_requests, SpotRequest, "request_id", "sir", image_id=image_id, state=state, **members)
 
     def add_fleet(self, state: str = "active", **members: Any) -> Fleet:
         """Give `launch_template_configs`, a list of `LaunchTemplateSpecification` and `Overrides`."""
-        with self.world.lock:
-            self._complete(members, needs=True)
-            members.setdefault("fleet_id", self.world.new_id("fleet"))
-            members.setdefault("created", self.world.clock())
-            fleet = Fleet(state=state, **members)
-            self.fleets[fleet.fleet_id] = fleet
-            return fleet
+        self._complete(members, needs=True)
+        return self._add(self.fleets, Fleet, "fleet_id", "fleet", state=state, **members)
 
     def add_parameter(
         self,

@@ -29,6 +29,7 @@ INSTANCE_STATES = {
 @dataclass(kw_only=True)
 class Resource:
     tags: dict[str, str] = field(default_factory=dict)
+    created: datetime | None = None
     extra: Shape = field(default_factory=dict)
     omit: set[str] = field(default_factory=set)
     # Pages are ordered by this number, so a deletion between two pages moves no item.
@@ -69,7 +70,6 @@ class Image(Resource):
     image_id: str
     name: str | None
     owner_id: str
-    created: datetime | None
     state: str = "available"
     block_devices: tuple[BlockDevice, ...] = ()
     public: bool = False
@@ -114,7 +114,6 @@ class Instance(Resource):
     instance_id: str
     image_id: str
     state: str = "running"
-    launched: datetime | None = None
     reservation_id: str
     managed: bool = False  # by an AWS service, and hidden by default
 
@@ -133,7 +132,6 @@ class LaunchTemplate(Resource):
     name: str
     versions: dict[int, TemplateVersion]
     default: int = 1
-    created: datetime | None = None
     managed: bool = False
 
     @property
@@ -145,7 +143,6 @@ class LaunchTemplate(Resource):
 class LaunchConfiguration(Resource):
     name: str
     image_id: str
-    created: datetime | None = None
     block_devices: list[Shape] = field(default_factory=list)
 
 
@@ -157,7 +154,6 @@ class AutoScalingGroup(Resource):
     mixed_instances_policy: Shape | None = None
     size: int = 0
     instances: list[Shape] = field(default_factory=list)
-    created: datetime | None = None
 
 
 @dataclass(kw_only=True)
@@ -166,7 +162,6 @@ class InstanceRefresh(Resource):
     group: str
     status: str = "InProgress"
     desired_configuration: Shape | None = None
-    started: datetime | None = None
 
 
 @dataclass(kw_only=True)
@@ -175,7 +170,6 @@ class SpotFleet(Resource):
     state: str = "active"
     launch_specifications: list[Shape] = field(default_factory=list)
     launch_template_configs: list[Shape] = field(default_factory=list)
-    created: datetime | None = None
 
 
 @dataclass(kw_only=True)
@@ -183,7 +177,6 @@ class SpotRequest(Resource):
     request_id: str
     image_id: str
     state: str = "open"
-    created: datetime | None = None
     block_devices: list[Shape] = field(default_factory=list)
 
 
@@ -193,7 +186,6 @@ class Fleet(Resource):
     state: str = "active"
     type: str = "maintain"
     launch_template_configs: list[Shape] = field(default_factory=list)
-    created: datetime | None = None
 
 
 @dataclass(kw_only=True)

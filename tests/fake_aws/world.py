@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from .clock import Clock, real_clock
 from .region import RegionState
 from .resources import Resource
+
+Clock = Callable[[], datetime]
 
 DEFAULT_ACCOUNT = "123456789012"
 
@@ -83,7 +84,7 @@ class Organization:
 
 
 class World:
-    def __init__(self, clock: Clock = real_clock) -> None:
+    def __init__(self, clock: Clock = lambda: datetime.now(UTC)) -> None:
         self.clock = clock
         self.lock = threading.RLock()
         self.accounts: dict[str, Account] = {}

@@ -19,7 +19,7 @@ from amicleaner.errors import AwsError
 from amicleaner.report.document import document
 from amicleaner.result import Result
 from tests.fake_aws import Call, RegionState, denial
-from tests.flows.flow import OTHER, Flow, Listening
+from tests.flows.flow import OTHER, Flow, Listening, new_flow
 from tests.virtual_time import NOW
 
 When = Literal["reading", "page", "again", "deleting", "last", "orphans", "singly"]
@@ -199,9 +199,9 @@ class Scene:
 
 @contextmanager
 def scene() -> Iterator[Scene]:
-    """For a command, which has no fixtures."""
-    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder:
-        yield Scene(Flow(patch, Path(folder)))
+    """A fresh pair of accounts."""
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder, new_flow(patch, Path(folder)) as flow:
+        yield Scene(flow)
 
 
 def check(scene: Scene, seen: Seen) -> None:

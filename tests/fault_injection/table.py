@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -148,17 +148,13 @@ class Cell:
 def seen_of(cell: Cell) -> str:
     """Does it, holds what must hold against what is, and says in a word what was seen."""
     with scene() as made:
-        return outcome(cell, made)
-
-
-def outcome(cell: Cell, made: Scene) -> str:
-    cell.prepare(made)
-    seen = made.run()
-    assert any(fault.seen >= fault.nth for fault in made.flow.fake_aws.faults), "the fault never happened"
-    check(made, seen)
-    word = word_of(made, seen)
-    made.second()
-    return word
+        cell.prepare(made)
+        seen = made.run()
+        assert any(fault.seen >= fault.nth for fault in made.flow.fake_aws.faults), "the fault never happened"
+        check(made, seen)
+        word = word_of(made, seen)
+        made.second()
+        return word
 
 
 def word_of(scene: Scene, seen: Seen) -> str:
@@ -178,21 +174,20 @@ def word_of(scene: Scene, seen: Seen) -> str:
     return "stopped"
 
 
-def page(words: Mapping[Cell, str]) -> str:
-    """The page, from a word for each cell."""
-    lines = [["call", *(column.name for column in COLUMNS)], ["---"] * (len(COLUMNS) + 1)]
-    for row in ROWS:
-        changing = row in CHANGES
-        cells = [words[Cell(row, column)] for column in COLUMNS]
-        lines.append([f"**{row.name}**" if changing else row.name, *cells])
-    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    used = [word for word in WORDS if word in words.values()]
-    meanings = "".join(f"- **{word}**: {WORDS[word]}\n" for word in used)
+def line_of(row: Row) -> str:
+    """Fails one call in every way; the row of the page that says what was seen."""
+    name = f"**{row.name}**" if row in CHANGES else row.name
+    return f"| {' | '.join([name, *(seen_of(Cell(row, column)) for column in COLUMNS)])} |"
+
+
+def page(lines: Sequence[str]) -> str:
+    """The page, from its rows."""
+    head = f"| call | {' | '.join(column.name for column in COLUMNS)} |\n{'| --- ' * (len(COLUMNS) + 1)}|\n"
+    table = head + "".join(f"{line}\n" for line in lines)
+    meanings = "".join(f"- **{word}**: {text}\n" for word, text in WORDS.items() if f"| {word} |" in table)
     faults = "".join(f"- **{column.name}**: {column.words}.\n" for column in COLUMNS)
     return f"{HEAD}\n{table}{TAIL}\n## What happened\n\n{meanings}\n## The failures\n\n{faults}"
 
-
-CELLS = tuple(Cell(row, column) for row in ROWS for column in COLUMNS)
 
 SAMPLE = (
     *(Cell(row, column) for row, column in zip(ROWS[:: len(ROWS) // len(COLUMNS)], COLUMNS, strict=False)),

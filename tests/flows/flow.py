@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -261,6 +262,19 @@ class Flow:
 
     def calls(self, action: str, **where: Any) -> list[Call]:
         return self.fake_aws.calls.of(action, **where)
+
+
+@contextmanager
+def new_flow(patch: pytest.MonkeyPatch, folder: Path) -> Iterator[Flow]:
+    """An account.  A run that failed leaves calls in flight: they end before the next flow, which has the same clients."""
+    before = set(threading.enumerate())
+    try:
+        yield Flow(patch, folder)
+    finally:
+        for thread in set(threading.enumerate()) - before:
+            if not thread.daemon:
+                thread.join(10.0)
+                assert not thread.is_alive(), f"{thread.name} goes on"
 
 
 def decisions(result: Result) -> dict[str, Decision]:

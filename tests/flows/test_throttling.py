@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from tests.flows.flow import Flow, removed
 
-STORM = 25.0
-"""Seconds of simulated time for each call: less than the shortest pauses of 32 tries add up to."""
+STORM = 12.0
+"""Seconds of simulated time for each call: more than the longest pauses of `--max-attempts` tries.  Pauses of several
+threads add up by the one clock, so it is also little enough for all calls to take less than the time in which something must
+be confirmed."""
 
 THROTTLED = ("RequestLimitExceeded", "Throttling")
 

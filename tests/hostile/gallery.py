@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.catalogue import add_pipeline, add_recipe_on_image, batch, batch_template
 from tests.fake_aws import DEFAULT_ACCOUNT, RegionState, World
-from tests.fake_aws.clock import Clock
+from tests.fake_aws.world import Clock
 
 HOME = "eu-west-1"
 OWN, OTHER, STRANGER = DEFAULT_ACCOUNT, "210987654321", "999999999999"

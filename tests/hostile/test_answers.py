@@ -217,6 +217,7 @@ class Runs:
         self.time = Time(NOW)
         self.aws = Hostile()
         self.session = reused(())
+        self.session.take(self.aws)
         keys = World().credentials(OWN)
         self.session._session._credentials = Credentials(keys["aws_access_key_id"], keys["aws_secret_access_key"])  # type: ignore[attr-defined]
         monkeypatch.setattr(DeferredRefreshableCredentials.__init__, "__defaults__", (self.time.now,))
