@@ -444,7 +444,7 @@ def test_a_storm_without_an_end_fails_every_ami_and_ends() -> None:
     scene.delete(amis)
     assert {result.error.code for result in scene.deleter.results.values() if result.error} == {"RequestLimitExceeded"}
     assert scene.changer.stopped_by is None
-    assert scene.time.seconds < 1000.0
+    assert scene.time.seconds < 2000.0  # three AMIs one after another in each worker, ten minutes each
 
 
 def test_expired_credentials_stop_every_target() -> None:
