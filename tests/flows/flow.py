@@ -271,7 +271,8 @@ def new_flow(patch: pytest.MonkeyPatch, folder: Path) -> Iterator[Flow]:
     try:
         yield Flow(patch, folder)
     finally:
-        for thread in set(threading.enumerate()) - before:
+        # One that is about to start has no id yet, and can't be joined before the one that starts it.
+        for thread in sorted(set(threading.enumerate()) - before, key=lambda thread: thread.ident is None):
             if not thread.daemon:
                 thread.join(10.0)
                 assert not thread.is_alive(), f"{thread.name} goes on"
