@@ -10,6 +10,13 @@ from hypothesis import strategies as st
 
 from amicleaner.family import family_of
 
+
+@pytest.fixture(autouse=True)
+def anew() -> None:
+    """Names are looked at anew in each test: the answers are kept otherwise."""
+    family_of.cache_clear()
+
+
 SCHEMES = {
     # What makes the names: two names of a series each, and their family.
     "date and git hash": ("web-20260914-ab12cd3", "web-20260915-ff00aa1", "web"),

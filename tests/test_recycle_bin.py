@@ -59,7 +59,7 @@ def days_left(rules: BinRules, ami_tags: dict[str, str] | None = None, *snapshot
 @pytest.mark.parametrize(
     "rules, expected",
     [
-        (BinRules((rule(7),), (rule(7),)), 7),
+        (BinRules((rule(1),), (rule(7),)), 1),
         (BinRules((rule(7), rule(14), rule(3)), (rule(30),)), 14),  # of several the longest
         (BinRules((rule(30),), (rule(3), rule(14))), 14),  # of AMI and snapshots the shortest
         (BinRules((rule(30),), (rule(14, tags=WEB), rule(3))), 3),
