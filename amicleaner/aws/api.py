@@ -17,13 +17,11 @@ from botocore.parsers import ResponseParserError
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import AwsError, ThrottledError, TransientError, UnsupportedCallError
 from ..models import CallRecord, Target
-from ..sources import Operation
+from ..sources import OPERATIONS, Operation
 from .concurrency import result_of, thread_pool
 from .error_mapping import LACKS, NO_SUCH_HOST, PLAIN, about_credentials, map_error, unknown_host
-from .operations import EVERYWHERE, OPERATIONS
-from .rate_limits import TokenBucket, read_bucket
+from .rate_limits import Retries, TokenBucket, read_bucket
 from .response_parser import Unread
-from .retry import Retries
 
 # The DNS suffixes of AWS's partitions and of its dual-stack names (botocore's partitions.json); VPC endpoints have them too.
 AWS_SUFFIXES = tuple(
@@ -31,6 +29,10 @@ AWS_SUFFIXES = tuple(
     ".c2s.ic.gov .sc2s.sgov.gov .cloud.adc-e.uk .csp.hci.ic.gov .api.aws.ic.gov .api.aws.scloud .api.cloud-aws.adc-e.uk "
     ".api.aws.hci.ic.gov".split()
 )
+
+EVERYWHERE = frozenset({"autoscaling", "ec2", "organizations", "rbin", "ssm", "sts"})
+"""Services that every Region has: a host that is not found is a failure of the network.  Of a service that the Region is not
+known to have it says that the Region lacks it."""
 
 
 class Api:

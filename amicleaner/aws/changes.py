@@ -15,8 +15,7 @@ from ..clock import Clock
 from ..errors import AwsError, CredentialsError, DeniedError, ThrottledError
 from ..models import Failure, Target
 from .api import Api
-from .rate_limits import RateLimits
-from .retry import Retries
+from .rate_limits import RateLimits, Retries
 
 CALLS_AT_ONCE = 32
 """Changing calls in flight in all targets together, at most."""
