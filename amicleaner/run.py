@@ -15,6 +15,7 @@ from .clock import SYSTEM_CLOCK, Clock
 from .config import Config
 from .errors import AmicleanerError, InputEnded, describe
 from .interrupts import Interrupted, Interrupts
+from .models import number
 from .plan import Plan, limits_exceeded, rules_without_amis
 from .planning import Planner, PlanningResult, find_all_orphans
 from .report.plan_file import SavedPlan, check_writable, read_plan, write_plan
@@ -196,7 +197,7 @@ def _warn_of_plan(run: Run, saved: SavedPlan, scans: Sequence[Scan]) -> None:
     existing = {(scan.target, ami.id) for scan in scans for ami in scan.inventory.amis}
     gone = len(saved.changes.keys() - existing)
     if gone:
-        run.warning(f"{gone} AMI{'s' if gone > 1 else ''} of the plan no longer exist{'' if gone > 1 else 's'}.")
+        run.warning(f"{number(gone, 'AMI')} of the plan no longer exist{'' if gone > 1 else 's'}.")
 
 
 def _over_limits(run: Run, plan: Plan) -> bool:

@@ -189,7 +189,7 @@ SOURCES: tuple[UsageSource, ...] = (
         words="Windows fast launch: the AMI, and the launch template version that prepares its snapshots",
     ),
     UsageSource(
-        check="sagemaker-hyperpod", kinds=("sagemaker-cluster",), when="on request", reader="clusters.read_hyperpod",
+        check="sagemaker-hyperpod", kinds=("sagemaker-cluster",), when="on request", reader="nested_listings.read_hyperpod",
         calls=(
             Operation("sagemaker:ListClusters", "ClusterSummaries", 100),
             Operation("sagemaker:DescribeCluster"),
@@ -198,7 +198,7 @@ SOURCES: tuple[UsageSource, ...] = (
         words="SageMaker HyperPod clusters: the current and the desired image of each instance group",
     ),
     UsageSource(
-        check="pcs", kinds=("pcs-node-group",), when="on request", reader="clusters.read_pcs",
+        check="pcs", kinds=("pcs-node-group",), when="on request", reader="nested_listings.read_pcs",
         calls=(
             _small_letter("pcs:ListClusters", "clusters"),
             _small_letter("pcs:ListComputeNodeGroups", "computeNodeGroups"),
@@ -214,7 +214,7 @@ SOURCES: tuple[UsageSource, ...] = (
         words="RDS Custom engine versions",
     ),
     UsageSource(
-        check="emr", kinds=("emr-cluster",), when="on request", reader="clusters.read_emr",
+        check="emr", kinds=("emr-cluster",), when="on request", reader="nested_listings.read_emr",
         calls=(
             Operation("elasticmapreduce:ListClusters", "Clusters", next_page="Marker"),
             Operation("elasticmapreduce:DescribeCluster"),
@@ -227,7 +227,7 @@ SOURCES: tuple[UsageSource, ...] = (
     ),
     UsageSource(
         check="elastic-beanstalk", kinds=("beanstalk-configuration", "beanstalk-platform"), when="on request",
-        reader="elastic_beanstalk.read",
+        reader="nested_listings.read_beanstalk",
         calls=(
             Operation("elasticbeanstalk:DescribeApplications", "Applications", next_page=""),
             Operation("elasticbeanstalk:DescribeConfigurationSettings", "ConfigurationSettings", next_page=""),

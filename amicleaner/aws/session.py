@@ -161,7 +161,7 @@ def resolve_credentials(session: boto3.Session, target: Target, timeout: float) 
     thread.join(None if _asks_for_code(session) else timeout)
     if thread.is_alive():
         message = f"they could not be resolved within {timeout:g} seconds"
-        raise CredentialsError("credentials", "Timeout", message, region=target.region, hint=CREDENTIALS_HINT)
+        raise CredentialsError("credentials", "Timeout", message, target, hint=CREDENTIALS_HINT)
     if failed:
         raise map_credentials_error(failed[0], target) from failed[0]
 

@@ -13,13 +13,14 @@ import io
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from ..config import OPTIONS, Config
 from ..decisions import Decision
 from ..models import AmiResult, Failure, Target, Use
 from ..plan import Plan
+from ..quarantine import format_time
 from ..result import Orphan, Result
 from ..version import __version__
 from .result_sentences import kept_because, restore_line
@@ -54,7 +55,7 @@ def document(result: Result, config: Config, created: datetime) -> dict[str, Any
     made: dict[str, Any] = {
         "version": VERSION,
         "amicleaner": __version__,
-        "created": _time(created),
+        "created": format_time(created),
         "dry_run": not config.deletes,
         "status": result.status,
         "exit_status": result.exit_status,
@@ -118,7 +119,7 @@ def _ami(decision: Decision, plan: Plan, run: Result) -> dict[str, Any]:
         "snapshots": [
             {"id": snapshot.id, "size_gib": plan.size_of(decision.target, snapshot)} for snapshot in ami.snapshots
         ],
-        "restorable_until": _time(decision.restorable_until) if decision.restorable_until else None,
+        "restorable_until": format_time(decision.restorable_until) if decision.restorable_until else None,
         "outcome": result.outcome if result else None,
         "error": _ami_error(result) if result else None,
     }
@@ -159,10 +160,6 @@ def _use(use: Use) -> dict[str, str]:
 
 def _error(failure: Failure) -> dict[str, str]:
     return {"code": failure.code, "message": failure.message}
-
-
-def _time(time: datetime) -> str:
-    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from ..actions import DELETE, ORDER, QUARANTINE
 from ..config import Config
-from ..models import Reason, Target
+from ..models import Reason, Target, number
 from ..plan import Allowed, Plan
 from ..result import Orphan
 from .sizes import orphan_block, upper_bound
@@ -46,11 +46,6 @@ REASON_WORDS: Mapping[Reason, str] = {
 
 _TAGS_SHOWN = 8
 """Tags that a hint names, at most."""
-
-
-def number(count: int, noun: str) -> str:
-    """`1 AMI`, `4 AMIs`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def listing(names: Sequence[str], most: int = 3) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from amicleaner.aws.api import Api
 from amicleaner.aws.fetcher import (
     fetch_amis,
     fetch_bin,
@@ -18,7 +19,7 @@ from amicleaner.errors import AwsError, UnsupportedCallError
 from amicleaner.models import Target
 
 
-class FakeApi:
+class FakeApi(Api):
     """Gives one answer, or raises it; notes what was asked."""
 
     def __init__(self, answer: Any) -> None:
@@ -34,9 +35,6 @@ class FakeApi:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
-
-    def error(self, action: str, code: str, message: str) -> AwsError:
-        return AwsError(f"ec2:{action}", code, message)
 
 
 OWNED = {"OwnerId": "111111111111"}

@@ -17,7 +17,7 @@ from importlib import import_module
 
 from ...config import Config
 from ...errors import AwsError, CredentialsError, UnsupportedCallError
-from ...models import Use
+from ...models import Target, Use
 from ...sources import IMAGE_REFERENCES, INSTANCE_REFRESHES, LAUNCH_TEMPLATES, SOURCES, SSM_PARAMETERS, UsageSource
 from ...uses import Uses, merge_uses
 from ..api import Api
@@ -182,10 +182,10 @@ def guarded(source: UsageSource, read: Callable[[], UsageReport]) -> UsageReport
         if unsupported or error.code in DENIED:
             error.hint = _hint(source, error)
         if unsupported:
+            # Nobody else may take it for a call that can be left out.
             message = error.message or "the endpoint does not support this call"
-            raise AwsError(
-                error.action, error.code, message, account=error.account, region=error.region, hint=error.hint
-            ) from error
+            target = Target(error.account, error.region)
+            raise AwsError(error.action, error.code, message, target, hint=error.hint) from error
         raise
 
 
