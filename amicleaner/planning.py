@@ -17,7 +17,6 @@ from .decisions import Facts, Usage
 from .models import Inventory, Reference, Target
 from .orphans import find_orphans, made_for
 from .plan import Allowed, Plan, make_plan, to_resolve
-from .recycle_bin import BinRules
 from .result import Orphan
 from .sources import IMAGE_REFERENCES
 from .suggest import suggest_config
@@ -132,7 +131,7 @@ class Planner:
                 del plan, going  # of thousands of decisions, which are made anew
                 ids = sorted({(key[0], snapshot.id) for key in unresolved for snapshot in amis[key].snapshots})
                 reads: list[Callable[[], Any]] = [
-                    partial(self._bins, [locations[target] for target in sorted(unread)]),
+                    partial(self.scanner.bin_rules, [locations[target] for target in sorted(unread)]),
                     partial(self.scanner.read_on_demand, scans, about, again=bool(resolved)),
                     partial(self.scanner.snapshots, [(locations[target], id) for target, id in ids]),
                 ]
@@ -182,21 +181,6 @@ class Planner:
             sorted(found for region in known for found in dangling_references(references.of(region), known[region]))
         )
 
-    def _bins(self, locations: Sequence[Location]) -> tuple[dict[Target, BinRules | None], Warnings]:
-        """The Recycle Bin's rules of each location; without the permission, a warning unless the run requires them."""
-        rules: dict[Target, BinRules | None] = {}
-        warnings: list[tuple[Target, str]] = []
-        for target, found in self.scanner.bin_rules(locations).items():
-            if isinstance(found, BinRules):
-                rules[target] = found
-                continue
-            if self.config.require_recycle_bin is not None:
-                raise found
-            rules[target] = None
-            text = f"{found.action} failed ({found.code}), so it is not known whether the deletion can be undone."
-            warnings.append((target, text))
-        return rules, tuple(warnings)
-
 
 def find_all_orphans(scanner: Scanner, scans: Sequence[Scan], now: datetime) -> tuple[tuple[Orphan, ...], Warnings]:
     """The orphaned snapshots of all targets, and warnings.  Old versions of launch templates, one call per template, are
@@ -204,10 +188,10 @@ def find_all_orphans(scanner: Scanner, scans: Sequence[Scan], now: datetime) -> 
     held = _held(scans)
     orphans = _orphans(scans, held, now)
     regions = {orphan.target.region for orphan in orphans}
-    found = scanner.template_snapshots([scan for scan in scans if scan.target.region in regions])
-    for scan, (snapshots, _) in found:
-        held[scan.target.region] |= snapshots
-    return _orphans(scans, held, now), tuple((scan.target, text) for scan, (_, told) in found for text in told)
+    found = scanner.template_versions([scan for scan in scans if scan.target.region in regions])
+    for scan, reading in found:
+        held[scan.target.region] |= reading.snapshots.keys()
+    return _orphans(scans, held, now), tuple((scan.target, text) for scan, reading in found for text in reading.warnings)
 
 
 def _orphans(scans: Sequence[Scan], held: Mapping[str, Collection[str]], now: datetime) -> tuple[Orphan, ...]:

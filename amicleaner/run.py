@@ -104,7 +104,7 @@ def _clean(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
         run.view.retrieving(config)
     locations = run.locations(sessions, saved)
     run.view.targets([location.api.target for location in locations if not location.read_only])
-    scanner = Scanner(config, orphans=config.check_orphans, scanned=run.view.scanned)
+    scanner = Scanner(config, run.view.scanned)
     stack.callback(scanner.close)
     scans = scanner.scan(locations)
     run.warn((scan.target, warning) for scan in scans for warning in scan.warnings)

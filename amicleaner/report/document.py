@@ -25,8 +25,7 @@ from ..result import Orphan, Result
 from ..version import __version__
 from .result_sentences import kept_because, restore_line
 from .sanitize import escape_control
-from .sentences import cautions
-from .sizes import age_days, created_for, gib, monthly_usd, orphan_block
+from .sentences import age_days, cautions, gib, monthly_usd, orphan_block
 
 VERSION = 1
 
@@ -144,7 +143,7 @@ def _orphan(orphan: Orphan, now: datetime) -> dict[str, Any]:
         "id": orphan.snapshot.id,
         "size_gib": orphan_block(orphan).size_gib,
         "age_days": age_days(orphan.snapshot.started, now),
-        "ami": created_for(orphan),
+        "ami": orphan.ami,
         "outcome": result.outcome if result else None,
         "error": _error(result.error) if result and result.error else None,
     }

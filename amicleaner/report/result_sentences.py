@@ -7,8 +7,7 @@ from ..actions import DELETE, DELETE_SNAPSHOT, DEREGISTER, ORDER, QUARANTINE
 from ..models import AmiResult, BlockSnapshot, Failure, RestoreResult, SnapshotResult, number
 from ..result import Result
 from ..uses import condensed
-from .sentences import day, listing, restorable, series, uncapitalized
-from .sizes import upper_bound
+from .sentences import day, listing, restorable, series, uncapitalized, upper_bound
 
 _DENIED = ("UnauthorizedOperation", "AccessDenied", "AccessDeniedException")
 

@@ -13,8 +13,7 @@ from ..plan import GroupSummary, Plan, oldest_first
 from ..reducer import newest_first
 from ..result import Orphan
 from .layout import Column, table
-from .sentences import where
-from .sizes import age, created_for, gib, orphan_block
+from .sentences import age, gib, orphan_block, where
 from .terminal import plain
 
 ALL_NAMED = 20
@@ -101,7 +100,7 @@ def orphan_snapshots(orphans: Iterable[Orphan], several: bool, now: datetime, wi
             "Orphan Snapshots": orphan.snapshot.id,
             "GiB": str(orphan_block(orphan).size_gib),
             "Age": age(orphan.snapshot.started, now),
-            "Created for": created_for(orphan),
+            "Created for": orphan.ami,
         }
         | at(orphan.target)
         for orphan in sorted(orphans, key=lambda orphan: (orphan.target, orphan.snapshot.id))

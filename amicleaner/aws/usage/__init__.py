@@ -103,15 +103,10 @@ def read_on_demand(
     return _reading(report)
 
 
-def read_template_snapshots(
-    api: Api, reading: UsageReading, config: Config, pool: Executor
-) -> tuple[frozenset[str], tuple[str, ...]]:
-    """The snapshots that any version of the templates in `reading` names, and warnings: one call per template.  Raises
-    `AwsError`."""
-    if config.all_launch_template_versions:  # then the reading has them
-        return frozenset(), ()
-    every = _reading(_all_versions(api, reading.versions, pool))
-    return frozenset(every.snapshots), every.warnings
+def read_template_versions(api: Api, reading: UsageReading, config: Config, pool: Executor) -> UsageReading:
+    """What any version of the templates in `reading` names: one call per template.  Raises `AwsError`."""
+    known = config.all_launch_template_versions  # then the reading has them
+    return _reading(UsageReport() if known else _all_versions(api, reading.versions, pool))
 
 
 def _listed(api: Api, config: Config, *when: str) -> list[SourceRead]:
