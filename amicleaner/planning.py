@@ -9,7 +9,6 @@ from typing import Any
 
 from .aws.concurrency import run_concurrently, thread_pool
 from .aws.scan import Scan, Scanner
-from .aws.targets import Location
 from .aws.usage.image_references import AT_ONCE
 from .clock import Clock
 from .config import Config
@@ -20,7 +19,7 @@ from .plan import Allowed, Plan, make_plan, to_resolve
 from .result import Orphan
 from .sources import IMAGE_REFERENCES
 from .suggest import suggest_config
-from .uses import Uses, dangling_references, merge_uses, unknown_amis, uses_by_copies, uses_by_snapshot
+from .uses import Uses, dangling_references, merge_uses, uses_by_copies, uses_by_snapshot
 
 ASK_SHARED_FIRST = 200
 """Up to this many AMIs, launch permissions are read before the prompt, one call per AMI; of more, while they are
@@ -168,18 +167,17 @@ class Planner:
 
     def dangling(self, references: References) -> tuple[Reference, ...]:
         """References to AMIs that exist nowhere in the run and that no account of it can see."""
-        unknown: dict[Location, tuple[str, ...]] = {}
         known: dict[str, set[str]] = {}
         for scan in references.scans:
             known.setdefault(scan.target.region, set()).update(ami.id for ami in scan.inventory.amis)
-        for scan in references.scans:
-            if ids := unknown_amis(references.of(scan.target.region), known[scan.target.region]):
-                unknown[scan.location] = ids
-        for target, visible in self.scanner.visible(unknown).items():
+
+        def dangling(region: str) -> tuple[Reference, ...]:
+            return dangling_references(references.of(region), known[region])
+
+        unknown = {scan.location: {found.ami for found in dangling(scan.target.region)} for scan in references.scans}
+        for target, visible in self.scanner.visible({location: ids for location, ids in unknown.items() if ids}).items():
             known[target.region] |= visible
-        return tuple(
-            sorted(found for region in known for found in dangling_references(references.of(region), known[region]))
-        )
+        return tuple(sorted(found for region in known for found in dangling(region)))
 
 
 def find_all_orphans(scanner: Scanner, scans: Sequence[Scan], now: datetime) -> tuple[tuple[Orphan, ...], Warnings]:

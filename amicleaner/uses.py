@@ -86,8 +86,3 @@ def dangling_references(uses: Mapping[str, Iterable[Use]], existing: Collection[
             if use.kind not in NOT_DANGLING
         )
     )
-
-
-def unknown_amis(uses: Mapping[str, Iterable[Use]], known: Collection[str]) -> tuple[str, ...]:
-    """The AMIs about which `dangling_references` needs to know whether they exist, sorted."""
-    return tuple(sorted({reference.ami for reference in dangling_references(uses, known)}))
