@@ -30,8 +30,8 @@ class InputEnded(AmicleanerError):
 class AwsError(AmicleanerError):
     """A call that AWS refused, that failed, or whose response can't be trusted.
 
-    `action` is the IAM form of the call (`ec2:DescribeImages`), `code` and `message` are AWS's own,
-    `account` is twelve digits or empty where it is not known.
+    `action` is the IAM form of the call (`ec2:DescribeImages`), `code` and `message` are AWS's own; `account` and `region`,
+    those of the target, are empty where they are not known.
     """
 
     def __init__(

@@ -157,7 +157,7 @@ class Api:
                 answer = result_of(upcoming)
 
     def error(self, action: str, code: str, message: str) -> AwsError:
-        """An `AwsError` of this account and Region."""
+        """An `AwsError` in this account and Region."""
         return AwsError(OPERATIONS[action].action, code, message, self.target)
 
     def malformed(self, action: str, message: str) -> AwsError:

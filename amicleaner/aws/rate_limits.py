@@ -1,8 +1,7 @@
 """How fast AWS is called, and when a call that failed is tried again: one policy for reads and changes.
 
-There is a token bucket for each call in each Region of each account.
-AWS's own buckets are in `actions.py` (changes) and below (reads).  A fifth of the bucket and a twentieth of the rate are
-left to others who work in the account.
+There is a token bucket for each call in each Region of each account.  AWS's own buckets are in `actions.py` (changes) and
+below (reads).  A fifth of the bucket and a twentieth of the rate are left to others who work in the account.
 """
 
 import random
