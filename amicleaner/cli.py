@@ -182,17 +182,11 @@ def _status(args: Sequence[str] | None) -> int:
 def echo_error(text: str) -> None:
     """Prints to standard error, if it can be written to, wrapped between words on a terminal.  Text from AWS and from files
     can't move the cursor."""
-    from .report.sanitize import escape_control_lines
+    from .report.sanitize import safe_lines
     from .report.terminal import width_of
 
-    lines = escape_control_lines(text).split("\n")
-    width = width_of(sys.stderr)
-    if width is not None and any(len(line) > width for line in lines):
-        from .report.layout import wrap  # which loads prettytable
-
-        lines = [part for line in lines for part in wrap(line, width)]
     with contextlib.suppress(OSError):
-        click.echo("\n".join(lines), err=True)
+        click.echo("\n".join(safe_lines(text, width_of(sys.stderr))), err=True)
 
 
 def silence_broken_pipe(stream: IO[str] | None) -> None:

@@ -1,6 +1,10 @@
 """The errors that a run may end with.  `str(error)` says what happened, `hint` how to fix it."""
 
 import errno
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .models import Target  # which takes a while to load: `--help` does without it
 
 
 class AmicleanerError(Exception):
@@ -26,8 +30,8 @@ class InputEnded(AmicleanerError):
 class AwsError(AmicleanerError):
     """A call that AWS refused, that failed, or whose response can't be trusted.
 
-    `action` is the IAM form of the call (`ec2:DescribeImages`), `code` and `message` are AWS's own,
-    `account` is twelve digits or empty where it is not known.
+    `action` is the IAM form of the call (`ec2:DescribeImages`), `code` and `message` are AWS's own; `account` and `region`,
+    those of the target, are empty where they are not known.
     """
 
     def __init__(
@@ -35,9 +39,8 @@ class AwsError(AmicleanerError):
         action: str,
         code: str,
         message: str,
+        target: "Target | None" = None,
         *,
-        account: str = "",
-        region: str = "",
         hint: str = "",
         acted: bool = False,
         status: int = 0,
@@ -46,8 +49,8 @@ class AwsError(AmicleanerError):
         self.action = action
         self.code = code
         self.message = message
-        self.account = account
-        self.region = region
+        self.account = target.account if target else ""
+        self.region = target.region if target else ""
         self.acted = acted
         """Whether AWS may have acted although no response arrived (a broken connection, a timeout)."""
         self.status = status

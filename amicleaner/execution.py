@@ -111,7 +111,7 @@ class Execution:
                     references,
                     rounds,
                     self._report,
-                    warn=lambda text: self.run.warn([(None, text)]),
+                    warn=self.run.warning,
                     quarantine_days=self.run.config.quarantine or 0,
                     shared=None if self.run.config.include_shared else self._shared_with,
                 )

@@ -13,9 +13,10 @@ from fnmatch import fnmatchcase
 from .actions import KEEP_UNTIL_TAG, QUARANTINE_TAG
 from .config import Config
 from .mapper import UNTAGGED, Group
-from .models import FAILED_STATES, UNREADABLE, Ami, KeepReason, Reason, Snapshot, Use
+from .models import FAILED_STATES, UNREADABLE, Ami, KeepReason, Reason, Snapshot, Use, number
 from .orphans import manager_of
 from .quarantine import quarantine_of
+from .uses import condensed
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,7 @@ class RuleContext:
 
 def in_use(ctx: RuleContext) -> str | None:
     """Something refers to the AMI."""
-    if not ctx.uses:
-        return None
-    others = len(ctx.uses) - 1
-    more = f" and {others} other{'s' if others > 1 else ''}" if others else ""
-    return f"In use by {ctx.uses[0].label}{more}."
+    return f"In use by {condensed(ctx.uses)}." if ctx.uses else None
 
 
 def state(ctx: RuleContext) -> str | None:
@@ -97,9 +94,7 @@ def public(ctx: RuleContext) -> str | None:
 
 def shared(ctx: RuleContext) -> str | None:
     """An account outside the run may launch it."""
-    if not ctx.shared_with or ctx.config.include_shared:
-        return None
-    return f"Shared with {', '.join(ctx.shared_with)}."
+    return f"Shared with {', '.join(ctx.shared_with)}." if ctx.shared_with and not ctx.config.include_shared else None
 
 
 def keep_tag(ctx: RuleContext) -> str | None:
@@ -145,7 +140,7 @@ def recently_launched(ctx: RuleContext) -> str | None:
         return None
     if launched == UNREADABLE:
         return "Launched, but AWS's date of the last launch is unreadable."
-    return f"Launched on {launched:%Y-%m-%d}, within the last {_number_of_days(days)}."
+    return f"Launched on {launched:%Y-%m-%d}, within the last {number(days, 'day')}."
 
 
 def why_not_selected(ami: Ami, config: Config) -> str | None:
@@ -180,7 +175,7 @@ def too_young(ctx: RuleContext) -> str | None:
     days, created = ctx.config.ami_min_days, ctx.ami.created
     if days < 0 or created is None or (ctx.now - created).days >= days:
         return None
-    return f"Created on {created:%Y-%m-%d}, less than {_number_of_days(days)} ago."
+    return f"Created on {created:%Y-%m-%d}, less than {number(days, 'day')} ago."
 
 
 Rule = Callable[[RuleContext], str | None]
@@ -239,7 +234,3 @@ def _date(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         return None
-
-
-def _number_of_days(days: int) -> str:
-    return f"{days} day{'' if days == 1 else 's'}"

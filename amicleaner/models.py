@@ -26,6 +26,11 @@ FAILED_STATES = frozenset({"error", "failed", "invalid"})
 Outcome = Literal["removed", "quarantined", "released", "failed", "kept"]
 
 
+def number(count: int, noun: str) -> str:
+    """`1 AMI`, `4 AMIs`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Target:
     """One Region of one account.  `account` is empty where it is not known (one account, nothing owned, no STS)."""

@@ -9,7 +9,7 @@ from .actions import DELETE, KEEP, QUARANTINE, RELEASE, Action
 from .config import Config
 from .decisions import Decision, Facts, decide_by_id, decide_by_rules, through_quarantine
 from .mapper import UNTAGGED_LABEL
-from .models import BlockSnapshot, Inventory, Reason, Snapshot, Target
+from .models import BlockSnapshot, Inventory, Reason, Snapshot, Target, number
 from .orphans import origin_of
 from .recycle_bin import restorable_until
 from .reducer import NEVER
@@ -239,7 +239,7 @@ def _covered(decision: Decision, facts: Facts, config: Config, now: datetime) ->
     until = restorable_until(decision.ami, facts.snapshots_of(decision.target, decision.ami), rules, now)
     days = config.require_recycle_bin
     if days is not None and (until is None or until - now < timedelta(days=days)):
-        return decision.keep("no-recycle-bin", f"Not retained in the Recycle Bin for {days} day{'' if days == 1 else 's'}.")
+        return decision.keep("no-recycle-bin", f"Not retained in the Recycle Bin for {number(days, 'day')}.")
     return replace(decision, restorable_until=until) if decision.action is DELETE else decision
 
 

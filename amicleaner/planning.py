@@ -9,7 +9,6 @@ from typing import Any
 
 from .aws.concurrency import run_concurrently, thread_pool
 from .aws.scan import Scan, Scanner
-from .aws.targets import Location
 from .aws.usage.image_references import AT_ONCE
 from .clock import Clock
 from .config import Config
@@ -17,11 +16,10 @@ from .decisions import Facts, Usage
 from .models import Inventory, Reference, Target
 from .orphans import find_orphans, made_for
 from .plan import Allowed, Plan, make_plan, to_resolve
-from .recycle_bin import BinRules
 from .result import Orphan
 from .sources import IMAGE_REFERENCES
 from .suggest import suggest_config
-from .uses import Uses, dangling_references, merge_uses, unknown_amis, uses_by_copies, uses_by_snapshot
+from .uses import Uses, dangling_references, merge_uses, uses_by_copies, uses_by_snapshot
 
 ASK_SHARED_FIRST = 200
 """Up to this many AMIs, launch permissions are read before the prompt, one call per AMI; of more, while they are
@@ -132,7 +130,7 @@ class Planner:
                 del plan, going  # of thousands of decisions, which are made anew
                 ids = sorted({(key[0], snapshot.id) for key in unresolved for snapshot in amis[key].snapshots})
                 reads: list[Callable[[], Any]] = [
-                    partial(self._bins, [locations[target] for target in sorted(unread)]),
+                    partial(self.scanner.bin_rules, [locations[target] for target in sorted(unread)]),
                     partial(self.scanner.read_on_demand, scans, about, again=bool(resolved)),
                     partial(self.scanner.snapshots, [(locations[target], id) for target, id in ids]),
                 ]
@@ -169,33 +167,17 @@ class Planner:
 
     def dangling(self, references: References) -> tuple[Reference, ...]:
         """References to AMIs that exist nowhere in the run and that no account of it can see."""
-        unknown: dict[Location, tuple[str, ...]] = {}
         known: dict[str, set[str]] = {}
         for scan in references.scans:
             known.setdefault(scan.target.region, set()).update(ami.id for ami in scan.inventory.amis)
-        for scan in references.scans:
-            if ids := unknown_amis(references.of(scan.target.region), known[scan.target.region]):
-                unknown[scan.location] = ids
-        for target, visible in self.scanner.visible(unknown).items():
-            known[target.region] |= visible
-        return tuple(
-            sorted(found for region in known for found in dangling_references(references.of(region), known[region]))
-        )
 
-    def _bins(self, locations: Sequence[Location]) -> tuple[dict[Target, BinRules | None], Warnings]:
-        """The Recycle Bin's rules of each location; without the permission, a warning unless the run requires them."""
-        rules: dict[Target, BinRules | None] = {}
-        warnings: list[tuple[Target, str]] = []
-        for target, found in self.scanner.bin_rules(locations).items():
-            if isinstance(found, BinRules):
-                rules[target] = found
-                continue
-            if self.config.require_recycle_bin is not None:
-                raise found
-            rules[target] = None
-            text = f"{found.action} failed ({found.code}), so it is not known whether the deletion can be undone."
-            warnings.append((target, text))
-        return rules, tuple(warnings)
+        def dangling(region: str) -> tuple[Reference, ...]:
+            return dangling_references(references.of(region), known[region])
+
+        unknown = {scan.location: {found.ami for found in dangling(scan.target.region)} for scan in references.scans}
+        for target, visible in self.scanner.visible({location: ids for location, ids in unknown.items() if ids}).items():
+            known[target.region] |= visible
+        return tuple(sorted(found for region in known for found in dangling(region)))
 
 
 def find_all_orphans(scanner: Scanner, scans: Sequence[Scan], now: datetime) -> tuple[tuple[Orphan, ...], Warnings]:
@@ -204,10 +186,10 @@ def find_all_orphans(scanner: Scanner, scans: Sequence[Scan], now: datetime) -> 
     held = _held(scans)
     orphans = _orphans(scans, held, now)
     regions = {orphan.target.region for orphan in orphans}
-    found = scanner.template_snapshots([scan for scan in scans if scan.target.region in regions])
-    for scan, (snapshots, _) in found:
-        held[scan.target.region] |= snapshots
-    return _orphans(scans, held, now), tuple((scan.target, text) for scan, (_, told) in found for text in told)
+    found = scanner.template_versions([scan for scan in scans if scan.target.region in regions])
+    for scan, reading in found:
+        held[scan.target.region] |= reading.snapshots.keys()
+    return _orphans(scans, held, now), tuple((scan.target, text) for scan, reading in found for text in reading.warnings)
 
 
 def _orphans(scans: Sequence[Scan], held: Mapping[str, Collection[str]], now: datetime) -> tuple[Orphan, ...]:

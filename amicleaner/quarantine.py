@@ -55,9 +55,9 @@ def quarantine_end(since: datetime, days: int) -> datetime:
 def parse_since(text: str) -> datetime | None:
     """The time in the tag, or None where it is not one that this tool writes."""
     since = parse_time(text)
-    return since if since is not None and format_since(since) == text else None
+    return since if since is not None and format_time(since) == text else None
 
 
-def format_since(now: datetime) -> str:
-    """The tag's value for a quarantine that begins now."""
+def format_time(now: datetime) -> str:
+    """A time as the tag has it, and the documents: `2026-11-24T10:43:42Z`."""
     return f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -15,6 +15,7 @@ from .clock import SYSTEM_CLOCK, Clock
 from .config import Config
 from .errors import AmicleanerError, InputEnded, describe
 from .interrupts import Interrupted, Interrupts
+from .models import number
 from .plan import Plan, limits_exceeded, rules_without_amis
 from .planning import Planner, PlanningResult, find_all_orphans
 from .report.plan_file import SavedPlan, check_writable, read_plan, write_plan
@@ -103,7 +104,7 @@ def _clean(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
         run.view.retrieving(config)
     locations = run.locations(sessions, saved)
     run.view.targets([location.api.target for location in locations if not location.read_only])
-    scanner = Scanner(config, orphans=config.check_orphans, scanned=run.view.scanned)
+    scanner = Scanner(config, run.view.scanned)
     stack.callback(scanner.close)
     scans = scanner.scan(locations)
     run.warn((scan.target, warning) for scan in scans for warning in scan.warnings)
@@ -196,7 +197,7 @@ def _warn_of_plan(run: Run, saved: SavedPlan, scans: Sequence[Scan]) -> None:
     existing = {(scan.target, ami.id) for scan in scans for ami in scan.inventory.amis}
     gone = len(saved.changes.keys() - existing)
     if gone:
-        run.warning(f"{gone} AMI{'s' if gone > 1 else ''} of the plan no longer exist{'' if gone > 1 else 's'}.")
+        run.warning(f"{number(gone, 'AMI')} of the plan no longer exist{'' if gone > 1 else 's'}.")
 
 
 def _over_limits(run: Run, plan: Plan) -> bool:

@@ -1,10 +1,15 @@
-"""The registry of sources: each kind of resource that names AMIs, as data.  Pure.
+"""The registry of sources, each kind of resource that names AMIs, and of all calls to AWS, as data.  Pure.
 
 Options, reading order, IAM policy, JSON Schema and documentation follow from it; `aws/usage/` has the readers.  Every start
 of the command loads this module, so its rows are named tuples, which are faster to define than dataclasses.
+`tests/aws/test_operations.py` holds every call against botocore's service models.  The limits on pages are in the API
+references of each call: 1,000 for images, instances and snapshots, 200 for launch templates and fast launch, 100 for Auto
+Scaling and most other services.
 """
 
 from typing import Literal, NamedTuple
+
+from .actions import CHANGES
 
 BOTO3_NAMES = {"elasticmapreduce": "emr"}
 """boto3's name of a service where IAM has another one."""
@@ -184,7 +189,7 @@ SOURCES: tuple[UsageSource, ...] = (
         words="Windows fast launch: the AMI, and the launch template version that prepares its snapshots",
     ),
     UsageSource(
-        check="sagemaker-hyperpod", kinds=("sagemaker-cluster",), when="on request", reader="clusters.read_hyperpod",
+        check="sagemaker-hyperpod", kinds=("sagemaker-cluster",), when="on request", reader="nested_listings.read_hyperpod",
         calls=(
             Operation("sagemaker:ListClusters", "ClusterSummaries", 100),
             Operation("sagemaker:DescribeCluster"),
@@ -193,7 +198,7 @@ SOURCES: tuple[UsageSource, ...] = (
         words="SageMaker HyperPod clusters: the current and the desired image of each instance group",
     ),
     UsageSource(
-        check="pcs", kinds=("pcs-node-group",), when="on request", reader="clusters.read_pcs",
+        check="pcs", kinds=("pcs-node-group",), when="on request", reader="nested_listings.read_pcs",
         calls=(
             _small_letter("pcs:ListClusters", "clusters"),
             _small_letter("pcs:ListComputeNodeGroups", "computeNodeGroups"),
@@ -209,7 +214,7 @@ SOURCES: tuple[UsageSource, ...] = (
         words="RDS Custom engine versions",
     ),
     UsageSource(
-        check="emr", kinds=("emr-cluster",), when="on request", reader="clusters.read_emr",
+        check="emr", kinds=("emr-cluster",), when="on request", reader="nested_listings.read_emr",
         calls=(
             Operation("elasticmapreduce:ListClusters", "Clusters", next_page="Marker"),
             Operation("elasticmapreduce:DescribeCluster"),
@@ -222,7 +227,7 @@ SOURCES: tuple[UsageSource, ...] = (
     ),
     UsageSource(
         check="elastic-beanstalk", kinds=("beanstalk-configuration", "beanstalk-platform"), when="on request",
-        reader="elastic_beanstalk.read",
+        reader="nested_listings.read_beanstalk",
         calls=(
             Operation("elasticbeanstalk:DescribeApplications", "Applications", next_page=""),
             Operation("elasticbeanstalk:DescribeConfigurationSettings", "ConfigurationSettings", next_page=""),
@@ -251,3 +256,23 @@ FURTHER_CHECKS = tuple(sorted({source.check for source in SOURCES if source.on_r
 
 USE_KINDS = tuple(sorted({kind for source in SOURCES for kind in source.kinds} | {"file", "image-copy"}))
 """Every kind of reference: those of the sources, AMI ids in files (`used_by_files.py`), pending copies (`uses.py`)."""
+
+_OWN = (
+    Operation("ec2:DescribeImages", "Images", 1000),
+    Operation("ec2:DescribeSnapshots", "Snapshots", 1000),
+    Operation("ec2:DescribeImageAttribute", many=True),
+    Operation("ec2:DescribeRegions", "Regions", next_page=""),
+    Operation("ec2:ListImagesInRecycleBin", "Images", 1000),
+    Operation("ec2:ListSnapshotsInRecycleBin", "Snapshots", 1000),
+    Operation("rbin:ListRules", "Rules", 100),
+    Operation("rbin:GetRule"),
+    Operation("sts:GetCallerIdentity"),
+    Operation("organizations:ListAccounts", "Accounts", 20),
+    *(Operation(change.name, changes=True) for change in CHANGES),
+)
+
+OPERATIONS: dict[str, Operation] = {
+    operation.action.removeprefix("ec2:"): operation
+    for operation in (*_OWN, *(call for source in SOURCES for call in source.calls))
+}
+"""Every call, by IAM action; EC2's calls are named without the service: `DescribeImages`, `rbin:ListRules`."""

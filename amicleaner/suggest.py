@@ -7,7 +7,7 @@ from typing import Any
 from .config import BY_NAME, OPTIONS, RETENTION, Config, Rule
 from .decisions import Decision
 from .family import family_of
-from .models import Ami, Inventory
+from .models import Ami, Inventory, number
 from .plan import Plan
 
 MAX_RULES = 50
@@ -67,12 +67,12 @@ def _top_level(config: Config) -> dict[str, Any]:
 
 def _head(plan: Plan) -> list[str]:
     accounts, regions = ({getattr(target, part) for target in plan.targets} for part in ("account", "region"))
-    where = f"{_number(len(accounts), 'account')} in {_number(len(regions), 'Region')}"
+    where = f"{number(len(accounts), 'account')} in {number(len(regions), 'Region')}"
     if len(plan.targets) == 1:
         (target,) = plan.targets
         where = f"{f'account {target.account}, ' if target.account else ''}Region {target.region}"
     return [
-        f"# Suggested by amicleaner on {plan.created:%Y-%m-%d} for {where}: {_number(len(plan.decisions), 'AMI')}.",
+        f"# Suggested by amicleaner on {plan.created:%Y-%m-%d} for {where}: {number(len(plan.decisions), 'AMI')}.",
         "# This file deletes nothing. Review it, then look at the plan:",
         "#     amicleaner --config FILE --dry-run",
         "#",
@@ -87,8 +87,8 @@ def _count(decisions: Sequence[Decision]) -> str:
     deleted = sum(decision.candidate for decision in decisions)
     dates = sorted(decision.ami.created for decision in decisions if decision.ami.created is not None)
     made = f", created {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}" if dates else ""
-    action = f"Would delete {_number(deleted, 'AMI')}" if deleted else "Would delete nothing"
-    return f"{_number(len(decisions), 'AMI')}{made}; {in_use} in use. {action}."
+    action = f"Would delete {number(deleted, 'AMI')}" if deleted else "Would delete nothing"
+    return f"{number(len(decisions), 'AMI')}{made}; {in_use} in use. {action}."
 
 
 def _rest(decisions: Sequence[Decision]) -> list[str]:
@@ -98,13 +98,9 @@ def _rest(decisions: Sequence[Decision]) -> list[str]:
     more = f", and {len(families) - _EXAMPLES} more" if len(families) > _EXAMPLES else ""
     return [
         "",
-        f"# No rule matches {_number(len(decisions), 'AMI')}, so they are kept. By family:",
+        f"# No rule matches {number(len(decisions), 'AMI')}, so they are kept. By family:",
         f"# {', '.join(map(_toml, families[:_EXAMPLES]))}{more}",
     ]
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _toml(value: object) -> str:

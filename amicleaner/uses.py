@@ -4,10 +4,10 @@
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from .models import Ami, Reference, Target, Use
+from .models import Ami, Reference, Target, Use, number
 
 Uses = dict[str, tuple[Use, ...]]
 
@@ -39,6 +39,13 @@ def _fullest(uses: set[Use]) -> tuple[Use, ...]:
             kept.pop()
         kept.append(use)
     return tuple(kept)
+
+
+def condensed(uses: Sequence[Use]) -> str:
+    """`instance i-… (running) and 13 others`."""
+    if len(uses) < 2:
+        return "".join(use.label for use in uses)
+    return f"{uses[0].label} and {number(len(uses) - 1, 'other')}"
 
 
 def uses_by_snapshot(amis: Iterable[Ami], snapshot_references: Mapping[str, Iterable[Use]]) -> Uses:
@@ -79,8 +86,3 @@ def dangling_references(uses: Mapping[str, Iterable[Use]], existing: Collection[
             if use.kind not in NOT_DANGLING
         )
     )
-
-
-def unknown_amis(uses: Mapping[str, Iterable[Use]], known: Collection[str]) -> tuple[str, ...]:
-    """The AMIs about which `dangling_references` needs to know whether they exist, sorted."""
-    return tuple(sorted({reference.ami for reference in dangling_references(uses, known)}))

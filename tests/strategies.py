@@ -19,7 +19,7 @@ from amicleaner.config import Config, Rule
 from amicleaner.decisions import Facts, Shared, Usage
 from amicleaner.models import Ami, BlockSnapshot, Inventory, Snapshot, Target, Use
 from amicleaner.plan import Plan, make_plan
-from amicleaner.quarantine import format_since
+from amicleaner.quarantine import format_time
 from amicleaner.recycle_bin import BinRules, RetentionRule
 
 T = TypeVar("T")
@@ -157,8 +157,8 @@ KEYS = (
 VALUES = ("", "dev", "front", "web", "db", "web.db", "environment=web", "no-tags", " ", "Dev", "ünï", 'q"|\n')
 UNTIL = ("2024-03-09", "2024-03-10", "2024-03-11", "20240312", "2024-02-30", "never", "")
 SINCE = (
-    *(format_since(NOW - timedelta(days=days, seconds=second)) for days in (0, 3, 7) for second in (-1, 0, 1)),
-    format_since(NOW - timedelta(days=400)),
+    *(format_time(NOW - timedelta(days=days, seconds=second)) for days in (0, 3, 7) for second in (-1, 0, 1)),
+    format_time(NOW - timedelta(days=400)),
     "2024-3-1T00:00:00Z", "2024-03-01", "9999-12-31T23:59:59Z", "",
 )  # fmt: skip
 OWN_VALUES = {KEEP_UNTIL_TAG: UNTIL, QUARANTINE_TAG: SINCE}

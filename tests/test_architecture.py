@@ -23,7 +23,7 @@ KNOWN_TO = {
     "prettytable": ("report/",),
     "blessings": ("report/terminal.py",),
     "time": ("clock.py",),
-    "random": ("aws/retry.py",),
+    "random": ("aws/rate_limits.py",),
     "signal": ("interrupts.py",),
     "tomllib": ("settings.py",),
 }

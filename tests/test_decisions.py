@@ -12,7 +12,7 @@ from amicleaner.config import Config, Rule
 from amicleaner.decisions import Facts
 from amicleaner.models import Ami, Inventory
 from amicleaner.plan import make_plan, rules_without_amis
-from amicleaner.quarantine import format_since
+from amicleaner.quarantine import format_time
 from tests.strategies import HERE, NOW, THERE, actions, ami_id, image, plan_of, reasons, removed, row, used
 
 WEEK = timedelta(days=7)
@@ -23,7 +23,7 @@ ALL = Rule("others", (("keep_previous", 1),))
 
 def quarantined(number: int, days: float = 8, **changes: Any) -> Ami:
     """An AMI of the group `front` that has been in quarantine for so many days."""
-    tags = {"role": "front", QUARANTINE_TAG: format_since(NOW - timedelta(days=days)), **changes.pop("more", {})}
+    tags = {"role": "front", QUARANTINE_TAG: format_time(NOW - timedelta(days=days)), **changes.pop("more", {})}
     return image(number, days=100 + number, tags=tags, **{"state": "disabled", **changes})
 
 

@@ -21,11 +21,11 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from amicleaner.aws import iam
-from amicleaner.aws.operations import OPERATIONS
 from amicleaner.aws_lambda import LogView, configure, handler
 from amicleaner.config import Config, Rule
 from amicleaner.errors import UsageError
 from amicleaner.interrupts import Interrupted, Interrupts
+from amicleaner.sources import OPERATIONS
 from tests.command.accounts import FOUR, Account, article_account, large_account
 from tests.command.process import Running, socket_of_starter
 from tests.fake_aws import Fault, World

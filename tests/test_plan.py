@@ -12,7 +12,7 @@ from amicleaner.config import Config
 from amicleaner.decisions import Facts
 from amicleaner.models import Ami, BlockSnapshot, Inventory
 from amicleaner.plan import make_plan, to_resolve
-from amicleaner.quarantine import format_since
+from amicleaner.quarantine import format_time
 from amicleaner.recycle_bin import BinRules, RetentionRule
 from tests.strategies import (
     HERE,
@@ -381,7 +381,7 @@ def test_references_are_resolved_of_what_the_limit_and_the_recycle_bin_keep() ->
 
 def test_references_are_resolved_of_what_waits_in_quarantine() -> None:
     """One of them in use is released."""
-    tags = {"role": "front", QUARANTINE_TAG: format_since(NOW)}
+    tags = {"role": "front", QUARANTINE_TAG: format_time(NOW)}
     amis = [
         image(1, days=200, state="disabled", tags=tags),
         image(2, tags={"role": "front"}),
@@ -395,7 +395,7 @@ def test_references_are_resolved_of_what_waits_in_quarantine() -> None:
 
 def test_references_are_resolved_of_what_the_confirmed_plan_changes_in_another_way() -> None:
     """A reference may come to light for which it is released."""
-    tags = {"role": "front", QUARANTINE_TAG: format_since(NOW - timedelta(days=9))}
+    tags = {"role": "front", QUARANTINE_TAG: format_time(NOW - timedelta(days=9))}
     inventories = [Inventory(HERE, (*row(2), image(3, days=200, state="disabled", tags=tags)))]
     config = Config(quarantine=7, keep_previous=2)
     plan = make_plan(inventories, Facts(), config, NOW, {(HERE, ami_id(3)): "release"})

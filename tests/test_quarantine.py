@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from amicleaner.actions import QUARANTINE_TAG
 from amicleaner.models import Ami
-from amicleaner.quarantine import format_since, parse_since, quarantine_end, quarantine_of
+from amicleaner.quarantine import format_time, parse_since, quarantine_end, quarantine_of
 from tests.strategies import NOW, STATES, image
 
 SECOND = timedelta(seconds=1)
@@ -28,7 +28,7 @@ def test_an_ami_without_the_tag_has_nothing_to_do_with_quarantine() -> None:
 
 @pytest.mark.parametrize("state", [state for state in STATES if state != "disabled"])
 def test_an_ami_with_the_tag_that_is_not_disabled_was_enabled(state: str) -> None:
-    assert quarantine_of(held(format_since(NOW - WEEK), state), 7, NOW).stage == "enabled"
+    assert quarantine_of(held(format_time(NOW - WEEK), state), 7, NOW).stage == "enabled"
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_an_ami_with_the_tag_that_is_not_disabled_was_enabled(state: str) -> Non
     ],
 )
 def test_days_are_full_24_hours(ago: timedelta, days: int, stage: str) -> None:
-    found = quarantine_of(held(format_since(NOW - ago)), days, NOW)
+    found = quarantine_of(held(format_time(NOW - ago)), days, NOW)
     assert found.stage == stage
     if stage != "restart":
         assert (found.since, found.until) == (NOW - ago, NOW - ago + timedelta(days=days))
@@ -65,15 +65,15 @@ def test_a_time_that_this_tool_does_not_write_is_unreadable(text: str) -> None:
 
 def test_the_time_is_written_in_utc() -> None:
     there = NOW.astimezone(timezone(timedelta(hours=-5)))
-    assert format_since(there) == "2024-03-10T12:00:00Z"
+    assert format_time(there) == "2024-03-10T12:00:00Z"
     assert parse_since("2024-03-10T12:00:00Z") == NOW
-    assert quarantine_of(held(format_since(there)), 1, there + timedelta(days=1)).stage == "over"
+    assert quarantine_of(held(format_time(there)), 1, there + timedelta(days=1)).stage == "over"
 
 
 def test_no_number_of_days_is_too_large() -> None:
     last = datetime.max.replace(tzinfo=UTC)
     assert quarantine_end(NOW, 10**30) == quarantine_end(NOW, 10**9) == last
-    assert quarantine_of(held(format_since(NOW)), 10**9, NOW + WEEK).stage == "waiting"
+    assert quarantine_of(held(format_time(NOW)), 10**9, NOW + WEEK).stage == "waiting"
 
 
 moments = st.datetimes(datetime(1000, 1, 1), datetime(9999, 12, 30)).map(lambda moment: moment.replace(tzinfo=UTC))
@@ -81,10 +81,10 @@ moments = st.datetimes(datetime(1000, 1, 1), datetime(9999, 12, 30)).map(lambda 
 
 @given(moments)
 def test_what_is_written_is_read(moment: datetime) -> None:
-    assert parse_since(format_since(moment)) == moment.replace(microsecond=0)
+    assert parse_since(format_time(moment)) == moment.replace(microsecond=0)
 
 
-@given(st.text() | moments.map(format_since), st.integers(0, 10**12), moments)
+@given(st.text() | moments.map(format_time), st.integers(0, 10**12), moments)
 def test_a_quarantine_is_over_only_days_after_it_began(text: str, days: int, now: datetime) -> None:
     found = quarantine_of(held(text), days, now)
     assert found.stage in ("restart", "waiting", "over")

@@ -12,7 +12,6 @@ from amicleaner.uses import (
     Uses,
     dangling_references,
     merge_uses,
-    unknown_amis,
     uses_by_copies,
     uses_by_snapshot,
 )
@@ -77,8 +76,7 @@ def test_a_pending_copy_protects_its_source() -> None:
 def test_a_reference_to_an_ami_that_does_not_exist_is_dangling() -> None:
     uses = {"ami-2": (TEMPLATE,), "ami-1": (TEMPLATE, INSTANCE), "ami-3": (INSTANCE,), "ami-4": (TEMPLATE,)}
     assert dangling_references(uses, {"ami-4"}) == (Reference("ami-1", TEMPLATE), Reference("ami-2", TEMPLATE))
-    assert unknown_amis(uses, {"ami-4"}) == ("ami-1", "ami-2")
-    assert unknown_amis(uses, {"ami-1", "ami-2", "ami-4"}) == ()
+    assert dangling_references(uses, {"ami-1", "ami-2", "ami-4"}) == ()
 
 
 def test_a_file_may_tell_of_the_past() -> None:

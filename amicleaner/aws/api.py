@@ -4,7 +4,7 @@ botocore's own retries are off (`session.py`): they sleep by themselves, and wha
 time is passed in.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,13 +17,11 @@ from botocore.parsers import ResponseParserError
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import AwsError, ThrottledError, TransientError, UnsupportedCallError
 from ..models import CallRecord, Target
-from ..sources import Operation
+from ..sources import OPERATIONS, Operation
 from .concurrency import result_of, thread_pool
 from .error_mapping import LACKS, NO_SUCH_HOST, PLAIN, about_credentials, map_error, unknown_host
-from .operations import EVERYWHERE, OPERATIONS
-from .rate_limits import TokenBucket, read_bucket
+from .rate_limits import Retries, TokenBucket, read_bucket
 from .response_parser import Unread
-from .retry import Retries
 
 # The DNS suffixes of AWS's partitions and of its dual-stack names (botocore's partitions.json); VPC endpoints have them too.
 AWS_SUFFIXES = tuple(
@@ -31,6 +29,10 @@ AWS_SUFFIXES = tuple(
     ".c2s.ic.gov .sc2s.sgov.gov .cloud.adc-e.uk .csp.hci.ic.gov .api.aws.ic.gov .api.aws.scloud .api.cloud-aws.adc-e.uk "
     ".api.aws.hci.ic.gov".split()
 )
+
+EVERYWHERE = frozenset({"autoscaling", "ec2", "organizations", "rbin", "ssm", "sts"})
+"""Services that every Region has: a host that is not found is a failure of the network.  Of a service that the Region is not
+known to have it says that the Region lacks it."""
 
 
 class Api:
@@ -85,7 +87,7 @@ class Api:
                 exists = not self._answered.isdisjoint((action, operation.service))
                 if not exists and unknown_host(exception) and not self._has(operation.service, client.meta.partition):
                     error.code = NO_SUCH_HOST
-                    raise _unsupported(error) from exception
+                    raise self._unsupported(error) from exception
                 # What has answered before, a further page too, exists and is broken now.
                 lacks = action not in self._answered and _lacks(operation, error, client.meta.endpoint_url)
                 if isinstance(error, UnsupportedCallError) and action in self._answered:
@@ -98,7 +100,7 @@ class Api:
                         bucket.throttled()
                 pause = retries.pause(error, attempts=4 if lacks and error.code == "ResponseParserError" else None)
                 if pause is None:
-                    raise (_unsupported(error) if lacks else error) from exception
+                    raise (self._unsupported(error) if lacks else error) from exception
                 if self._stop.is_set():
                     raise error from exception
                 self.clock.sleep(pause)
@@ -137,10 +139,10 @@ class Api:
             while True:
                 listed = answer.get(operation.items)
                 if not isinstance(listed, list | Unread):
-                    raise self.error(action, "MalformedResponse", f"the response has no {operation.items}")
+                    raise self.malformed(action, f"the response has no {operation.items}")
                 token = answer.get(operation.next_page) if operation.next_page else None
                 if token in tokens:
-                    raise self.error(action, "MalformedResponse", "the response repeats a page")
+                    raise self.malformed(action, "the response repeats a page")
                 if token:
                     tokens.add(token)
                     parameters[operation.next_page] = token
@@ -148,15 +150,34 @@ class Api:
                 try:
                     yield from listed.read() if isinstance(listed, Unread) else listed
                 except ResponseParserError as error:
-                    raise self.error(action, "MalformedResponse", str(error)) from error
+                    raise self.malformed(action, str(error)) from error
                 if not token:
                     return
                 del answer, listed
                 answer = result_of(upcoming)
 
     def error(self, action: str, code: str, message: str) -> AwsError:
-        """An `AwsError` of this account and Region for a response that can't be trusted."""
-        return AwsError(OPERATIONS[action].action, code, message, account=self.target.account, region=self.target.region)
+        """An `AwsError` in this account and Region."""
+        return AwsError(OPERATIONS[action].action, code, message, self.target)
+
+    def malformed(self, action: str, message: str) -> AwsError:
+        """The error of a response that can't be trusted."""
+        return self.error(action, "MalformedResponse", message)
+
+    def member(self, action: str, thing: Mapping[str, Any], name: str, what: str) -> Any:
+        """A member that AWS always sends; the empty string is one.  Raises `malformed` without it."""
+        if thing.get(name) is None:
+            raise self.malformed(action, f"{what} has no {name}")
+        return thing[name]
+
+    def filled(self, action: str, thing: Mapping[str, Any], name: str, what: str) -> Any:
+        """A member that AWS always sends, and never empty."""
+        if not thing.get(name):
+            raise self.malformed(action, f"{what} has no {name}")
+        return thing[name]
+
+    def _unsupported(self, error: AwsError) -> UnsupportedCallError:
+        return UnsupportedCallError(error.action, error.code, error.message, self.target, hint=LACKS)
 
     def _record(self, action: str, started: float, outcome: str) -> None:
         if self._observe:
@@ -171,12 +192,6 @@ def _lacks(operation: Operation, error: AwsError, endpoint: str) -> bool:
     if error.action != operation.action:  # a role's credentials could not be renewed
         return False
     return error.status in {500, 501} or error.code == "ResponseParserError"
-
-
-def _unsupported(error: AwsError) -> UnsupportedCallError:
-    return UnsupportedCallError(
-        error.action, error.code, error.message, account=error.account, region=error.region, hint=LACKS
-    )
 
 
 def _check_done(answer: dict[str, Any]) -> None:

@@ -15,8 +15,7 @@ from ..clock import Clock
 from ..errors import AwsError, CredentialsError, DeniedError, ThrottledError
 from ..models import Failure, Target
 from .api import Api
-from .rate_limits import RateLimits
-from .retry import Retries
+from .rate_limits import RateLimits, Retries
 
 CALLS_AT_ONCE = 32
 """Changing calls in flight in all targets together, at most."""
@@ -159,7 +158,8 @@ class Changer:
                 if not calling:
                     return tries.ended("stopped")
                 message = f"no response within {STOP_GRACE:.0f} seconds of the stop"
-                return Changed("refused", error=self._error(change, subject, "NoResponse", message), lost=True)
+                error = AwsError(change.name, "NoResponse", message, subject.target, acted=True)
+                return Changed("refused", error=error, lost=True)
             if fatal:
                 self.halt(fatal, at_once=True)
             if made.end == "expired":
@@ -270,15 +270,11 @@ class Changer:
             except AwsError as refused:
                 made = Changed("refused", error=refused)
             except Exception as bug:
-                made, fatal = Changed("refused", error=self._error(change, subject, type(bug).__name__, str(bug))), bug
+                error = AwsError(change.name, type(bug).__name__, str(bug), subject.target, acted=True)
+                made, fatal = Changed("refused", error=error), bug
         try:
             self.audit.after(attempt, change.name, subject, made.error, sent=made.end != "expired", answer=made.answer)
         except AuditError as unlogged:
             # What AWS answered counts even where it cannot be written down.
             fatal = fatal or unlogged
         return made, fatal
-
-    @staticmethod
-    def _error(change: Change, subject: Subject, code: str, message: str) -> AwsError:
-        target = subject.target
-        return AwsError(change.name, code, message, account=target.account, region=target.region, acted=True)

@@ -13,7 +13,7 @@ from ..actions import DELETE, DELETE_SNAPSHOT, DEREGISTER, DISABLE, ENABLE, QUAR
 from ..audit import return_codes
 from ..errors import AmicleanerError, AwsError
 from ..models import Ami, AmiResult, Failure, SnapshotResult, Target
-from ..quarantine import DISABLED, format_since, quarantine_end
+from ..quarantine import DISABLED, format_time, quarantine_end
 from .changes import IN_USE, Changed, Changer
 from .fetcher import GONE, fetch_state
 from .snapshots import MISSING_PERMISSIONS, SnapshotReferences, classify_snapshots, in_device_order
@@ -145,7 +145,7 @@ class Deleter:
     async def _quarantine(self, job: Job, ami: Ami, expires: float) -> _End:
         """Tags one AMI with the time, then disables it; refused, the tag is removed again."""
         now = self.changer.clock.now()
-        tags = [{"Key": QUARANTINE_TAG, "Value": format_since(now)}]
+        tags = [{"Key": QUARANTINE_TAG, "Value": format_time(now)}]
         restarts = ami.state == DISABLED
         changed = await self.changer.change(TAG, job.subject, attempts=job.attempts, expires=expires, Tags=tags)
         tagged = changed.succeeded or changed.lost

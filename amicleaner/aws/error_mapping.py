@@ -74,17 +74,7 @@ def map_error(name: str, exception: Exception, target: Target) -> AwsError:
         # A role's credentials are made, and renewed, inside whichever call needs them; this is what was refused.
         name = f"sts:{exception.operation_name}"
     kind, code, message, hint, acted = _classify(name, exception)
-    message = _masked(message)
-    return kind(
-        name,
-        code,
-        message,
-        account=target.account,
-        region=target.region,
-        hint=hint,
-        acted=acted,
-        status=_status_of(exception),
-    )
+    return kind(name, code, _masked(message), target, hint=hint, acted=acted, status=_status_of(exception))
 
 
 def map_credentials_error(exception: Exception, target: Target) -> AwsError:
@@ -93,7 +83,7 @@ def map_credentials_error(exception: Exception, target: Target) -> AwsError:
         return map_error("credentials", exception, target)
     if isinstance(exception, (*PLAIN, RuntimeError)):
         text = _masked(str(exception))
-        return CredentialsError("credentials", type(exception).__name__, text, region=target.region, hint=CREDENTIALS_HINT)
+        return CredentialsError("credentials", type(exception).__name__, text, target, hint=CREDENTIALS_HINT)
     raise exception
 
 

@@ -33,8 +33,7 @@ def fetch_amis(api: Api, **filters: Any) -> tuple[Ami, ...]:
         owner = owner or ami.owner
         # An emulator may not say whose they are; own ones were asked for.
         if ami.owner and ami.owner != owner:
-            message = f"it lists {ami.id}, which belongs to account {ami.owner}"
-            raise api.error("DescribeImages", "MalformedResponse", message)
+            raise api.malformed("DescribeImages", f"it lists {ami.id}, which belongs to account {ami.owner}")
     return tuple(amis[id] for id in sorted(amis))
 
 
@@ -109,50 +108,50 @@ def _made(
     api: Api, action: str, id: str, make: Callable[[Mapping[str, Any]], T], item: Mapping[str, Any], known: dict[str, T]
 ) -> T:
     """Adds what `item` describes.  Two different descriptions of one resource are an error: either may be wrong."""
-    if not item.get(id):
-        raise api.error(action, "MalformedResponse", f"an item has no {id}")
+    api.filled(action, item, id, "an item")
     try:
         made = make(item)
     except ValueError as error:
-        raise api.error(action, "MalformedResponse", f"{item[id]}: {error}") from error
+        raise api.malformed(action, f"{item[id]}: {error}") from error
     if known.setdefault(made.id, made) != made:
-        raise api.error(action, "MalformedResponse", f"{made.id} is listed twice, with different contents")
+        raise api.malformed(action, f"{made.id} is listed twice, with different contents")
     return made
 
 
 def fetch_bin(api: Api) -> tuple[dict[str, datetime | None], tuple[str, ...]]:
     """(ids of the AMIs in the Recycle Bin with the time when each leaves it, warnings).  One of them can come back, and then
     needs its snapshots."""
+    call = "ListImagesInRecycleBin"
     try:
-        images = list(api.pages("ListImagesInRecycleBin"))
+        images = list(api.pages(call))
     except UnsupportedCallError as error:
         return {}, (f"This endpoint doesn't support {error.action}; the Recycle Bin was not checked.",)
-    if not all(image.get("ImageId") for image in images):
-        raise api.error("ListImagesInRecycleBin", "MalformedResponse", "an image has no ImageId")
-    return {image["ImageId"]: parse_time(image.get("RecycleBinExitTime")) for image in images}, ()
+    exits = {api.filled(call, image, "ImageId", "an image"): image.get("RecycleBinExitTime") for image in images}
+    return {id: parse_time(time) for id, time in exits.items()}, ()
 
 
 def fetch_bin_snapshots(api: Api) -> dict[str, str]:
     """The ids of the snapshots in the Recycle Bin with their descriptions."""
-    snapshots = list(api.pages("ListSnapshotsInRecycleBin"))
-    if not all(snapshot.get("SnapshotId") for snapshot in snapshots):
-        raise api.error("ListSnapshotsInRecycleBin", "MalformedResponse", "a snapshot has no SnapshotId")
-    return {snapshot["SnapshotId"]: str(snapshot.get("Description") or "") for snapshot in snapshots}
+    call = "ListSnapshotsInRecycleBin"
+    return {
+        api.filled(call, snapshot, "SnapshotId", "a snapshot"): str(snapshot.get("Description") or "")
+        for snapshot in list(api.pages(call))
+    }
 
 
 def fetch_bin_rules(api: Api, resource_type: str) -> tuple[RetentionRule, ...]:
     """The retention rules of the Recycle Bin in this Region for `EC2_IMAGE` or `EBS_SNAPSHOT`."""
-    identifiers = [rule.get("Identifier") for rule in api.pages("rbin:ListRules", ResourceType=resource_type)]
-    if not all(identifiers):
-        raise api.error("rbin:ListRules", "MalformedResponse", "a rule has no Identifier")
-    return tuple(_fetch_rule(api, str(identifier)) for identifier in identifiers)
+    call = "rbin:ListRules"
+    rules = list(api.pages(call, ResourceType=resource_type))
+    identifiers = [str(api.filled(call, rule, "Identifier", "a rule")) for rule in rules]
+    return tuple(_fetch_rule(api, identifier) for identifier in identifiers)
 
 
 def _fetch_rule(api: Api, identifier: str) -> RetentionRule:
     """A rule with another unit than days, or without a period, counts as retaining for 0 days."""
     answer = api.call("rbin:GetRule", Identifier=identifier)
     if answer.get("Identifier") != identifier:
-        raise api.error("rbin:GetRule", "MalformedResponse", f"the response is not about rule {identifier}")
+        raise api.malformed("rbin:GetRule", f"the response is not about rule {identifier}")
     period = answer.get("RetentionPeriod") or {}
     days = int(period.get("RetentionPeriodValue") or 0) if period.get("RetentionPeriodUnit") == "DAYS" else 0
     return RetentionRule(
@@ -181,9 +180,9 @@ def fetch_shared_with(api: Api, ami: str, inside: Collection[str]) -> tuple[str,
         raise
     permissions = answer.get("LaunchPermissions")
     if not isinstance(permissions, list):
-        raise api.error("DescribeImageAttribute", "MalformedResponse", "the response has no LaunchPermissions")
+        raise api.malformed("DescribeImageAttribute", "the response has no LaunchPermissions")
     if answer.get("ImageId", ami) != ami:
-        raise api.error("DescribeImageAttribute", "MalformedResponse", f"the response is about another AMI, not {ami}")
+        raise api.malformed("DescribeImageAttribute", f"the response is about another AMI, not {ami}")
     found = set()
     for permission in permissions:
         if permission.get("UserId"):

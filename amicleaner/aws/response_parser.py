@@ -17,7 +17,7 @@ from xml.etree.ElementTree import Element, ParseError, fromstring, tostring
 from botocore.parsers import ResponseParserError
 from botocore.utils import parse_timestamp
 
-from .operations import OPERATIONS
+from ..sources import OPERATIONS
 
 Read = Callable[[Element], Any]
 

@@ -61,13 +61,9 @@ class Scanner:
     """Reads locations concurrently.  Every method raises the `AwsError` of the first location that has one, in their
     order."""
 
-    def __init__(
-        self, config: Config, *, orphans: bool, scanned: Callable[[Target, int], None] = lambda target, amis: None
-    ) -> None:
-        """`orphans`: also read what is needed to find orphaned snapshots.  `scanned` is called with each location and its
-        number of AMIs, from any thread."""
+    def __init__(self, config: Config, scanned: Callable[[Target, int], None]) -> None:
+        """`scanned` is called with each location and its number of AMIs, from any thread."""
         self._config = config
-        self._orphans = orphans
         self._scanned = scanned
         self._most = 0
         self._read: set[Location] = set()
@@ -91,15 +87,13 @@ class Scanner:
     ) -> list[tuple[Scan, UsageReading]]:
         """The references that are read only once something would be deleted: `asked` are the AMIs, of any account,
         about which each location is asked.  `again`: only the references to these AMIs, for all else has been read."""
-        concerned = {scan.location: scan for scan in scans if scan.target in asked}
 
-        def read(location: Location) -> UsageReading:
-            scan = concerned[location]
+        def read(scan: Scan) -> UsageReading:
             ids = asked[scan.target]
-            found = usage.read_on_demand(location.api, scan.reading, ids, self._config, self._calls, again=again)
+            found = usage.read_on_demand(scan.location.api, scan.reading, ids, self._config, self._calls, again=again)
             return _with_account(found, scan.target.account)
 
-        return [(concerned[location], found) for location, found in self._each(concerned, read).items()]
+        return self._each_again([scan for scan in scans if scan.target in asked], read)
 
     def pending(self, locations: Sequence[Location]) -> list[Inventory]:
         """The AMIs of each location that are being created or copied, perhaps from an AMI of another Region."""
@@ -136,9 +130,9 @@ class Scanner:
 
         return self._by_target(asked, read), sorted(warnings)
 
-    def bin_rules(self, locations: Sequence[Location]) -> dict[Target, BinRules | AwsError]:
-        """The rules of the Recycle Bin of each location; where they may not be read, or the endpoint lacks the call, that
-        error."""
+    def bin_rules(self, locations: Sequence[Location]) -> tuple[dict[Target, BinRules | None], list[tuple[Target, str]]]:
+        """The Recycle Bin's rules of each location.  Where they may not be read, or the endpoint lacks the call, there are
+        none and a warning, unless the run requires them."""
 
         def read(location: Location) -> BinRules | AwsError:
             kinds = [partial(fetch_bin_rules, location.api, kind) for kind in ("EC2_IMAGE", "EBS_SNAPSHOT")]
@@ -147,17 +141,29 @@ class Scanner:
             except (DeniedError, UnsupportedCallError) as error:
                 return error
 
-        return {location.api.target: rules for location, rules in self._each(locations, read).items()}
+        rules: dict[Target, BinRules | None] = {}
+        warnings = []
+        for location, found in self._each(locations, read).items():
+            if isinstance(found, BinRules):
+                rules[location.api.target] = found
+                continue
+            if self._config.require_recycle_bin is not None:
+                raise found
+            rules[location.api.target] = None
+            text = f"{found.action} failed ({found.code}), so it is not known whether the deletion can be undone."
+            warnings.append((location.api.target, text))
+        return rules, warnings
 
-    def template_snapshots(self, scans: Sequence[Scan]) -> list[tuple[Scan, tuple[frozenset[str], tuple[str, ...]]]]:
-        """The snapshots that any version of a launch template names, and warnings."""
+    def template_versions(self, scans: Sequence[Scan]) -> list[tuple[Scan, UsageReading]]:
+        """What any version of a launch template names."""
+        return self._each_again(
+            scans, lambda scan: usage.read_template_versions(scan.location.api, scan.reading, self._config, self._calls)
+        )
 
-        asked = {scan.location: scan for scan in scans}
-
-        def read(location: Location) -> tuple[frozenset[str], tuple[str, ...]]:
-            return usage.read_template_snapshots(location.api, asked[location].reading, self._config, self._calls)
-
-        return [(asked[location], found) for location, found in self._each(asked, read).items()]
+    def _each_again(self, scans: Sequence[Scan], read: Callable[[Scan], T]) -> list[tuple[Scan, T]]:
+        of_location = {scan.location: scan for scan in scans}
+        found = self._each(of_location, lambda location: read(of_location[location]))
+        return [(of_location[location], value) for location, value in found.items()]
 
     def _by_target(
         self, asked: Iterable[tuple[Location, str]], read: Callable[[Location, Sequence[str]], Mapping[str, T]]
@@ -187,9 +193,9 @@ class Scanner:
         api = location.api
         started = api.clock.monotonic()
         owns = not location.read_only
-        amis = self._calls.submit(fetch_amis, api) if owns or self._orphans else None
-        snapshots = self._calls.submit(fetch_snapshots, api) if owns and self._orphans else None
-        bin = self._calls.submit(fetch_bin, api) if self._orphans else None
+        amis = self._calls.submit(fetch_amis, api) if owns or self._config.check_orphans else None
+        snapshots = self._calls.submit(fetch_snapshots, api) if owns and self._config.check_orphans else None
+        bin = self._calls.submit(fetch_bin, api) if self._config.check_orphans else None
         try:
             reading = usage.read_usage(api, self._config, self._calls)
             found, first = snapshots.result() if snapshots else ((), ())

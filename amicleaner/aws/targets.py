@@ -154,8 +154,8 @@ class Finder:
             answer = list(location.api.pages("DescribeRegions"))
         finally:
             location.clients.drop()
-        if not all(item.get("RegionName") for item in answer):
-            raise location.api.error("DescribeRegions", "MalformedResponse", "a Region has no RegionName")
+        for item in answer:
+            location.api.filled("DescribeRegions", item, "RegionName", "a Region")
         return sorted({item["RegionName"] for item in answer if item.get("OptInStatus") != "not-opted-in"})
 
     def _session(self, profile: str | None) -> boto3.Session:
@@ -191,9 +191,7 @@ class Finder:
         for account in api.pages("organizations:ListAccounts"):
             id, state = account.get("Id") or "", account.get("State") or account.get("Status")
             if not ACCOUNT_ID.fullmatch(id) or not state or states.setdefault(id, state) != state:
-                raise api.error(
-                    "organizations:ListAccounts", "MalformedResponse", f"account {id or 'without an Id'} is malformed"
-                )
+                raise api.malformed("organizations:ListAccounts", f"account {id or 'without an Id'} is malformed")
         unknown = set(config.exclude_account) - states.keys() - {own}
         if unknown:
             raise AmicleanerError(f"--exclude-account: {', '.join(sorted(unknown))} is not in this organization.")
@@ -210,10 +208,9 @@ class Finder:
         """(account id, partition) of whoever the session's credentials belong to."""
         api = self._location(session).api
         answer = api.call("sts:GetCallerIdentity")
-        if not answer.get("Account"):
-            raise api.error("sts:GetCallerIdentity", "MalformedResponse", "the response has no Account")
+        account = str(api.filled("sts:GetCallerIdentity", answer, "Account", "the response"))
         arn = str(answer.get("Arn") or "").split(":")
-        return str(answer["Account"]), arn[1] if len(arn) > 1 and arn[1] else "aws"
+        return account, arn[1] if len(arn) > 1 and arn[1] else "aws"
 
     def _assume(self, base: boto3.Session, arn: str) -> boto3.Session:
         """A session whose credentials come from assuming a role, and renew themselves before they expire."""

@@ -11,7 +11,7 @@ from ..models import AmiResult, CallRecord, RestoreResult, SnapshotResult, Targe
 from ..plan import Plan
 from ..result import Orphan, Result
 from ..view import View
-from . import explain, result_sentences, sentences, tables
+from . import result_sentences, sentences, tables
 from .document import document, to_csv, to_json
 from .markdown import to_markdown
 from .printer import Printer
@@ -207,7 +207,7 @@ class Console(View):
         self._failures("AMIs", result.failed_amis)
         self._failures("snapshots", result.failed_snapshots)
         if self._config.explain is not None and result.dangling and not self._config.quiet:
-            self._print.block(explain.dangling(result.dangling, self._print.width))
+            self._print.block(tables.dangling(result.dangling, self._print.width))
         if result.restored:
             self._print.text(result_sentences.restore_sentence(result))
         if self._config.save_plan is not None and result.plan is not None and result.interrupted is None:
@@ -238,10 +238,10 @@ class Console(View):
 
     def _explain(self, plan: Plan) -> None:
         if self._config.explain:
-            for line in explain.in_detail(plan, self._config.explain):
+            for line in tables.in_detail(plan, self._config.explain):
                 self._print.text(line) if line else self._print.block("")
         elif self._config.explain is not None:
-            for heading, table in explain.by_group(plan, self._print.width, self._print.styles.red):
+            for heading, table in tables.by_group(plan, self._print.width, self._print.styles.red):
                 self._bold(heading)
                 self._print.block(f"{table}\n")
 

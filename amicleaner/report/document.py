@@ -13,19 +13,19 @@ import io
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from ..config import OPTIONS, Config
 from ..decisions import Decision
 from ..models import AmiResult, Failure, Target, Use
 from ..plan import Plan
+from ..quarantine import format_time
 from ..result import Orphan, Result
 from ..version import __version__
 from .result_sentences import kept_because, restore_line
 from .sanitize import escape_control
-from .sentences import cautions
-from .sizes import age_days, created_for, gib, monthly_usd, orphan_block
+from .sentences import age_days, cautions, gib, monthly_usd, orphan_block
 
 VERSION = 1
 
@@ -54,7 +54,7 @@ def document(result: Result, config: Config, created: datetime) -> dict[str, Any
     made: dict[str, Any] = {
         "version": VERSION,
         "amicleaner": __version__,
-        "created": _time(created),
+        "created": format_time(created),
         "dry_run": not config.deletes,
         "status": result.status,
         "exit_status": result.exit_status,
@@ -118,7 +118,7 @@ def _ami(decision: Decision, plan: Plan, run: Result) -> dict[str, Any]:
         "snapshots": [
             {"id": snapshot.id, "size_gib": plan.size_of(decision.target, snapshot)} for snapshot in ami.snapshots
         ],
-        "restorable_until": _time(decision.restorable_until) if decision.restorable_until else None,
+        "restorable_until": format_time(decision.restorable_until) if decision.restorable_until else None,
         "outcome": result.outcome if result else None,
         "error": _ami_error(result) if result else None,
     }
@@ -143,7 +143,7 @@ def _orphan(orphan: Orphan, now: datetime) -> dict[str, Any]:
         "id": orphan.snapshot.id,
         "size_gib": orphan_block(orphan).size_gib,
         "age_days": age_days(orphan.snapshot.started, now),
-        "ami": created_for(orphan),
+        "ami": orphan.ami,
         "outcome": result.outcome if result else None,
         "error": _error(result.error) if result and result.error else None,
     }
@@ -159,10 +159,6 @@ def _use(use: Use) -> dict[str, str]:
 
 def _error(failure: Failure) -> dict[str, str]:
     return {"code": failure.code, "message": failure.message}
-
-
-def _time(time: datetime) -> str:
-    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _plain(value: Any) -> Any:

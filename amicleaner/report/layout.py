@@ -1,14 +1,13 @@
 """A table that fits: on a narrow terminal the cells that may wrap do, and where even that is too wide each row becomes a
 block of lines.  Without a width (a pipe) every row is one line, so that scripts can parse it."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from unicodedata import bidirectional
 
 from prettytable import PrettyTable
 
-from .sanitize import columns, escape_control, head
+from .sanitize import columns, escape_control, wrap
 from .terminal import plain
 
 _BORDERS = 3
@@ -16,9 +15,6 @@ _BORDERS = 3
 
 _CUT = "-" * 20
 """Between blocks."""
-
-# Where a line may end: a space is dropped, other signs are kept at its end; a date breaks before its time.
-_BREAK = re.compile(r" +|(?<=[-_./;,=])|(?<=\dT)(?=\d\d:)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,23 +107,6 @@ def _blocks(
         if number == cut:
             lines.append(_CUT)
     return "\n".join(lines)
-
-
-def wrap(text: str, width: int) -> list[str]:
-    """Visible `text` in lines of at most `width` columns; at least one line, with at least one letter each."""
-    lines = []
-    while columns(text) > width:
-        fits = head(text, width) or text[0]
-        # The space on which a line ends may be just beyond it; a date's break depends on what follows.
-        breaks = [found for found in _BREAK.finditer(text, 1, len(fits) + 4) if found.start() <= len(fits)]
-        spaces = [found for found in breaks if found.group()]
-        if spaces and columns(text[spaces[-1].end() :].partition(" ")[0]) <= width:
-            # The next word fits on a line of its own: ids are never cut.
-            breaks = spaces
-        end, begin = (breaks[-1].start(), breaks[-1].end()) if breaks else (len(fits), len(fits))
-        lines.append(text[:end])
-        text = text[begin:]
-    return [*lines, text] if text or not lines else lines
 
 
 def _anchor(text: str) -> str:

@@ -9,8 +9,7 @@ from typing import IO
 
 from ..clock import Clock
 from ..models import CallRecord
-from .layout import wrap
-from .sanitize import columns, cut, escape_control, escape_control_lines
+from .sanitize import columns, cut, escape_control, safe_lines
 from .terminal import MUTE, is_terminal, plain, styles_for, width_of
 
 _INTERVAL = 0.1
@@ -118,7 +117,7 @@ class Printer:
     def text(self, text: str, style: Callable[[str], str] = plain) -> None:
         """A message for people, wrapped between words on a terminal.  An empty one is no line."""
         if text:
-            self._write(self._messages, style("\n".join(_wrapped(text, self.width))) + "\n")
+            self._write(self._messages, style("\n".join(safe_lines(text, self.width))) + "\n")
 
     def block(self, block: str, style: Callable[[str], str] = plain) -> None:
         """A table, or an empty line."""
@@ -130,7 +129,7 @@ class Printer:
 
     def error(self, text: str, style: Callable[[str], str]) -> None:
         """On standard error; only the first line is in `style`."""
-        first, *more = _wrapped(text, width_of(self._errors))
+        first, *more = safe_lines(text, width_of(self._errors))
         self._write(self._errors, "\n".join([style(first), *more]) + "\n")
 
     def machine(self, data: str) -> None:
@@ -143,8 +142,3 @@ class Printer:
             if stream is not None:
                 stream.write(text)
                 stream.flush()
-
-
-def _wrapped(text: str, width: int | None) -> list[str]:
-    lines = escape_control_lines(text).split("\n")
-    return lines if width is None else [part for line in lines for part in wrap(line, width)]

@@ -2,13 +2,12 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
 
 from ..actions import DELETE, DELETE_SNAPSHOT, DEREGISTER, ORDER, QUARANTINE
-from ..models import AmiResult, BlockSnapshot, Failure, RestoreResult, SnapshotResult, Use
+from ..models import AmiResult, BlockSnapshot, Failure, RestoreResult, SnapshotResult, number
 from ..result import Result
-from .sentences import day, listing, number, restorable, series, uncapitalized
-from .sizes import upper_bound
+from ..uses import condensed
+from .sentences import day, listing, restorable, series, uncapitalized, upper_bound
 
 _DENIED = ("UnauthorizedOperation", "AccessDenied", "AccessDeniedException")
 
@@ -31,13 +30,6 @@ def kept_because(result: AmiResult) -> str:
     if result.used_by:
         return f"in use by {condensed(result.used_by)}."
     return uncapitalized(result.explanation)
-
-
-def condensed(uses: Sequence[Use]) -> str:
-    """`instance i-… (running) and 13 others`."""
-    if len(uses) < 2:
-        return "".join(use.label for use in uses)
-    return f"{uses[0].label} and {number(len(uses) - 1, 'other')}"
 
 
 def snapshot_line(result: SnapshotResult) -> str:

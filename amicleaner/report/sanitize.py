@@ -1,5 +1,7 @@
-"""Text from AWS, made safe to show: what would move the cursor, hide itself or reorder a line becomes a visible escape."""
+"""Text from AWS, made safe to show: what would move the cursor, hide itself or reorder a line becomes a visible escape.  And
+text made to fit a terminal."""
 
+import re
 from unicodedata import category, east_asian_width
 
 # Letters and marks by category, so that `str.isprintable` lets them pass, yet without a shape of their own (Unicode's
@@ -8,6 +10,9 @@ _INVISIBLE = frozenset(
     map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10),
               *range(0xE0100, 0xE01F0)))
 )  # fmt: skip
+
+# Where a line may end: a space is dropped, other signs are kept at its end; a date breaks before its time.
+_BREAK = re.compile(r" +|(?<=[-_./;,=])|(?<=\dT)(?=\d\d:)")
 
 
 def escape_control(text: str) -> str:
@@ -23,9 +28,10 @@ def escape_control(text: str) -> str:
     )
 
 
-def escape_control_lines(text: str) -> str:
-    """The same for a message of several lines: its newlines are its own."""
-    return "\n".join(map(escape_control, text.split("\n")))
+def safe_lines(text: str, width: int | None) -> list[str]:
+    """The lines of a message, each the same, wrapped between words where the terminal has a width."""
+    lines = map(escape_control, text.split("\n"))
+    return list(lines) if width is None else [part for line in lines for part in wrap(line, width)]
 
 
 def columns(text: str) -> int:
@@ -56,3 +62,20 @@ def head(text: str, width: int) -> str:
         if taken > width:
             return text[:index]
     return text
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Visible `text` in lines of at most `width` columns; at least one line, with at least one letter each."""
+    lines = []
+    while columns(text) > width:
+        fits = head(text, width) or text[0]
+        # The space on which a line ends may be just beyond it; a date's break depends on what follows.
+        breaks = [found for found in _BREAK.finditer(text, 1, len(fits) + 4) if found.start() <= len(fits)]
+        spaces = [found for found in breaks if found.group()]
+        if spaces and columns(text[spaces[-1].end() :].partition(" ")[0]) <= width:
+            # The next word fits on a line of its own: ids are never cut.
+            breaks = spaces
+        end, begin = (breaks[-1].start(), breaks[-1].end()) if breaks else (len(fits), len(fits))
+        lines.append(text[:end])
+        text = text[begin:]
+    return [*lines, text] if text or not lines else lines

@@ -178,6 +178,8 @@ class Image:
 class FakeAws:
     """One Region of one account.  `faults` by (call, id) or id, one for each call, in turn."""
 
+    filled = Api.filled
+
     def __init__(self, time: SimulatedTime, *, emulator: bool) -> None:
         self.time = time
         self.emulator = emulator

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from amicleaner.aws.api import Api
 from amicleaner.aws.fetcher import (
     fetch_amis,
     fetch_bin,
     fetch_bin_rules,
+    fetch_bin_snapshots,
     fetch_shared_with,
     fetch_snapshots,
     fetch_snapshots_by_id,
@@ -18,7 +20,7 @@ from amicleaner.errors import AwsError, UnsupportedCallError
 from amicleaner.models import Target
 
 
-class FakeApi:
+class FakeApi(Api):
     """Gives one answer, or raises it; notes what was asked."""
 
     def __init__(self, answer: Any) -> None:
@@ -34,9 +36,6 @@ class FakeApi:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
-
-    def error(self, action: str, code: str, message: str) -> AwsError:
-        return AwsError(f"ec2:{action}", code, message)
 
 
 OWNED = {"OwnerId": "111111111111"}
@@ -120,8 +119,10 @@ def test_snapshots_that_make_no_sense_are_an_error(items: list[Any], told: str) 
         fetch_snapshots(api(items))
 
 
-@pytest.mark.parametrize("fetch", [fetch_amis, fetch_snapshots])
-@pytest.mark.parametrize("item", [{}, {"ImageId": "", "SnapshotId": None}])
+@pytest.mark.parametrize(
+    "fetch", [fetch_amis, fetch_snapshots, fetch_bin_snapshots, lambda api: fetch_bin_rules(api, "EC2_IMAGE")]
+)
+@pytest.mark.parametrize("item", [{}, {"ImageId": "", "SnapshotId": None, "Identifier": ""}])
 def test_a_thing_without_an_id_is_an_error(fetch: Any, item: dict[str, Any]) -> None:
     with pytest.raises(AwsError, match="MalformedResponse"):
         fetch(api([item]))

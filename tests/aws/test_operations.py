@@ -9,9 +9,8 @@ from typing import Any
 import botocore.session
 import pytest
 
-from amicleaner.aws.operations import OPERATIONS
-from amicleaner.aws.trimmed_models import READ, SLIM, slim
-from amicleaner.sources import SOURCES
+from amicleaner.aws.session import READ, SLIM, slim
+from amicleaner.sources import OPERATIONS, SOURCES
 
 PAGING = re.compile(r"token|marker", re.IGNORECASE)
 SIZE = re.compile(r"max_?(results|records|items)|limit|page_?size", re.IGNORECASE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from amicleaner.aws.retry import LONGEST_PAUSE, LONGEST_THROTTLED_PAUSE, UNREACHABLE, Retries
+from amicleaner.aws.rate_limits import LONGEST_PAUSE, LONGEST_THROTTLED_PAUSE, UNREACHABLE, Retries
 from amicleaner.errors import AwsError, CredentialsError, DeniedError, TransientError, UnsupportedCallError
 from tests.virtual_time import Time
 

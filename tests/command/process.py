@@ -70,7 +70,7 @@ for name in ("aws", "aws.usage", "report"):
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         importlib.import_module(module.name)
 import amicleaner.restore, amicleaner.run
-from amicleaner.aws.operations import OPERATIONS
+from amicleaner.sources import OPERATIONS
 from amicleaner.aws.session import Clients, new_session
 clients = Clients(new_session(), "eu-west-1")
 for operation in OPERATIONS.values():

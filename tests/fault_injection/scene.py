@@ -13,11 +13,11 @@ from typing import Any, Literal
 import pytest
 
 from amicleaner import planning
-from amicleaner.aws.operations import OPERATIONS
 from amicleaner.config import Config
 from amicleaner.errors import AwsError
 from amicleaner.report.document import document
 from amicleaner.result import Result
+from amicleaner.sources import OPERATIONS
 from tests.fake_aws import Call, RegionState, denial
 from tests.flows.flow import OTHER, Flow, Listening, new_flow
 from tests.virtual_time import NOW

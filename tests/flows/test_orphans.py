@@ -98,7 +98,7 @@ def test_each_condition_keeps_a_snapshot(flow: Flow, name: str) -> None:
     free = flow.orphan()
     kept = KEPT[name](flow)
     result = flow.clean(check_orphans=True)
-    assert [orphan.snapshot.id for orphan in result.orphans] == [free]
+    assert [(orphan.snapshot.id, orphan.ami) for orphan in result.orphans] == [(free, "ami-00000000")]
     assert kept in flow.home.snapshots
     assert free not in flow.home.snapshots
     assert result.exit_status == 0

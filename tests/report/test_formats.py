@@ -39,8 +39,7 @@ def csv_rows(document: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def test_members_and_their_order() -> None:
-    made_for = "Created by CreateImage(i-06a469f2) for ami-00000001"
-    orphan = Orphan(HERE, Snapshot("snap-9", made_for, NOW.replace(day=1), "completed", 3))
+    orphan = Orphan(HERE, Snapshot("snap-9", "", NOW.replace(day=1), "completed", 3), "ami-00000001")
     dangling = Reference("ami-2", Use("launch-template", "lt-1", "", "eu-west-1", "launch template lt-1"))
     whole = made(Result(plan_of(article()), orphans=(orphan,), warnings=("careful",), dangling=(dangling,)))
     assert list(whole) == [

@@ -5,8 +5,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from wcwidth import wcswidth, wcwidth
 
-from amicleaner.report.layout import Column, table, wrap
-from amicleaner.report.sanitize import columns, escape_control
+from amicleaner.report.layout import Column, table
+from amicleaner.report.sanitize import columns, escape_control, wrap
 
 from .accounts import hostile
 

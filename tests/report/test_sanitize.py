@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amicleaner.report.sanitize import columns, cut, escape_control, escape_control_lines, head
+from amicleaner.report.sanitize import columns, cut, escape_control, head, safe_lines
 
 from .accounts import hostile
 
@@ -39,7 +39,7 @@ def test_nothing_that_moves_the_cursor_or_hides_is_left(text: str) -> None:
 
 
 def test_a_message_keeps_its_own_lines() -> None:
-    assert escape_control_lines("denied\x1b\nGrant it.") == "denied\\x1b\nGrant it."
+    assert safe_lines("denied\x1b\nGrant it.", None) == ["denied\\x1b", "Grant it."]
 
 
 @pytest.mark.parametrize("text, width", [("abc", 3), ("日本", 4), ("e\u0301", 1), ("", 0), ("ｗ", 2)])

@@ -25,7 +25,7 @@ from amicleaner.models import (
 from amicleaner.plan import Plan
 from amicleaner.recycle_bin import BinRules, RetentionRule
 from amicleaner.report import result_sentences, sentences
-from amicleaner.report.sizes import monthly_cost, monthly_usd
+from amicleaner.report.sentences import monthly_cost, monthly_usd
 from amicleaner.result import Orphan, Result
 
 from .accounts import HERE, NOW, REFUSED, THERE, ami, article, instance, plan_of, written

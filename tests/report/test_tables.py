@@ -145,9 +145,8 @@ def test_with_several_targets_each_table_begins_with_account_and_region() -> Non
 
 
 def test_orphaned_snapshots_have_size_age_and_origin() -> None:
-    made = "Created by CreateImage(i-06a469f2) for ami-00000001 from vol-1a"
     found = [
-        Orphan(HERE, Snapshot("snap-2", made, NOW.replace(day=1), "completed", 8, full_bytes=3 << 30)),
+        Orphan(HERE, Snapshot("snap-2", "", NOW.replace(day=1), "completed", 8, full_bytes=3 << 30), "ami-00000001"),
         Orphan(HERE, Snapshot("snap-1", "", None, "completed", 8), "ami-7"),
     ]
     assert cells(tables.orphan_snapshots(found, False, NOW)) == [

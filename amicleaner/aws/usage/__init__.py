@@ -17,7 +17,7 @@ from importlib import import_module
 
 from ...config import Config
 from ...errors import AwsError, CredentialsError, UnsupportedCallError
-from ...models import Use
+from ...models import Target, Use
 from ...sources import IMAGE_REFERENCES, INSTANCE_REFRESHES, LAUNCH_TEMPLATES, SOURCES, SSM_PARAMETERS, UsageSource
 from ...uses import Uses, merge_uses
 from ..api import Api
@@ -103,15 +103,10 @@ def read_on_demand(
     return _reading(report)
 
 
-def read_template_snapshots(
-    api: Api, reading: UsageReading, config: Config, pool: Executor
-) -> tuple[frozenset[str], tuple[str, ...]]:
-    """The snapshots that any version of the templates in `reading` names, and warnings: one call per template.  Raises
-    `AwsError`."""
-    if config.all_launch_template_versions:  # then the reading has them
-        return frozenset(), ()
-    every = _reading(_all_versions(api, reading.versions, pool))
-    return frozenset(every.snapshots), every.warnings
+def read_template_versions(api: Api, reading: UsageReading, config: Config, pool: Executor) -> UsageReading:
+    """What any version of the templates in `reading` names: one call per template.  Raises `AwsError`."""
+    known = config.all_launch_template_versions  # then the reading has them
+    return _reading(UsageReport() if known else _all_versions(api, reading.versions, pool))
 
 
 def _listed(api: Api, config: Config, *when: str) -> list[SourceRead]:
@@ -182,10 +177,10 @@ def guarded(source: UsageSource, read: Callable[[], UsageReport]) -> UsageReport
         if unsupported or error.code in DENIED:
             error.hint = _hint(source, error)
         if unsupported:
+            # Nobody else may take it for a call that can be left out.
             message = error.message or "the endpoint does not support this call"
-            raise AwsError(
-                error.action, error.code, message, account=error.account, region=error.region, hint=error.hint
-            ) from error
+            target = Target(error.account, error.region)
+            raise AwsError(error.action, error.code, message, target, hint=error.hint) from error
         raise
 
 

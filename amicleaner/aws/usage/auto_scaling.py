@@ -8,8 +8,7 @@ from functools import partial
 
 from ...errors import AwsError
 from ..api import Api
-from .common import add_group, filled, member, one_after_the_first, used_by
-from .usage_report import UsageReport
+from .usage_report import UsageReport, add_group, one_after_the_first, used_by
 
 GROUPS_CALL = "autoscaling:DescribeAutoScalingGroups"
 REFRESHES_CALL = "autoscaling:DescribeInstanceRefreshes"
@@ -21,7 +20,7 @@ def read_groups(api: Api) -> UsageReport:
     """Every group's templates and images, and the names of all groups."""
     report = UsageReport()
     for group in api.pages(GROUPS_CALL):
-        name = str(member(api, GROUPS_CALL, group, "AutoScalingGroupName", "a group"))
+        name = str(api.member(GROUPS_CALL, group, "AutoScalingGroupName", "a group"))
         use = used_by(api, "auto-scaling-group", name, f'Auto Scaling group "{name}"')
         add_group(api, GROUPS_CALL, report, group, use)
         for instance in group.get("Instances") or ():
@@ -52,7 +51,7 @@ def _read_group(api: Api, group: str) -> UsageReport:
         status = refresh.get("Status") or "unknown"
         if status not in OVER:
             what = f'a refresh of Auto Scaling group "{group}"'
-            id = str(filled(api, REFRESHES_CALL, refresh, "InstanceRefreshId", what))
+            id = str(api.filled(REFRESHES_CALL, refresh, "InstanceRefreshId", what))
             label = f'instance refresh {id} of Auto Scaling group "{group}" ({status})'
             desired = refresh.get("DesiredConfiguration") or {}
             add_group(api, REFRESHES_CALL, report, desired, used_by(api, "instance-refresh", id, label), whole=False)

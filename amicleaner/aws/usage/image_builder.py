@@ -12,9 +12,8 @@ from typing import Any
 from ...errors import AwsError
 from ...models import Use
 from ..api import Api
-from .common import filled, one_after_the_first, read_each, unless_gone, used_by
 from .ssm_parameters import PREFIX
-from .usage_report import UsageReport
+from .usage_report import UsageReport, one_after_the_first, read_each, unless_gone, used_by
 
 IMAGE_ARN = re.compile(r"arn:[^:]+:imagebuilder:[^:]+:[0-9]{12}:image/.+")
 """An image of an account; those that AWS offers (`…:aws:image/…`) come out as AMIs of AWS."""
@@ -36,7 +35,7 @@ def _recipes(api: Api, call: str, word: str, *members: str) -> UsageReport:
     report = UsageReport()
     images: dict[str, list[Use]] = {}
     for recipe in api.pages(call, owner="Self"):
-        id = _name(filled(api, call, recipe, "arn", f"an {word}"))
+        id = _name(api.filled(call, recipe, "arn", f"an {word}"))
         use = used_by(api, word.replace(" ", "-"), id, f"Image Builder {word} {id}")
         for name in members:
             parent = str(recipe.get(name) or "")
@@ -55,7 +54,7 @@ def _parent(api: Api, arn: str, uses: list[Use]) -> UsageReport:
     call = "imagebuilder:GetImage"
     report = UsageReport()
     try:
-        image = filled(api, call, api.call(call, imageBuildVersionArn=arn), "image", arn)
+        image = api.filled(call, api.call(call, imageBuildVersionArn=arn), "image", arn)
     except AwsError as error:
         if error.code != "ResourceNotFoundException":
             raise
@@ -78,7 +77,7 @@ def _last_output(api: Api, pipeline: str) -> UsageReport:
     report = UsageReport()
     images = api.pages(call, imagePipelineArn=pipeline)
     built = [image for image in images if (image.get("state") or {}).get("status") == BUILT]
-    newest = max((str(filled(api, call, image, "dateCreated", "an image")) for image in built), default="")
+    newest = max((str(api.filled(call, image, "dateCreated", "an image")) for image in built), default="")
     name = _name(pipeline)
     use = used_by(api, "image-pipeline", name, f"latest image of Image Builder pipeline {name}")
     for image in built:

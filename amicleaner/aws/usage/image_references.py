@@ -13,8 +13,7 @@ from ...actions import AMI_GONE
 from ...errors import AwsError
 from ...models import Use
 from ..api import Api
-from .common import member, one_after_the_first, used_by
-from .usage_report import UsageReport
+from .usage_report import UsageReport, one_after_the_first, used_by
 
 CALL = "DescribeImageReferences"
 LIVE = ("pending", "running", "shutting-down", "stopping", "stopped")
@@ -66,12 +65,12 @@ def _read_batch(api: Api, ami_ids: Sequence[str]) -> UsageReport:
 
 def _named(api: Api, reference: dict[str, Any], ami_ids: Sequence[str]) -> tuple[str, Use]:
     """The AMI, and the resource that names it: `image-recipe/web/1.0.0`, the end of its ARN, is the recipe `web/1.0.0`."""
-    image = str(member(api, CALL, reference, "ImageId", "a reference"))
-    arn = str(member(api, CALL, reference, "Arn", f"a reference to {image}"))
-    type = str(member(api, CALL, reference, "ResourceType", f"the reference {arn}"))
+    image = str(api.member(CALL, reference, "ImageId", "a reference"))
+    arn = str(api.member(CALL, reference, "Arn", f"a reference to {image}"))
+    type = str(api.member(CALL, reference, "ResourceType", f"the reference {arn}"))
     _, slash, id = arn.split(":", 5)[-1].partition("/")
     if type not in KINDS or image not in ami_ids or not slash:
-        raise api.error(CALL, "MalformedResponse", f"the reference {arn} of the type {type} is about another AMI")
+        raise api.malformed(CALL, f"the reference {arn} of the type {type} is about another AMI")
     if type == "ssm:Parameter" and "/" in id:
         id = f"/{id}"  # an ARN does not double the slash of a hierarchical name: `parameter/golden/web` is `/golden/web`
     kind, word = KINDS[type]

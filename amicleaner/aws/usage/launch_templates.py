@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 from ...errors import AwsError
 from ..api import Api
 from ..concurrency import run_concurrently
-from .common import member, used_by
-from .usage_report import TemplateVersion, TemplateVersionRef, UsageReport, snapshots_of
+from .usage_report import TemplateVersion, TemplateVersionRef, UsageReport, snapshots_of, used_by
 
 CALL = "DescribeLaunchTemplateVersions"
 VERSION_GONE = "InvalidLaunchTemplateId.VersionNotFound"
@@ -83,9 +82,9 @@ def _report(api: Api, **parameters: Any) -> UsageReport:
 
 def _version(api: Api, item: dict[str, Any]) -> TemplateVersion:
     """Takes one of `LaunchTemplateVersions`.  A version may name no image; without its data it is a malformed response."""
-    id = str(member(api, CALL, item, "LaunchTemplateId", "a launch template version"))
-    number = int(member(api, CALL, item, "VersionNumber", f"a version of launch template {id}"))
-    data = member(api, CALL, item, "LaunchTemplateData", f"launch template {id} version {number}")
+    id = str(api.member(CALL, item, "LaunchTemplateId", "a launch template version"))
+    number = int(api.member(CALL, item, "VersionNumber", f"a version of launch template {id}"))
+    data = api.member(CALL, item, "LaunchTemplateData", f"launch template {id} version {number}")
     snapshots = frozenset(snapshots_of(data.get("BlockDeviceMappings")))
     return TemplateVersion(id, str(item.get("LaunchTemplateName") or ""), number, str(data.get("ImageId") or ""), snapshots)
 
@@ -171,5 +170,5 @@ def _request(api: Api, template: Template, versions: list[str]) -> list[Template
     # A template always has one latest and one default version.
     asked_for = numbers.issubset(versions) if versions[0].isdecimal() else len(numbers) == 1
     if not asked_for or any((version.name if template.by_name else version.template) != template.key for version in found):
-        raise api.error(CALL, "MalformedResponse", f"the response lacks requested versions of {template.key}")
+        raise api.malformed(CALL, f"the response lacks requested versions of {template.key}")
     return found

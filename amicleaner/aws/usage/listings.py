@@ -5,8 +5,7 @@ from functools import partial
 from typing import Any
 
 from ..api import Api
-from .common import add_configuration, add_specification, filled, member, one_after_the_first, used_by
-from .usage_report import UsageReport
+from .usage_report import UsageReport, add_configuration, add_specification, one_after_the_first, used_by
 
 SPOT_FLEETS_OVER = frozenset({"cancelled", "cancelled_running", "cancelled_terminating", "failed"})
 FLEETS_OVER = frozenset({"deleted", "deleted_running", "deleted_terminating", "failed"})
@@ -41,12 +40,12 @@ def read_instances(api: Api) -> UsageReport:
     call = "DescribeInstances"
     report = UsageReport()
     for reservation in api.pages(call, IncludeManagedResources=True):
-        for instance in member(api, call, reservation, "Instances", "a reservation"):
+        for instance in api.member(call, reservation, "Instances", "a reservation"):
             state = (instance.get("State") or {}).get("Name") or "unknown"
             if state == "terminated":
                 continue
-            id = str(member(api, call, instance, "InstanceId", "an instance"))
-            image = member(api, call, instance, "ImageId", f"instance {id}")
+            id = str(api.member(call, instance, "InstanceId", "an instance"))
+            image = api.member(call, instance, "ImageId", f"instance {id}")
             report.add_image(image, used_by(api, "instance", id, f"instance {id} ({state})"))
     return report
 
@@ -57,9 +56,9 @@ def read_launch_configurations(api: Api) -> UsageReport:
     call = "autoscaling:DescribeLaunchConfigurations"
     report = UsageReport()
     for configuration in api.pages(call):
-        name = str(filled(api, call, configuration, "LaunchConfigurationName", "a launch configuration"))
+        name = str(api.filled(call, configuration, "LaunchConfigurationName", "a launch configuration"))
         use = used_by(api, "launch-configuration", name, f'launch configuration "{name}"')
-        report.add_image(filled(api, call, configuration, "ImageId", f"launch configuration {name}"), use)
+        report.add_image(api.filled(call, configuration, "ImageId", f"launch configuration {name}"), use)
         report.add_block_devices(configuration.get("BlockDeviceMappings"), use)
     return report
 
@@ -72,13 +71,13 @@ def read_spot_fleets(api: Api) -> UsageReport:
         state = fleet.get("SpotFleetRequestState") or "unknown"
         if state in SPOT_FLEETS_OVER:
             continue
-        id = str(member(api, call, fleet, "SpotFleetRequestId", "a Spot Fleet"))
+        id = str(api.member(call, fleet, "SpotFleetRequestId", "a Spot Fleet"))
         use = used_by(api, "spot-fleet", id, f"Spot Fleet {id} ({state})")
-        config = member(api, call, fleet, "SpotFleetRequestConfig", f"Spot Fleet {id}")
+        config = api.member(call, fleet, "SpotFleetRequestConfig", f"Spot Fleet {id}")
         if not config.get("LaunchSpecifications"):
-            filled(api, call, config, "LaunchTemplateConfigs", f"Spot Fleet {id}")  # it has the one or the other
+            api.filled(call, config, "LaunchTemplateConfigs", f"Spot Fleet {id}")  # it has the one or the other
         for specification in config.get("LaunchSpecifications") or ():
-            report.add_image(filled(api, call, specification, "ImageId", f"Spot Fleet {id}"), use)
+            report.add_image(api.filled(call, specification, "ImageId", f"Spot Fleet {id}"), use)
             report.add_block_devices(specification.get("BlockDeviceMappings"), use)
         for configuration in config.get("LaunchTemplateConfigs") or ():
             add_configuration(api, call, report, configuration, use)
@@ -93,10 +92,10 @@ def read_spot_requests(api: Api) -> UsageReport:
         state = request.get("State") or "unknown"
         if state in SPOT_REQUESTS_OVER:
             continue
-        id = str(member(api, call, request, "SpotInstanceRequestId", "a Spot request"))
+        id = str(api.member(call, request, "SpotInstanceRequestId", "a Spot request"))
         use = used_by(api, "spot-request", id, f"Spot request {id} ({state})")
-        specification = member(api, call, request, "LaunchSpecification", f"Spot request {id}")
-        report.add_image(filled(api, call, specification, "ImageId", f"Spot request {id}"), use)
+        specification = api.member(call, request, "LaunchSpecification", f"Spot request {id}")
+        report.add_image(api.filled(call, specification, "ImageId", f"Spot request {id}"), use)
         report.add_block_devices(specification.get("BlockDeviceMappings"), use)
     return report
 
@@ -112,9 +111,9 @@ def read_fleets(api: Api) -> UsageReport:
         state = fleet.get("FleetState") or "unknown"
         if state in FLEETS_OVER:
             continue
-        id = str(member(api, call, fleet, "FleetId", "a fleet"))
+        id = str(api.member(call, fleet, "FleetId", "a fleet"))
         use = used_by(api, "fleet", id, f"EC2 Fleet {id} ({state})")
-        for configuration in filled(api, call, fleet, "LaunchTemplateConfigs", f"fleet {id}"):
+        for configuration in api.filled(call, fleet, "LaunchTemplateConfigs", f"fleet {id}"):
             add_configuration(api, call, report, configuration, use)
     return report
 
@@ -124,7 +123,7 @@ def read_fast_launch(api: Api) -> UsageReport:
     call = "DescribeFastLaunchImages"
     report = UsageReport()
     for item in api.pages(call):
-        image = str(filled(api, call, item, "ImageId", "an entry of Windows fast launch"))
+        image = str(api.filled(call, item, "ImageId", "an entry of Windows fast launch"))
         use = used_by(api, "fast-launch", image, f"Windows fast launch of {image} ({item.get('State') or 'unknown'})")
         report.add_image(image, use)
         add_specification(api, call, report, item.get("LaunchTemplate"), use)
@@ -136,7 +135,7 @@ def read_batch(api: Api) -> UsageReport:
     call = "batch:DescribeComputeEnvironments"
     report = UsageReport()
     for environment in api.pages(call):
-        name = str(filled(api, call, environment, "computeEnvironmentName", "a compute environment"))
+        name = str(api.filled(call, environment, "computeEnvironmentName", "a compute environment"))
         if environment.get("status") in ENVIRONMENTS_OVER:
             continue
         use = used_by(api, "batch-compute-environment", name, f'Batch compute environment "{name}"')
@@ -166,7 +165,7 @@ def _engine_versions(api: Api, engine: str) -> UsageReport:
     call = "rds:DescribeDBEngineVersions"
     report = UsageReport()
     for version in api.pages(call, Engine=engine, IncludeAll=True):
-        id = f"{engine} {filled(api, call, version, 'EngineVersion', f'a version of {engine}')}"
+        id = f"{engine} {api.filled(call, version, 'EngineVersion', f'a version of {engine}')}"
         image = (version.get("Image") or {}).get("ImageId")
         report.add_image(image, used_by(api, "rds-custom-engine-version", id, f"RDS Custom engine version {id}"))
     return report
@@ -177,7 +176,7 @@ def read_cloudformation(api: Api) -> UsageReport:
     call = "cloudformation:DescribeStacks"
     report = UsageReport()
     for stack in api.pages(call):
-        name = str(filled(api, call, stack, "StackName", "a stack"))
+        name = str(api.filled(call, stack, "StackName", "a stack"))
         for parameter in stack.get("Parameters") or ():
             label = f'CloudFormation stack "{name}", parameter {parameter.get("ParameterKey")}'
             for value in (parameter.get("ParameterValue"), parameter.get("ResolvedValue")):

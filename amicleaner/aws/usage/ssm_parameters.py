@@ -36,7 +36,7 @@ def resolve(api: Api, images: Iterable[tuple[str, Use]], pool: Executor) -> Usag
             uses[image.removeprefix(PREFIX).strip()].append(use)
         elif image.startswith(SCHEME):
             # Something newer than this tool: which AMI it means is not known, so nothing may be deleted.
-            raise api.error(CALL, "MalformedResponse", f"{use.label} names an image in an unknown format: {image}")
+            raise api.malformed(CALL, f"{use.label} names an image in an unknown format: {image}")
         else:
             report.add_image(image, use)
     names = sorted(name for name in uses if NAME.fullmatch(name))
@@ -69,11 +69,11 @@ def read(api: Api, names: list[str]) -> dict[str, str]:
         return {name: value for name in names for value in read(api, [name]).values()}
     parameters = answer.get("Parameters")
     if not isinstance(parameters, list):
-        raise api.error(CALL, "MalformedResponse", "the response has no Parameters")
+        raise api.malformed(CALL, "the response has no Parameters")
     lost = set(answer.get("InvalidParameters") or ())
     if len(names) == 1:
         if len(parameters) + len(lost) != 1:
-            raise api.error(CALL, "MalformedResponse", f"the response does not say what {names[0]} holds")
+            raise api.malformed(CALL, f"the response does not say what {names[0]} holds")
         return {names[0]: _value(api, parameters[0])} if parameters else {}
     known = _by_name(api, parameters)
     found = {name: known[name] for name in names if name in known and name not in lost}
@@ -95,5 +95,5 @@ def _by_name(api: Api, parameters: list[dict[str, Any]]) -> dict[str, str]:
 
 def _value(api: Api, parameter: dict[str, Any]) -> str:
     if parameter.get("Value") is None:
-        raise api.error(CALL, "MalformedResponse", f"parameter {parameter.get('Name')} has no Value")
+        raise api.malformed(CALL, f"parameter {parameter.get('Name')} has no Value")
     return str(parameter["Value"]).strip()

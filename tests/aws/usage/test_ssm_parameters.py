@@ -152,7 +152,7 @@ class Parameters:
 
     def __init__(self, account: Account, *answers: dict[str, Any]) -> None:
         self.answers = list(answers)
-        self.error = account.api.error
+        self.malformed = account.api.malformed
 
     def call(self, action: str, Names: list[str]) -> dict[str, Any]:
         assert action == "ssm:GetParameters"

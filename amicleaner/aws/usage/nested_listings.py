@@ -1,17 +1,16 @@
-"""Clusters that hold AMI ids of their own: SageMaker HyperPod, Parallel Computing Service (PCS), EMR.
-
-Each is a listing of clusters and further calls for each cluster.  They are read on request.
-"""
+"""The sources whose things take further calls each: clusters that hold AMI ids of their own (SageMaker HyperPod, Parallel
+Computing Service, EMR), and Elastic Beanstalk.  They are read on request."""
 
 from functools import partial
 
 from ...models import Use
 from ..api import Api
-from .common import add_specification, filled, member, read_each, unless_gone, used_by
-from .usage_report import UsageReport
+from .usage_report import UsageReport, add_specification, read_each, unless_gone, used_by
 
 EMR_LIVE = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"]
 """Terminated clusters are listed for months.  One that terminates launches nothing any more."""
+
+OWN_PLATFORMS = [{"Type": "PlatformOwner", "Operator": "=", "Values": ["self"]}]
 
 
 def read_hyperpod(api: Api) -> UsageReport:
@@ -25,7 +24,7 @@ def _hyperpod_cluster(api: Api, arn: str) -> UsageReport:
     report = UsageReport()
     cluster = api.call(call, ClusterName=arn)
     name = str(cluster.get("ClusterName") or arn)
-    for group in member(api, call, cluster, "InstanceGroups", f"cluster {name}"):
+    for group in api.member(call, cluster, "InstanceGroups", f"cluster {name}"):
         label = f'SageMaker HyperPod cluster "{name}", instance group {group.get("InstanceGroupName")}'
         for image in (group.get("CurrentImageId"), group.get("DesiredImageId")):
             report.add_image(image, used_by(api, "sagemaker-cluster", name, label))
@@ -49,7 +48,7 @@ def _pcs_group(api: Api, cluster: str, id: str) -> UsageReport:
     call = "pcs:GetComputeNodeGroup"
     report = UsageReport()
     answer = api.call(call, clusterIdentifier=cluster, computeNodeGroupIdentifier=id)
-    group = filled(api, call, answer, "computeNodeGroup", f"node group {id}")
+    group = api.filled(call, answer, "computeNodeGroup", f"node group {id}")
     use = used_by(api, "pcs-node-group", id, f'PCS compute node group "{group.get("name")}" of cluster {cluster}')
     report.add_image(group.get("amiId"), use)
     template = group.get("customLaunchTemplate")
@@ -67,7 +66,7 @@ def read_emr(api: Api) -> UsageReport:
 
 def _emr_cluster(api: Api, id: str) -> UsageReport:
     call = "elasticmapreduce:DescribeCluster"
-    cluster = filled(api, call, api.call(call, ClusterId=id), "Cluster", f"cluster {id}")
+    cluster = api.filled(call, api.call(call, ClusterId=id), "Cluster", f"cluster {id}")
     use = used_by(api, "emr-cluster", id, f'EMR cluster {id} "{cluster.get("Name")}"')
     of_fleets = cluster.get("InstanceCollectionType") == "INSTANCE_FLEET"
     listing = "elasticmapreduce:ListInstanceFleets" if of_fleets else "elasticmapreduce:ListInstanceGroups"
@@ -82,4 +81,51 @@ def _emr_members(api: Api, listing: str, cluster: str, use: Use) -> UsageReport:
     for thing in api.pages(listing, ClusterId=cluster):
         for named in (thing, *(thing.get("InstanceTypeSpecifications") or ())):
             report.add_image(named.get("CustomAmiId"), use)
+    return report
+
+
+def read_beanstalk(api: Api) -> UsageReport:
+    """The image of each saved configuration, and those of each platform version of this account.  Environments run through
+    templates and groups of the account, which are read anyway.
+
+    These calls leave out, without an error, what the caller may not see (API references), so the permissions must cover all
+    applications and platforms.
+    """
+    call = "elasticbeanstalk:DescribeApplications"
+    report = UsageReport(next_reads=[partial(_platforms, api)])
+    for application in api.pages(call):
+        name = str(api.filled(call, application, "ApplicationName", "an application"))
+        for template in application.get("ConfigurationTemplates") or ():
+            report.next_reads.append(partial(_configuration, api, name, template))
+    return report
+
+
+def _configuration(api: Api, application: str, template: str) -> UsageReport:
+    call = "elasticbeanstalk:DescribeConfigurationSettings"
+    report = UsageReport()
+    use = used_by(
+        api,
+        "beanstalk-configuration",
+        f"{application}/{template}",
+        f'Elastic Beanstalk saved configuration "{template}" of application "{application}"',
+    )
+    for settings in api.pages(call, ApplicationName=application, TemplateName=template):
+        for option in api.member(call, settings, "OptionSettings", f"saved configuration {template}"):
+            if option.get("OptionName") == "ImageId":
+                report.add_image(option.get("Value"), use)
+    return report
+
+
+def _platforms(api: Api) -> UsageReport:
+    call = "elasticbeanstalk:ListPlatformVersions"
+    return read_each(api, call, "PlatformArn", "a platform version", partial(_platform, api), Filters=OWN_PLATFORMS)
+
+
+def _platform(api: Api, arn: str) -> UsageReport:
+    call = "elasticbeanstalk:DescribePlatformVersion"
+    report = UsageReport()
+    platform = api.filled(call, api.call(call, PlatformArn=arn), "PlatformDescription", arn)
+    name = f"{platform.get('PlatformName')} {platform.get('PlatformVersion')}"
+    for ami in platform.get("CustomAmiList") or ():
+        report.add_image(ami.get("ImageId"), used_by(api, "beanstalk-platform", arn, f"Elastic Beanstalk platform {name}"))
     return report
