@@ -96,10 +96,10 @@ def decide_by_rules(inventory: Inventory, facts: Facts, config: Config, now: dat
         own = config.for_rule(rule)
         selected = [ami for ami in remaining if why_not_selected(ami, own) is None]
         remaining = [ami for ami in remaining if why_not_selected(ami, own) is not None]
-        left_out: KeepReason | None = None
+        kept_for: KeepReason | None = None
         if config.rule and rule.name not in config.rule:
-            left_out = "not-selected", f"Belongs to rule {rule.name}, which --rule leaves out."
-        decisions += _grouped(target, selected, rule.name, facts, own, now, left_out)
+            kept_for = "not-selected", f"Belongs to rule {rule.name}, which --rule leaves out."
+        decisions += _grouped(target, selected, rule.name, facts, own, now, kept_for)
     no_rule: KeepReason = "no-rule", "No rule of the configuration file selects it."
     return decisions + _grouped(target, remaining, "", facts, config, now, no_rule)
 
@@ -133,18 +133,18 @@ def _grouped(
     facts: Facts,
     config: Config,
     now: datetime,
-    left_out: KeepReason | None = None,
+    kept_for: KeepReason | None = None,
 ) -> list[Decision]:
-    """Decisions about the AMIs of one target and rule.  What is `left_out` is in no group, and kept: for that, if not for a
-    reason of its own."""
+    """Decisions about the AMIs of one target and rule.  With `kept_for` they are in no group and all kept, for that reason
+    unless one of their own comes first."""
     contexts: list[RuleContext] = []
     kept: dict[str, KeepReason] = {}
     members: dict[Group, list[Ami]] = {}
     known: dict[tuple[Group, ...], tuple[Group, ...]] = {}  # thousands of AMIs share a few groups: each is kept once
     for ami in amis:
-        groups = () if left_out else groups_of(ami, config)
+        groups = () if kept_for else groups_of(ami, config)
         ctx = _context(target, ami, facts, config, now, known.setdefault(groups, groups))
-        reason = keep_reason(ctx, OWN_RULES if left_out else RULES) or left_out
+        reason = keep_reason(ctx, OWN_RULES if kept_for else RULES) or kept_for
         if reason is None:
             for group in groups:
                 members.setdefault(group, []).append(ami)

@@ -144,8 +144,8 @@ def recently_launched(ctx: RuleContext) -> str | None:
 
 
 def why_not_selected(ami: Ami, config: Config) -> str | None:
-    """What an AMI lacks of the tags of `only_tag`, which it needs all, and of the names of `only_name`, of which one is
-    enough."""
+    """Why an AMI is not selected: it lacks one of the tags of `only_tag`, or its name matches none of `only_name`.  None if
+    it is selected."""
     if config.only_tag and not {f"{key}={value}" for key, value in ami.tags}.issuperset(config.only_tag):
         return "Does not have the tags of --only-tag."
     if config.only_name and not any(fnmatchcase(ami.name, glob) for glob in config.only_name):

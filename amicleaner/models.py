@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import pairwise
 from sys import intern
 from typing import Any, Literal, Self
 
@@ -179,10 +180,13 @@ UNREADABLE = datetime.max.replace(tzinfo=UTC)
 
 def tags_from_aws(tags: Any) -> tuple[tuple[str, str], ...]:
     """`[{"Key": …, "Value": …}]` as sorted pairs; strings that thousands of AMIs share are kept once.  Raises ValueError for
-    half a tag, which may be one that protects."""
+    half a tag, or two with one key, one of which may protect."""
     if not all(tag.get("Key") and tag.get("Value") is not None for tag in tags or ()):
         raise ValueError("a tag has no key or no value")
-    return tuple(sorted(_pair(intern(str(tag["Key"])), intern(str(tag["Value"]))) for tag in tags or ()))
+    pairs = sorted(_pair(intern(str(tag["Key"])), intern(str(tag["Value"]))) for tag in tags or ())
+    if any(first[0] == second[0] for first, second in pairwise(pairs)):
+        raise ValueError("two tags have the same key")
+    return tuple(pairs)
 
 
 @lru_cache(1000)

@@ -116,6 +116,11 @@ def test_half_a_tag_is_none(half: dict[str, Any]) -> None:
         tags_from_aws([{"Key": "b", "Value": "2"}, half])
 
 
+def test_two_tags_of_one_key_are_none() -> None:
+    with pytest.raises(ValueError, match="two tags have the same key"):
+        tags_from_aws([{"Key": "keep", "Value": "2020-01-01"}, {"Key": "b", "Value": ""}, {"Key": "keep", "Value": "soon"}])
+
+
 @pytest.mark.parametrize("size", [-1, 1 << 31, 1 << 80])
 def test_a_size_that_no_volume_has(size: int) -> None:
     device = {"Ebs": {"SnapshotId": "snap-1", "VolumeSize": size}}

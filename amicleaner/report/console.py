@@ -75,7 +75,7 @@ class Console(View):
             del values["mapping_values"]
         self._bold("Default values : ==>")
         for name, value in values.items():
-            if name in ("mapping_key", "mapping_values") or value != getattr(_DEFAULTS, name):
+            if name in ("mapping_key", "mapping_values", "keep_previous") or value != getattr(_DEFAULTS, name):
                 self._print.text(f"{name} : {list(value) if isinstance(value, tuple) else value}")
         self._print.block("")
         self._bold("Retrieving AMIs to clean ...")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from amicleaner.config import Config
+from amicleaner.errors import AwsError
 from amicleaner.interrupts import Interrupts
 from amicleaner.result import Result
 from amicleaner.run import clean
@@ -48,3 +50,16 @@ def test_the_result_has_the_amis_that_were_restored(flow: Flow, late: dict[str, 
     result = clean(Config(restore=(id,)), **late)
     assert [(found.id, found.outcome) for found in result.restored] == [(id, "restored")]
     assert result.exit_status == 143
+
+
+def test_a_terminal_that_is_lost_hides_no_failure(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupts = Interrupts()
+
+    def lost(result: Result) -> None:
+        interrupts.interrupt(129)
+        raise OSError(errno.EIO, "lost")
+
+    monkeypatch.setattr(flow.view, "finished", lost)
+    flow.fault("DescribeImages", code="Unavailable", status=503)
+    with pytest.raises(AwsError, match="ec2:DescribeImages"):
+        clean(Config(dry_run=True, max_attempts=1), view=flow.view, clock=flow.time.clock, interrupts=interrupts)

@@ -143,9 +143,9 @@ def _follow(api: Api, report: UsageReport, versions: Iterable[TemplateVersion], 
     if LAUNCH_TEMPLATES.check not in config.skip_check:
         resolve = partial(launch_templates.resolve, api, report.template_refs, versions, pool)
         report.add(guarded(LAUNCH_TEMPLATES, resolve))
-    resolved = guarded(SSM_PARAMETERS, partial(ssm_parameters.resolve, api, report.images, pool))
-    report.images = resolved.images
-    report.warnings += resolved.warnings
+    by_parameter = [named for named in report.images if named[0].startswith(ssm_parameters.SCHEME)]
+    report.images = [named for named in report.images if not named[0].startswith(ssm_parameters.SCHEME)]
+    report.add(guarded(SSM_PARAMETERS, partial(ssm_parameters.resolve, api, by_parameter, pool)))
 
 
 def _reading(report: UsageReport) -> UsageReading:

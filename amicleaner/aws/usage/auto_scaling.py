@@ -8,7 +8,7 @@ from functools import partial
 
 from ...errors import AwsError
 from ..api import Api
-from .usage_report import UsageReport, add_group, one_after_the_first, used_by
+from .usage_report import UsageReport, add_group, first_then_others, use_of
 
 GROUPS_CALL = "autoscaling:DescribeAutoScalingGroups"
 REFRESHES_CALL = "autoscaling:DescribeInstanceRefreshes"
@@ -21,7 +21,7 @@ def read_groups(api: Api) -> UsageReport:
     report = UsageReport()
     for group in api.pages(GROUPS_CALL):
         name = str(api.member(GROUPS_CALL, group, "AutoScalingGroupName", "a group"))
-        use = used_by(api, "auto-scaling-group", name, f'Auto Scaling group "{name}"')
+        use = use_of(api, "auto-scaling-group", name, f'Auto Scaling group "{name}"')
         add_group(api, GROUPS_CALL, report, group, use)
         for instance in group.get("Instances") or ():
             # The AMI of an instance whose root volume was replaced; DescribeInstances shows the one it was launched from.
@@ -33,7 +33,7 @@ def read_groups(api: Api) -> UsageReport:
 
 def read_refreshes(api: Api, groups: Iterable[str]) -> UsageReport:
     """The desired configurations of the refreshes of `groups`: one group a call, for AWS takes no list of them."""
-    return one_after_the_first([partial(_read_group, api, group) for group in sorted(set(groups))])
+    return first_then_others([partial(_read_group, api, group) for group in sorted(set(groups))])
 
 
 def _read_group(api: Api, group: str) -> UsageReport:
@@ -54,5 +54,5 @@ def _read_group(api: Api, group: str) -> UsageReport:
             id = str(api.filled(REFRESHES_CALL, refresh, "InstanceRefreshId", what))
             label = f'instance refresh {id} of Auto Scaling group "{group}" ({status})'
             desired = refresh.get("DesiredConfiguration") or {}
-            add_group(api, REFRESHES_CALL, report, desired, used_by(api, "instance-refresh", id, label), whole=False)
+            add_group(api, REFRESHES_CALL, report, desired, use_of(api, "instance-refresh", id, label), whole=False)
     return report

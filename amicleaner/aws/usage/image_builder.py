@@ -13,7 +13,7 @@ from ...errors import AwsError
 from ...models import Use
 from ..api import Api
 from .ssm_parameters import PREFIX
-from .usage_report import UsageReport, one_after_the_first, read_each, unless_gone, used_by
+from .usage_report import UsageReport, first_then_others, read_each, unless_gone, use_of
 
 IMAGE_ARN = re.compile(r"arn:[^:]+:imagebuilder:[^:]+:[0-9]{12}:image/.+")
 """An image of an account; those that AWS offers (`…:aws:image/…`) come out as AMIs of AWS."""
@@ -26,7 +26,7 @@ def read(api: Api) -> UsageReport:
     """Recipes of both kinds, and pipelines."""
     images = ("imagebuilder:ListImageRecipes", "image recipe", "parentImage")
     containers = ("imagebuilder:ListContainerRecipes", "container recipe", "parentImage", "instanceImage")
-    return one_after_the_first(
+    return first_then_others(
         [partial(_recipes, api, *images), partial(_recipes, api, *containers), partial(_pipelines, api)]
     )
 
@@ -36,7 +36,7 @@ def _recipes(api: Api, call: str, word: str, *members: str) -> UsageReport:
     images: dict[str, list[Use]] = {}
     for recipe in api.pages(call, owner="Self"):
         id = _name(api.filled(call, recipe, "arn", f"an {word}"))
-        use = used_by(api, word.replace(" ", "-"), id, f"Image Builder {word} {id}")
+        use = use_of(api, word.replace(" ", "-"), id, f"Image Builder {word} {id}")
         for name in members:
             parent = str(recipe.get(name) or "")
             if parent.startswith("ami-"):
@@ -79,7 +79,7 @@ def _last_output(api: Api, pipeline: str) -> UsageReport:
     built = [image for image in images if (image.get("state") or {}).get("status") == BUILT]
     newest = max((str(api.filled(call, image, "dateCreated", "an image")) for image in built), default="")
     name = _name(pipeline)
-    use = used_by(api, "image-pipeline", name, f"latest image of Image Builder pipeline {name}")
+    use = use_of(api, "image-pipeline", name, f"latest image of Image Builder pipeline {name}")
     for image in built:
         if image["dateCreated"] == newest:
             _add_output(api, report, image, use)

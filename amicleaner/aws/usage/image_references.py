@@ -13,7 +13,7 @@ from ...actions import AMI_GONE
 from ...errors import AwsError
 from ...models import Use
 from ..api import Api
-from .usage_report import UsageReport, one_after_the_first, used_by
+from .usage_report import UsageReport, first_then_others, use_of
 
 CALL = "DescribeImageReferences"
 LIVE = ("pending", "running", "shutting-down", "stopping", "stopped")
@@ -44,7 +44,7 @@ def read(api: Api, ami_ids: Iterable[str]) -> UsageReport:
     """What refers to these AMIs, 10 a call."""
     ids = sorted(set(ami_ids))
     batches = [ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE)]
-    return one_after_the_first([partial(_read_batch, api, batch) for batch in batches])
+    return first_then_others([partial(_read_batch, api, batch) for batch in batches])
 
 
 def _read_batch(api: Api, ami_ids: Sequence[str]) -> UsageReport:
@@ -74,4 +74,4 @@ def _named(api: Api, reference: dict[str, Any], ami_ids: Sequence[str]) -> tuple
     if type == "ssm:Parameter" and "/" in id:
         id = f"/{id}"  # an ARN does not double the slash of a hierarchical name: `parameter/golden/web` is `/golden/web`
     kind, word = KINDS[type]
-    return image, used_by(api, kind, id, f"{word} {id}")
+    return image, use_of(api, kind, id, f"{word} {id}")

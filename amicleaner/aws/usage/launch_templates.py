@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from ...errors import AwsError
 from ..api import Api
 from ..concurrency import run_concurrently
-from .usage_report import TemplateVersion, TemplateVersionRef, UsageReport, snapshots_of, used_by
+from .usage_report import TemplateVersion, TemplateVersionRef, UsageReport, snapshots_of, use_of
 
 CALL = "DescribeLaunchTemplateVersions"
 VERSION_GONE = "InvalidLaunchTemplateId.VersionNotFound"
@@ -76,7 +76,7 @@ def _report(api: Api, **parameters: Any) -> UsageReport:
         told = tuple(word for word, numbers in marks if numbers.get(version.template) == version.number)
         marked = replace(version, marks=told)
         report.versions.append(marked)
-        report.add_version(marked, used_by(api, "launch-template", marked.template, marked.label))
+        report.add_version(marked, use_of(api, "launch-template", marked.template, marked.label))
     return report
 
 

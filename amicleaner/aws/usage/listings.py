@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from ..api import Api
-from .usage_report import UsageReport, add_configuration, add_specification, one_after_the_first, used_by
+from .usage_report import UsageReport, add_configuration, add_specification, first_then_others, use_of
 
 SPOT_FLEETS_OVER = frozenset({"cancelled", "cancelled_running", "cancelled_terminating", "failed"})
 FLEETS_OVER = frozenset({"deleted", "deleted_running", "deleted_terminating", "failed"})
@@ -46,7 +46,7 @@ def read_instances(api: Api) -> UsageReport:
                 continue
             id = str(api.member(call, instance, "InstanceId", "an instance"))
             image = api.member(call, instance, "ImageId", f"instance {id}")
-            report.add_image(image, used_by(api, "instance", id, f"instance {id} ({state})"))
+            report.add_image(image, use_of(api, "instance", id, f"instance {id} ({state})"))
     return report
 
 
@@ -57,7 +57,7 @@ def read_launch_configurations(api: Api) -> UsageReport:
     report = UsageReport()
     for configuration in api.pages(call):
         name = str(api.filled(call, configuration, "LaunchConfigurationName", "a launch configuration"))
-        use = used_by(api, "launch-configuration", name, f'launch configuration "{name}"')
+        use = use_of(api, "launch-configuration", name, f'launch configuration "{name}"')
         report.add_image(api.filled(call, configuration, "ImageId", f"launch configuration {name}"), use)
         report.add_block_devices(configuration.get("BlockDeviceMappings"), use)
     return report
@@ -72,7 +72,7 @@ def read_spot_fleets(api: Api) -> UsageReport:
         if state in SPOT_FLEETS_OVER:
             continue
         id = str(api.member(call, fleet, "SpotFleetRequestId", "a Spot Fleet"))
-        use = used_by(api, "spot-fleet", id, f"Spot Fleet {id} ({state})")
+        use = use_of(api, "spot-fleet", id, f"Spot Fleet {id} ({state})")
         config = api.member(call, fleet, "SpotFleetRequestConfig", f"Spot Fleet {id}")
         if not config.get("LaunchSpecifications"):
             api.filled(call, config, "LaunchTemplateConfigs", f"Spot Fleet {id}")  # it has the one or the other
@@ -93,7 +93,7 @@ def read_spot_requests(api: Api) -> UsageReport:
         if state in SPOT_REQUESTS_OVER:
             continue
         id = str(api.member(call, request, "SpotInstanceRequestId", "a Spot request"))
-        use = used_by(api, "spot-request", id, f"Spot request {id} ({state})")
+        use = use_of(api, "spot-request", id, f"Spot request {id} ({state})")
         specification = api.member(call, request, "LaunchSpecification", f"Spot request {id}")
         report.add_image(api.filled(call, specification, "ImageId", f"Spot request {id}"), use)
         report.add_block_devices(specification.get("BlockDeviceMappings"), use)
@@ -112,7 +112,7 @@ def read_fleets(api: Api) -> UsageReport:
         if state in FLEETS_OVER:
             continue
         id = str(api.member(call, fleet, "FleetId", "a fleet"))
-        use = used_by(api, "fleet", id, f"EC2 Fleet {id} ({state})")
+        use = use_of(api, "fleet", id, f"EC2 Fleet {id} ({state})")
         for configuration in api.filled(call, fleet, "LaunchTemplateConfigs", f"fleet {id}"):
             add_configuration(api, call, report, configuration, use)
     return report
@@ -124,7 +124,7 @@ def read_fast_launch(api: Api) -> UsageReport:
     report = UsageReport()
     for item in api.pages(call):
         image = str(api.filled(call, item, "ImageId", "an entry of Windows fast launch"))
-        use = used_by(api, "fast-launch", image, f"Windows fast launch of {image} ({item.get('State') or 'unknown'})")
+        use = use_of(api, "fast-launch", image, f"Windows fast launch of {image} ({item.get('State') or 'unknown'})")
         report.add_image(image, use)
         add_specification(api, call, report, item.get("LaunchTemplate"), use)
     return report
@@ -138,7 +138,7 @@ def read_batch(api: Api) -> UsageReport:
         name = str(api.filled(call, environment, "computeEnvironmentName", "a compute environment"))
         if environment.get("status") in ENVIRONMENTS_OVER:
             continue
-        use = used_by(api, "batch-compute-environment", name, f'Batch compute environment "{name}"')
+        use = use_of(api, "batch-compute-environment", name, f'Batch compute environment "{name}"')
         resources = environment.get("computeResources") or {}
         report.add_image(resources.get("imageId"), use)
         for configuration in resources.get("ec2Configuration") or ():
@@ -158,7 +158,7 @@ def _ec2_names(specification: dict[str, Any]) -> dict[str, Any]:
 
 def read_rds_custom(api: Api) -> UsageReport:
     """The AMI of each custom engine version, those that are not available included: one listing per engine."""
-    return one_after_the_first([partial(_engine_versions, api, engine) for engine in CUSTOM_ENGINES])
+    return first_then_others([partial(_engine_versions, api, engine) for engine in CUSTOM_ENGINES])
 
 
 def _engine_versions(api: Api, engine: str) -> UsageReport:
@@ -167,7 +167,7 @@ def _engine_versions(api: Api, engine: str) -> UsageReport:
     for version in api.pages(call, Engine=engine, IncludeAll=True):
         id = f"{engine} {api.filled(call, version, 'EngineVersion', f'a version of {engine}')}"
         image = (version.get("Image") or {}).get("ImageId")
-        report.add_image(image, used_by(api, "rds-custom-engine-version", id, f"RDS Custom engine version {id}"))
+        report.add_image(image, use_of(api, "rds-custom-engine-version", id, f"RDS Custom engine version {id}"))
     return report
 
 
@@ -181,5 +181,5 @@ def read_cloudformation(api: Api) -> UsageReport:
             label = f'CloudFormation stack "{name}", parameter {parameter.get("ParameterKey")}'
             for value in (parameter.get("ParameterValue"), parameter.get("ResolvedValue")):
                 for image in AMI_ID.findall(value or ""):
-                    report.add_image(image, used_by(api, "cloudformation-stack", name, label))
+                    report.add_image(image, use_of(api, "cloudformation-stack", name, label))
     return report

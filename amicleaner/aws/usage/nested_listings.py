@@ -5,7 +5,7 @@ from functools import partial
 
 from ...models import Use
 from ..api import Api
-from .usage_report import UsageReport, add_specification, read_each, unless_gone, used_by
+from .usage_report import UsageReport, add_specification, read_each, unless_gone, use_of
 
 EMR_LIVE = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"]
 """Terminated clusters are listed for months.  One that terminates launches nothing any more."""
@@ -27,7 +27,7 @@ def _hyperpod_cluster(api: Api, arn: str) -> UsageReport:
     for group in api.member(call, cluster, "InstanceGroups", f"cluster {name}"):
         label = f'SageMaker HyperPod cluster "{name}", instance group {group.get("InstanceGroupName")}'
         for image in (group.get("CurrentImageId"), group.get("DesiredImageId")):
-            report.add_image(image, used_by(api, "sagemaker-cluster", name, label))
+            report.add_image(image, use_of(api, "sagemaker-cluster", name, label))
     return report
 
 
@@ -49,7 +49,7 @@ def _pcs_group(api: Api, cluster: str, id: str) -> UsageReport:
     report = UsageReport()
     answer = api.call(call, clusterIdentifier=cluster, computeNodeGroupIdentifier=id)
     group = api.filled(call, answer, "computeNodeGroup", f"node group {id}")
-    use = used_by(api, "pcs-node-group", id, f'PCS compute node group "{group.get("name")}" of cluster {cluster}')
+    use = use_of(api, "pcs-node-group", id, f'PCS compute node group "{group.get("name")}" of cluster {cluster}')
     report.add_image(group.get("amiId"), use)
     template = group.get("customLaunchTemplate")
     if template is not None:
@@ -67,7 +67,7 @@ def read_emr(api: Api) -> UsageReport:
 def _emr_cluster(api: Api, id: str) -> UsageReport:
     call = "elasticmapreduce:DescribeCluster"
     cluster = api.filled(call, api.call(call, ClusterId=id), "Cluster", f"cluster {id}")
-    use = used_by(api, "emr-cluster", id, f'EMR cluster {id} "{cluster.get("Name")}"')
+    use = use_of(api, "emr-cluster", id, f'EMR cluster {id} "{cluster.get("Name")}"')
     of_fleets = cluster.get("InstanceCollectionType") == "INSTANCE_FLEET"
     listing = "elasticmapreduce:ListInstanceFleets" if of_fleets else "elasticmapreduce:ListInstanceGroups"
     report = UsageReport(next_reads=[partial(_emr_members, api, listing, id, use)])
@@ -103,7 +103,7 @@ def read_beanstalk(api: Api) -> UsageReport:
 def _configuration(api: Api, application: str, template: str) -> UsageReport:
     call = "elasticbeanstalk:DescribeConfigurationSettings"
     report = UsageReport()
-    use = used_by(
+    use = use_of(
         api,
         "beanstalk-configuration",
         f"{application}/{template}",
@@ -127,5 +127,5 @@ def _platform(api: Api, arn: str) -> UsageReport:
     platform = api.filled(call, api.call(call, PlatformArn=arn), "PlatformDescription", arn)
     name = f"{platform.get('PlatformName')} {platform.get('PlatformVersion')}"
     for ami in platform.get("CustomAmiList") or ():
-        report.add_image(ami.get("ImageId"), used_by(api, "beanstalk-platform", arn, f"Elastic Beanstalk platform {name}"))
+        report.add_image(ami.get("ImageId"), use_of(api, "beanstalk-platform", arn, f"Elastic Beanstalk platform {name}"))
     return report

@@ -28,17 +28,16 @@ NAME = re.compile(r"[a-zA-Z0-9_.\-/:]+")
 
 
 def resolve(api: Api, images: Iterable[tuple[str, Use]], pool: Executor) -> UsageReport:
-    """The same images, with the AMI that is in a parameter in the place of its name, and the parameter in the label."""
+    """The AMIs that SSM parameters hold.  `images` are references to parameters (`SCHEME`); the labels then name them.  One
+    that holds no AMI gives a warning."""
     report = UsageReport()
     uses: dict[str, list[Use]] = defaultdict(list)
     for image, use in images:
         if image.startswith(PREFIX):
             uses[image.removeprefix(PREFIX).strip()].append(use)
-        elif image.startswith(SCHEME):
+        else:
             # Something newer than this tool: which AMI it means is not known, so nothing may be deleted.
             raise api.malformed(CALL, f"{use.label} names an image in an unknown format: {image}")
-        else:
-            report.add_image(image, use)
     names = sorted(name for name in uses if NAME.fullmatch(name))
     batches = [names[start : start + AT_ONCE] for start in range(0, len(names), AT_ONCE)]
     values: dict[str, str] = {}

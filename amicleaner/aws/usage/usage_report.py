@@ -101,12 +101,12 @@ def snapshots_of(block_devices: Iterable[dict[str, Any]] | None) -> set[str]:
     return found
 
 
-def used_by(api: Api, kind: str, id: str, label: str) -> Use:
-    """A resource of the Region that is read."""
+def use_of(api: Api, kind: str, id: str, label: str) -> Use:
+    """A reference from a resource of the Region that is read."""
     return Use(kind, id, api.target.account, api.target.region, label)
 
 
-def one_after_the_first(reads: list[Callable[[], UsageReport]]) -> UsageReport:
+def first_then_others(reads: list[Callable[[], UsageReport]]) -> UsageReport:
     """The first read is made alone: where it is denied or the call does not exist, hundreds more would only find out the
     same.  The others run side by side, after it."""
     if not reads:
