@@ -136,8 +136,6 @@ class Bench:
         """An organization of small accounts, 17 Regions each."""
         with serve("organization", str(accounts)) as served:
             whole = run([*NEW, "--dry-run", "--region", "*", "--organization-role", "cleaner"], served.environment)
-        if whole.status:
-            raise SystemExit(f"the run over the organization ended with {whole.status}")
         name = f"{accounts} accounts of 17 Regions"
         return [
             Figure(f"{name}, time", "s", whole.wall, None, "", None),

@@ -19,12 +19,11 @@ ROOT = Path(__file__).parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One finished process: seconds on the wall, seconds of processor time, peak memory in MiB, exit status."""
+    """One finished process: seconds on the wall, seconds of processor time, peak memory in MiB."""
 
     wall: float
     cpu: float
     peak: float
-    status: int
 
 
 @dataclass(slots=True)
@@ -65,7 +64,7 @@ def serve(*arguments: str) -> Iterator[Served]:
 
 
 def run(command: Sequence[str], environment: Mapping[str, str], answer: str = "") -> Run:
-    """Runs a command to its end, its output thrown away."""
+    """Runs a command to its end, its output thrown away.  Ends the measuring if it fails, for it then did less."""
     env = {"PATH": os.environ["PATH"], "HOME": os.devnull, "LANG": "C.UTF-8", **environment}
     started = time.monotonic()
     process = subprocess.Popen(
@@ -77,8 +76,10 @@ def run(command: Sequence[str], environment: Mapping[str, str], answer: str = ""
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.monotonic() - started
     process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit, process.returncode)
+    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit)
 
 
 def middle(runs: Sequence[Run], figure: str) -> float:

@@ -71,9 +71,12 @@ def render_configuration(ctx: Context, configuration: LaunchConfiguration) -> st
     return f"<member>{query(configuration.finish(shape))}</member>"
 
 
-@ACTIONS()
+@ACTIONS("LaunchConfigurationNames")  # aws-amicleaner 0.2.2 sends them, with which `bench` compares
 def describe_launch_configurations(ctx: Context) -> str:
-    page, token = ctx.page(ctx.region.launch_configurations.values(), records(ctx))
+    wanted = ctx.strings("LaunchConfigurationNames")
+    known = ctx.region.launch_configurations
+    chosen = [known[name] for name in wanted if name in known] if wanted else known.values()
+    page, token = ctx.page(chosen, records(ctx))
     items = "".join(render_configuration(ctx, configuration) for configuration in page)
     return f"<LaunchConfigurations>{items}</LaunchConfigurations>{query({'NextToken': token})}"
 

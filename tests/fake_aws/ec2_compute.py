@@ -10,12 +10,14 @@ from itertools import groupby
 
 from .action import Actions, Context
 from .ec2_images import listing, tag_shapes
+from .filters import Getter
 from .resources import INSTANCE_STATES, Fleet, Instance, Shape, SpotFleet, SpotRequest
 from .wire import ec2
 
 ACTIONS = Actions()
 
 INSTANCE_NAMES = {"State": "instanceState", "Tags": "tagSet", "PublicDnsName": "dnsName"}
+INSTANCE_FILTERS: dict[str, Getter[Instance]] = {"instance-state-name": lambda instance: instance.state}
 OPERATOR = {"Managed": True, "Principal": "service.amazonaws.com", "HiddenByDefault": True}
 
 
@@ -36,10 +38,10 @@ def render_instance(instance: Instance) -> str:
     return f"<item>{ec2(instance.finish(shape), INSTANCE_NAMES)}</item>"
 
 
-@ACTIONS("IncludeManagedResources")
+@ACTIONS("Filter", "IncludeManagedResources")  # the filter is aws-amicleaner 0.2.2's, with which `bench` compares
 def describe_instances(ctx: Context) -> str:
     shown = [i for i in ctx.region.instances.values() if not i.managed or ctx.flag("IncludeManagedResources")]
-    page, token = ctx.page(shown, ctx.size(5, 1000))
+    page, token = ctx.page(ctx.select(shown, INSTANCE_FILTERS), ctx.size(5, 1000))
     reservations = []
     for reservation_id, members in groupby(page, key=lambda instance: instance.reservation_id):
         items = [instance.rendered(render_instance) for instance in members]
