@@ -125,7 +125,7 @@ def make_plan(
     if allowed is not None:
         decisions = _restricted(decisions, allowed)
     decisions = sorted(_limited(decisions, config.limit), key=lambda decision: decision.key)
-    found = {ami.id for inventory in inventories for ami in inventory.amis}
+    found = {decision.ami.id for decision in decisions} if config.from_ids else set()
     deleted = {decision.key for decision in decisions if decision.action is DELETE}
     snapshots = _snapshots_deleted(inventories, deleted, facts)
     known = [(key[0], facts.snapshots.get(key)) for key in snapshots]

@@ -107,7 +107,6 @@ class Planner:
         """
         config = self.config
         inventories = [scan.inventory for scan in scans if not scan.location.read_only]
-        amis = {(inventory.target, ami.id): ami for inventory in inventories for ami in inventory.amis}
         locations = {scan.target: scan.location for scan in scans}
         inside = frozenset(scan.target.account for scan in scans)
         references = References(scans, self.files, elsewhere)
@@ -127,8 +126,9 @@ class Planner:
                 later = self.asks and not deleting and config.limit is None
                 about, partly = _asked(scans, unresolved, later=later)
                 own_only = own_only or partly
+                going = tuple(decision for decision in plan.decisions if decision.key in unresolved)
+                ids = sorted({(decision.target, snapshot.id) for decision in going for snapshot in decision.ami.snapshots})
                 del plan, going  # of thousands of decisions, which are made anew
-                ids = sorted({(key[0], snapshot.id) for key in unresolved for snapshot in amis[key].snapshots})
                 reads: list[Callable[[], Any]] = [
                     partial(self.scanner.bin_rules, [locations[target] for target in sorted(unread)]),
                     partial(self.scanner.read_on_demand, scans, about, again=bool(resolved)),

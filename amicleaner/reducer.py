@@ -26,7 +26,8 @@ def retained(amis: Iterable[Ami], config: Config, label: str) -> dict[str, KeepR
     ordered = [ami for ami in newest_first(amis) if ami.state not in FAILED_STATES]
     number = config.newest_kept
     why = f"One of the {number} newest in {label}." if number > 1 else f"The newest in {label}."
-    kept: dict[str, KeepReason] = {ami.id: ("kept-previous", why) for ami in ordered[:number]}
+    newest_kept: KeepReason = "kept-previous", why
+    kept = dict.fromkeys((ami.id for ami in ordered[:number]), newest_kept)
     for (reason, period, form), count in zip(_PERIODS, config.periods.values(), strict=True):
         newest: dict[str, Ami] = {}
         for ami in ordered if count else ():
