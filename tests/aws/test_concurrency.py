@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import signal
+import sys
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event, Thread
 from typing import Any
 
 import pytest
 
-from amicleaner.aws.concurrency import run_concurrently, thread_pool
+from amicleaner.aws import concurrency
+from amicleaner.aws.concurrency import result_of, run_concurrently, thread_pool
+from amicleaner.interrupts import Interrupted, Interrupts
 
 
 def test_results_stand_in_the_order_of_the_calls(threads: ThreadPoolExecutor) -> None:
@@ -106,3 +111,29 @@ def test_the_end_of_a_pool_waits_for_no_call_in_flight() -> None:
         assert begun.wait(10)
     assert (running.done(), queued.cancelled()) == (False, True)
     answered.set()
+
+
+def test_a_signal_that_does_not_wake_the_main_thread_is_noticed_while_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(concurrency, "LOOK", 0.001)
+    never: Future[None] = Future()
+    noticed, begins = Event(), Event()
+    main = threading.get_ident()
+
+    def interrupt() -> None:
+        begins.wait()
+        while sys._current_frames()[main].f_code is not threading.Condition.wait.__code__:
+            pass
+        # The system hands the signal to this thread, so the wait of the main thread is not cut short.
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        if not noticed.wait(5):
+            never.set_result(None)
+
+    thread = Thread(target=interrupt)
+    thread.start()
+    with Interrupts().signals():
+        begins.set()
+        with pytest.raises(Interrupted):
+            result_of(never)
+    noticed.set()
+    thread.join()
+    assert not never.done()
