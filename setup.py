@@ -1,4 +1,4 @@
-"""Everything about the package stands in pyproject.toml; this is for tools that still look here."""
+"""Everything about the package is in pyproject.toml; this is for tools that still look here."""
 
 from setuptools import setup
 

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import Field, dataclass, fields, replace
 from functools import lru_cache
+from os.path import abspath
 from typing import Any
 
 from .errors import UsageError
@@ -38,6 +39,7 @@ _ROLE = Form(ROLE_ARN, "the ARN of a role", "arn:aws:iam::123456789012:role/clea
 _ROLE_NAME = Form(re.compile(r"[^:]+"), "the name of a role", "cleaner, which has the same name in every account")
 _REGION = Form(re.compile(r"[^,]+"), "a Region or a pattern", "eu-west-1, or 'eu-*'")
 _TAG = Form(re.compile(r".+=.*", re.DOTALL), "a tag with its value", "environment=dev")
+_KEY = Form(re.compile(r"[^=].*", re.DOTALL), "a tag key, or a tag with its value", "golden, or hold=yes")
 
 _CHOICE: Mapping[str, Any] = {"selects": True, "in_rule": True, "in_plan": True}
 _LIMIT: Mapping[str, Any] = {"minimum": 0, "in_plan": True, "with_apply_plan": True}
@@ -90,7 +92,7 @@ class Config:
 
     keep_previous: int | None = option(
         None, RETENTION, "Keep the N newest unused AMIs in each group.",
-        shown=f"{KEEP_PREVIOUS}; 0 with --keep-daily to --keep-yearly", metavar="N", minimum=0, **_CHOICE)
+        shown=f"{KEEP_PREVIOUS}; 0 if days, weeks, months or years are kept", metavar="N", minimum=0, **_CHOICE)
     keep_daily: int = option(
         0, RETENTION, "Keep the newest AMI of each of the last N days that have one.", metavar="N", minimum=0, **_CHOICE)
     keep_weekly: int = option(
@@ -105,7 +107,7 @@ class Config:
         None, RETENTION, "Keep AMIs launched within the last N days.", metavar="N", minimum=0, **_CHOICE)
     keep_tag: tuple[str, ...] = option(
         (), RETENTION, "Keep AMIs that have one of these tags, on the AMI or on one of its snapshots.",
-        metavar="KEY[=VALUE]", in_rule=True, in_plan=True)
+        metavar="KEY[=VALUE]", form=_KEY, in_rule=True, in_plan=True)
 
     all_launch_template_versions: bool = option(
         False, IN_USE, "Check every version of every launch template, not only the default, latest and pinned ones.",
@@ -123,7 +125,8 @@ class Config:
         in_plan=True, **_DANGEROUS)
 
     dry_run: bool = option(False, PREVIEW, "Show the plan and exit; delete nothing.", **_ACCESS)
-    exit_code: bool = option(False, PREVIEW, "With --dry-run: exit with status 3 if anything would be deleted.")
+    exit_code: bool = option(
+        False, PREVIEW, "With --dry-run or --save-plan: exit with status 3 if anything would be deleted or quarantined.")
     explain: tuple[str, ...] | None = option(
         None, PREVIEW, "Show every AMI with the decision and the reason; with ids, everything known about those AMIs.",
         metavar="AMI", form=_IDS, bare=(), with_apply_plan=True)
@@ -194,7 +197,8 @@ class Config:
         "table", OUTPUT, "Output format. With json, csv and markdown, messages go to standard error.", shown="table",
         choices=("table", "json", "csv", "markdown"), **_ACCESS)
     quiet: bool = option(
-        False, OUTPUT, "Print only warnings, errors and the final sentence.", aliases=("-q",), **_ACCESS)
+        False, OUTPUT, "Print only warnings, errors, and the plan or the result in one sentence.", aliases=("-q",),
+        **_ACCESS)
     price_per_gib: float = option(
         0.05, OUTPUT, "Snapshot price per GiB-month (USD) for the savings estimate.", shown="0.05", metavar="USD", minimum=0,
         in_plan=True)
@@ -299,7 +303,8 @@ def check_combination(config: Config, given: Iterable[str]) -> None:
             "--quarantine cannot be combined with --include-shared: disabling an AMI removes its launch permissions, and "
             "nothing restores them."
         )
-    if config.audit_log is not None and config.audit_log in (config.apply_plan, config.save_plan, config.config):
+    others = {abspath(path) for path in (config.apply_plan, config.save_plan, config.config, *config.restore) if path}
+    if config.audit_log is not None and abspath(config.audit_log) in others:
         raise UsageError(f"--audit-log: {config.audit_log} is the file of another option.")
     if config.save_plan is not None and config.check_orphans:
         raise UsageError("--save-plan cannot be combined with --check-orphans: a plan contains AMIs only.")

@@ -147,9 +147,9 @@ class Option:
         if isinstance(value, float) and not math.isfinite(value):
             raise UsageError(f"{label}: {value} is not a finite number.")
         if self.minimum is not None and value < self.minimum:
-            raise UsageError(f"{label}: {value} is too small; the minimum is {self.minimum:g}.")
+            raise UsageError(f"{label}: {value:.15g} is too small; the minimum is {self.minimum:g}.")
         if self.maximum is not None and value > self.maximum:
-            raise UsageError(f"{label}: {value} is too large; the maximum is {self.maximum:.0f}.")
+            raise UsageError(f"{label}: {value:.15g} is too large; the maximum is {self.maximum:.0f}.")
 
     def _check_string(self, string: Any, label: str) -> None:
         if not isinstance(string, str) or not string:

@@ -157,9 +157,8 @@ def _step(target: Target, wanted: Wanted, held: Holdings) -> Step:
     described = {id for id, description in held.bin_snapshots.items() if made_for(description) == wanted.ami}
     lost = sorted(wanted.snapshots - held.bin_snapshots.keys() - held.snapshots)
     if lost:
-        reason = (
-            f"{', '.join(lost)} {'is' if len(lost) == 1 else 'are'} not in the Recycle Bin, and it needs all its snapshots"
-        )
+        are = "is" if len(lost) == 1 else "are"
+        reason = f"{', '.join(lost)} {are} not in the Recycle Bin, and the AMI needs all of its snapshots"
         return Step(target, wanted.ami, "impossible", reason=reason)
     return Step(target, wanted.ami, "restore", tuple(sorted((wanted.snapshots & held.bin_snapshots.keys()) | described)))
 

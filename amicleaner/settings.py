@@ -114,6 +114,7 @@ def _check_mapping_key(*sources: Mapping[str, Any]) -> None:
     """Tag keys are no substrings of names: a key requires values from the same source, or from one that overrides it."""
     for position, source in enumerate(sources, 1):
         if "mapping_key" in source:
+            BY_NAME["mapping_key"].check(source["mapping_key"])
             if source["mapping_key"] != "family" and not any("mapping_values" in found for found in sources[:position]):
                 raise UsageError("--mapping-key also requires --mapping-values (tag keys, or substrings of names).")
             return
@@ -176,11 +177,11 @@ def _rules(tables: Any, where: str, *, has_values: bool) -> tuple[Rule, ...]:
 
 
 def suspicious(config: Config) -> list[str]:
-    """Warnings about values with a comma: these options take any string, but several values are separated by spaces."""
+    """Warnings about values with a comma: these options accept it, but several values are separated by spaces."""
     return [
         f"{option.flag}: {value!r} contains a comma; separate values with spaces."
         for option in OPTIONS
-        if option.kind == "strings" and not (option.choices or option.form or option.file)
+        if option.kind == "strings" and not (option.choices or option.file)
         for value in getattr(config, option.name) or ()
         if "," in value and config.mapping_key != "pattern"
     ]

@@ -1,4 +1,4 @@
-"""Measures everything, in turn with aws-amicleaner 0.2.2 where it can do the same, and writes figures.json and the pages.
+"""Measures everything, alternating with aws-amicleaner 0.2.2 where it can do the same; writes figures.json and the pages.
 
 python -m bench [--runs 5] [--old PYTHON] [--only NAME ...] [--organization 500]
 python -m bench --pages

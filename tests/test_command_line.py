@@ -189,6 +189,7 @@ DRY_RUN = "Hint: To see what would be deleted: amicleaner --dry-run"
         ("--demo tour b", "Unexpected argument 'b'.", "--demo takes one value."),
         ("-- --dry-run", "Unexpected argument '--dry-run'.", SEE_HELP),
         ("--mapping-values -x", "--mapping-values requires a value.", "write --mapping-values=-x"),
+        ("--mapping-key famly", "--mapping-key: 'famly' is not one of name, tags, family, pattern.", "Did you mean family?"),
         ("--mapping-key name", "--mapping-key also requires --mapping-values (tag keys, or substrings of names).", ""),
         ("--mapping-key tags", "--mapping-key also requires --mapping-values (tag keys, or substrings of names).", ""),
         ("--mapping-key pattern", "--mapping-key also requires --mapping-values (tag keys, or substrings of names).", ""),

@@ -398,8 +398,9 @@ def test_mapping_becomes_a_valid_config_or_an_error_that_names_the_file(document
 
 
 def test_comma_in_a_free_value_is_suspicious() -> None:
-    assert suspicious(Config(keep_tag=("golden,hold",), only_name=("a",), audit_log="a,b")) == [
-        "--keep-tag: 'golden,hold' contains a comma; separate values with spaces."
+    assert suspicious(Config(keep_tag=("golden,hold",), only_tag=("a=b,c=d",), only_name=("a",), audit_log="a,b")) == [
+        "--only-tag: 'a=b,c=d' contains a comma; separate values with spaces.",
+        "--keep-tag: 'golden,hold' contains a comma; separate values with spaces.",
     ]
     assert suspicious(Config(mapping_key="pattern", mapping_values=("a{1,2}",))) == []
     assert suspicious(Config()) == []

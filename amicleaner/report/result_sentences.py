@@ -143,7 +143,7 @@ def restore_line(restored: RestoreResult) -> str:
     reason = f": {restored.reason}" if restored.reason else ""
     return {
         "restored": f"{restored.id} restored",
-        "already": f"{restored.id} is available already{reason}",
+        "already": f"{restored.id} is already available{reason}",
         "planned": f"{restored.id} would be restored",
         "failed": f"{restored.id} cannot be restored{reason}",
     }[restored.outcome]

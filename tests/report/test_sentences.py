@@ -361,7 +361,7 @@ def test_restore() -> None:
         "ami-1 restored",
         "snap-1 restored",
         "snap-2 restored",
-        "ami-2 is available already",
+        "ami-2 is already available",
         "ami-3 cannot be restored: It is not in the Recycle Bin.",
     ]
     assert result_sentences.restore_sentence(Result(restored=restored)) == "Restored 1 AMI and 2 snapshots."
