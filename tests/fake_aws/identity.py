@@ -61,7 +61,7 @@ def list_accounts(ctx: Context) -> Shape:
     if not 1 <= size <= 20:
         raise ApiError("InvalidInputException", "You specified an invalid value: MAX_LENGTH_EXCEEDED.")
     page, token = ctx.page(organization.accounts.values(), size)
-    head = f"arn:aws:organizations::{organization.management}:account/{organization.organization_id}"
+    head = f"arn:aws:organizations::{organization.management}:account/o-exampleorgid"
     shapes = [
         entry.finish(
             {

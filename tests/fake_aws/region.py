@@ -217,7 +217,7 @@ class RegionState:
             versions = {number: ParameterVersion(value=entry) for number, entry in enumerate((*history, value), 1)}
             for label, number in (labels or {}).items():
                 versions[number].labels.add(label)
-            members.setdefault("modified", self.world.clock())
+            members.setdefault("created", self.world.clock())
             parameter = Parameter(
                 name=name,
                 arn=self.arn("ssm", "parameter/" + name.removeprefix("/")),

@@ -41,13 +41,13 @@ def version_of(parameter: Parameter, selector: str | None) -> int | None:
 def parameter_shape(parameter: Parameter, number: int, selector: str | None) -> Shape:
     shape = {
         "Name": parameter.name,
-        "Type": parameter.type,
+        "Type": "String",
         "Value": parameter.versions[number].value,
         "Version": number,
         "Selector": f":{selector}" if selector else None,
-        "LastModifiedDate": parameter.modified,
+        "LastModifiedDate": parameter.created,
         "ARN": parameter.arn,
-        "DataType": parameter.data_type,
+        "DataType": "aws:ec2:image",
     }
     return {key: value for key, value in parameter.finish(shape).items() if value is not None}
 
