@@ -269,8 +269,6 @@ class RegionState:
     def retain(self, resource: Image | Snapshot) -> None:
         """Move a deleted resource into the Recycle Bin if a rule matches; the longest one counts."""
         kind = "EC2_IMAGE" if isinstance(resource, Image) else "EBS_SNAPSHOT"
-        if isinstance(resource, Image) and not resource.snapshot_ids:
-            return  # AMIs backed by an instance store are not retained
         rules = self.retention_rules.values()
         days = [rule.days for rule in rules if rule.resource_type == kind and rule.retains(resource.tags)]
         if days:
