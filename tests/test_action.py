@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,6 @@ from amicleaner.errors import UsageError
 from amicleaner.github_action import configure
 from tests.command.accounts import FOUR, Account, article_account
 from tests.command.process import environment
-from tests.fake_aws import Fault
 from tests.runner import ROOT, Runner
 
 pytestmark = pytest.mark.once
@@ -119,28 +117,11 @@ def test_wrong_input_is_refused(environ: dict[str, str]) -> None:
         configure(environ)
 
 
-def test_a_denied_deletion_fails_the_step_with_the_status_of_the_command(aws: Account, run: Any) -> None:
-    aws.fake_aws.faults.append(Fault("DeregisterImage", "refuse", times=None))
-    runner, outputs = run(dry_run=False)
-    assert (runner.status, outputs["exit-status"]) == (1, "1")
-    assert outputs["deleted"] == "0"
-    assert outputs["failed"] != "0"
-    assert re.search("^Error: ", runner.log, re.MULTILINE)
-
-
 def test_a_wrong_input_fails_the_step_and_says_so_in_the_summary(aws: Account, run: Any) -> None:
     runner, outputs = run(keep_previous="many")
     assert (runner.status, outputs["exit-status"]) == (2, "2")
     assert r"AMICLEANER\_KEEP\_PREVIOUS: 'many' is not a whole number." in runner.summary
     assert aws.deletions() == []
-
-
-def test_a_plan_is_saved_and_applied(aws: Account, run: Any) -> None:
-    runner, outputs = run(save_plan="plan.json")
-    assert (runner.status, outputs["plan"]) == (0, "plan.json")
-    assert aws.deletions() == []
-    runner, outputs = run(apply_plan=outputs["plan"], dry_run=False)
-    assert (runner.status, outputs["deleted"]) == (0, "4")
 
 
 def test_an_exit_code_fails_the_step_with_three(run: Any) -> None:

@@ -44,7 +44,6 @@ def name_of(value: object) -> str:
 
 
 all_pages = pytest.mark.parametrize("path", ALL_PAGES, ids=name_of)
-user_pages = pytest.mark.parametrize("path", USER_PAGES, ids=name_of)
 
 
 def script(name: str, folder: Path = DOCS) -> ModuleType:
@@ -349,7 +348,8 @@ def test_the_page_on_architecture_names_every_module() -> None:
     named = {name for head, _ in table[1:] for name in code_of(head)}
     package = ROOT / "amicleaner"
     assert [name for name in named if not (package / name).exists()] == []
-    assert {path.name for path in package.glob("[!_]*.py")} <= named
+    for path in package.rglob("[!_]*.py"):
+        assert named & {str(path.relative_to(package)), f"{path.parent.relative_to(package)}/"}, path
 
 
 def test_the_completion_scripts_of_the_page_exist() -> None:

@@ -67,16 +67,6 @@ def test_a_reference_on_the_last_page(account: Account) -> None:
     assert account.references([other, image])[image] == ["Image Builder image recipe recipe/1.0.0"]
 
 
-def test_a_later_page_that_breaks_stops_the_run(account: Account) -> None:
-    account.fake_aws.pager.cap = 1
-    image = account.image()
-    for _ in range(3):
-        account.region.add_recipe(image)
-    account.fault("DescribeImageReferences", "truncated", page=2, times=None)
-    with pytest.raises(AwsError, match="DescribeImageReferences"):
-        account.references([image])
-
-
 @pytest.mark.parametrize("batch", [1, 3])
 def test_a_denied_call_stops_the_run(account: Account, batch: int) -> None:
     account.fault("DescribeImageReferences", nth=batch)
