@@ -150,19 +150,6 @@ def test_every_option_that_a_page_names_exists(path: Path) -> None:
     assert named - BY_FLAG.keys() - OWN.keys() - FOREIGN_OPTIONS - {"--mapping-v"} == set()
 
 
-@pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
-    """The configs with which a run would have begun."""
-    configs: list[Config] = []
-
-    def carry_out(config: Config) -> int:
-        configs.append(config)
-        return 0
-
-    monkeypatch.setattr(cli, "_carry_out", carry_out)
-    return configs
-
-
 def commands() -> list[tuple[Path, list[str]]]:
     return [(path, words) for path in ALL_PAGES for words in Page(path).commands]
 
