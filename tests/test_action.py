@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from amicleaner.errors import UsageError
 from amicleaner.github_action import configure
 from tests.command.accounts import FOUR, Account, article_account
 from tests.command.process import environment
+from tests.fake_aws import Fault
 from tests.runner import ROOT, Runner
 
 pytestmark = pytest.mark.once
@@ -115,6 +117,15 @@ def test_inputs_become_options(environ: dict[str, str], options: dict[str, Any])
 def test_wrong_input_is_refused(environ: dict[str, str]) -> None:
     with pytest.raises(UsageError):
         configure(environ)
+
+
+def test_a_denied_deletion_fails_the_step_with_the_status_of_the_command(aws: Account, run: Any) -> None:
+    aws.fake_aws.faults.append(Fault("DeregisterImage", "refuse", times=None))
+    runner, outputs = run(dry_run=False)
+    assert (runner.status, outputs["exit-status"]) == (1, "1")
+    assert outputs["deleted"] == "0"
+    assert outputs["failed"] != "0"
+    assert re.search("^Error: ", runner.log, re.MULTILINE)
 
 
 def test_a_wrong_input_fails_the_step_and_says_so_in_the_summary(aws: Account, run: Any) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache, partial
 from typing import Any
 from xml.etree import ElementTree
@@ -179,7 +180,31 @@ def test_short_and_blank_pages(world: World, fake_aws: FakeAws, attached: Client
     assert [image["ImageId"] for page in pages for image in page["Images"]] == made
 
 
+def test_a_rule_of_the_recycle_bin_retains_what_it_matches(world: World, time: Time, attached: Clients) -> None:
+    region, ec2 = world.region(), attached()
+    rules: list[dict[str, Any]] = [{"days": 3}, {"days": 5, "match": {"role": "web"}}, {"days": 9, "match": {"role": "db"}}]
+    for rule in (*rules, {"days": 9, "exclude": {"role": None}}, {"days": 9, "status": "pending"}):
+        region.add_retention_rule(**rule)
+    ec2.deregister_image(ImageId=region.add_image(tags={"role": "web"}).image_id)
+    [shown] = ec2.list_images_in_recycle_bin()["Images"]
+    assert shown["RecycleBinExitTime"] - shown["RecycleBinEnterTime"] == timedelta(days=5)
+    time.sleep(5 * 86400)
+    assert ec2.list_images_in_recycle_bin()["Images"] == []
+
+
 # --- permissions and failures ---------------------------------------------------------------------------------
+
+
+def test_a_role_is_assumed_by_those_that_it_trusts_until_its_credentials_expire(
+    world: World, time: Time, attached: Clients
+) -> None:
+    assume = {"RoleArn": world.add_role(OTHER, trusted=[DEFAULT_ACCOUNT]).arn, "RoleSessionName": "test"}
+    assert code_of(attached("sts", account="333333333333").assume_role, **assume) == "AccessDenied"
+    given = attached("sts").assume_role(**assume)["Credentials"]
+    ec2 = attached(aws_access_key_id=given["AccessKeyId"], aws_session_token=given["SessionToken"])
+    assert ec2.describe_images(Owners=["self"])["Images"] == []
+    time.sleep(3600)
+    assert code_of(ec2.describe_images) == "RequestExpired"
 
 
 def test_permissions(world: World, fake_aws: FakeAws, attached: Clients) -> None:
@@ -193,6 +218,8 @@ def test_permissions(world: World, fake_aws: FakeAws, attached: Clients) -> None
     assert code_of(attached("organizations").list_accounts) == "AccessDeniedException"
     assert code_of(attached(account=OTHER).describe_images) == "UnauthorizedOperation"
     assert attached("sts").get_caller_identity()["Account"] == DEFAULT_ACCOUNT
+    fake_aws.allow_via = {"ssm:*"}  # by AWS on the caller's behalf alone
+    assert code_of(attached("ssm").get_parameters, Names=["a"]) == "AccessDeniedException"
     fake_aws.allow = {"ec2:Deregister*"}
     response = attached().deregister_image(ImageId=image_id, DeleteAssociatedSnapshots=True)
     assert [result["ReturnCode"] for result in response["DeleteSnapshotResults"]] == ["missing-permissions"]
