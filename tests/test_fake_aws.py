@@ -180,6 +180,39 @@ def test_short_and_blank_pages(world: World, fake_aws: FakeAws, attached: Client
     assert [image["ImageId"] for page in pages for image in page["Images"]] == made
 
 
+# --- changes --------------------------------------------------------------------------------------------------
+
+
+def test_changes_that_aws_refuses(world: World, attached: Clients) -> None:
+    region, ec2 = world.region(), attached()
+    protected = region.add_image(deregistration_protection="enabled").image_id
+    for change, image_id, code in (
+        (ec2.deregister_image, protected, "OperationNotPermitted"),
+        (ec2.deregister_image, "ami-9", "InvalidAMIID.Malformed"),
+        (ec2.disable_image, region.add_image(state="failed").image_id, "InvalidAMIID.Unavailable"),
+        (ec2.enable_image, ABSENT, "InvalidAMIID.NotFound"),
+    ):
+        assert code_of(change, ImageId=image_id) == code
+
+
+def test_snapshots_go_after_their_image_and_come_back_before_it(world: World, time: Time, attached: Clients) -> None:
+    region, ec2 = world.region(), attached()
+    for kind in ("EC2_IMAGE", "EBS_SNAPSHOT"):
+        region.add_retention_rule(kind)
+    image = region.add_image()
+    snapshot = {"SnapshotId": image.snapshot_ids[0]}
+    restore = partial(ec2.restore_image_from_recycle_bin, ImageId=image.image_id)
+    assert code_of(ec2.delete_snapshot, **snapshot) == "InvalidSnapshot.InUse"
+    ec2.deregister_image(ImageId=image.image_id)
+    ec2.delete_snapshot(**snapshot)
+    assert code_of(ec2.delete_snapshot, **snapshot) == code_of(restore) == "InvalidSnapshot.NotFound"
+    world.recovery = timedelta(seconds=30)
+    ec2.restore_snapshot_from_recycle_bin(**snapshot)
+    assert code_of(restore) == "IncorrectState"
+    time.sleep(30)
+    assert restore()["Return"] is True
+
+
 def test_a_rule_of_the_recycle_bin_retains_what_it_matches(world: World, time: Time, attached: Clients) -> None:
     region, ec2 = world.region(), attached()
     rules: list[dict[str, Any]] = [{"days": 3}, {"days": 5, "match": {"role": "web"}}, {"days": 9, "match": {"role": "db"}}]
