@@ -56,7 +56,7 @@ def fake_aws(world: World) -> FakeAws:
 
 
 @cache
-def attached_client(service: str, config: Config, **arguments: str) -> Client:
+def attached_client(service: str, config: Config, **arguments: Any) -> Client:
     session = boto3.Session(**arguments)
     attach(FAKE_AWS, session)
     return session.client(service, config=config)
@@ -79,8 +79,8 @@ def served(fake_aws: FakeAws) -> Iterator[Clients]:
     made: list[Client] = []
 
     def make(service: str = "ec2", config: Config = ONCE) -> Client:
-        session = boto3.Session(region_name="eu-west-1", **fake_aws.world.credentials())
-        made.append(session.client(service, config=config, endpoint_url=server.url))
+        given: dict[str, Any] = {"endpoint_url": server.url, **fake_aws.world.credentials()}
+        made.append(boto3.Session().client(service, "eu-west-1", config=config, **given))
         return made[-1]
 
     with serve(fake_aws) as server:
