@@ -107,9 +107,11 @@ def code_of(call: Callable[..., object], **parameters: Any) -> str:
 
 def test_images_that_the_call_does_not_ask_for_are_hidden(world: World, attached: Clients) -> None:
     region, other, ec2 = world.region(), world.region(account_id=OTHER), attached()
-    web, disabled = region.add_image().image_id, region.add_image(state="disabled").image_id
+    web = region.add_image().image_id
+    disabled = region.add_image(state="disabled").image_id
     shared = other.add_image(shared_with=(DEFAULT_ACCOUNT,)).image_id
-    private, old = other.add_image().image_id, other.add_image(deprecated=world.clock(), public=True).image_id
+    private = other.add_image().image_id
+    old = other.add_image(deprecated=world.clock(), public=True).image_id
 
     def ids(**question: Any) -> set[str]:
         return {image["ImageId"] for image in ec2.describe_images(**question)["Images"]}
@@ -215,9 +217,11 @@ def test_snapshots_go_after_their_image_and_come_back_before_it(world: World, ti
 
 def test_a_rule_of_the_recycle_bin_retains_what_it_matches(world: World, time: Time, attached: Clients) -> None:
     region, ec2 = world.region(), attached()
-    rules: list[dict[str, Any]] = [{"days": 3}, {"days": 5, "match": {"role": "web"}}, {"days": 9, "match": {"role": "db"}}]
-    for rule in (*rules, {"days": 9, "exclude": {"role": None}}, {"days": 9, "status": "pending"}):
-        region.add_retention_rule(**rule)
+    region.add_retention_rule(days=3)
+    region.add_retention_rule(days=5, match={"role": "web"})
+    region.add_retention_rule(days=9, match={"role": "db"})
+    region.add_retention_rule(days=9, exclude={"role": None})
+    region.add_retention_rule(days=9, status="pending")
     ec2.deregister_image(ImageId=region.add_image(tags={"role": "web"}).image_id)
     [shown] = ec2.list_images_in_recycle_bin()["Images"]
     assert shown["RecycleBinExitTime"] - shown["RecycleBinEnterTime"] == timedelta(days=5)
