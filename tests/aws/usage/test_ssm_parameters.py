@@ -96,13 +96,6 @@ def test_an_image_in_a_way_that_is_not_known_stops_the_run(account: Account) -> 
         account.read()
 
 
-def test_a_refusal_stops_the_run(account: Account) -> None:
-    use(account, "/golden")
-    account.fault("GetParameters", code="InvalidKeyId", status=400)
-    with pytest.raises(AwsError, match="InvalidKeyId"):
-        account.read()
-
-
 def test_one_bad_name_in_a_batch_is_the_one_that_stops_the_run(account: Account) -> None:
     image = account.image()
     account.region.add_parameter("/golden", image)
