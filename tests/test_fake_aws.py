@@ -48,6 +48,9 @@ def world(time: Time) -> World:
 FAKE_AWS = FakeAws()
 """One for all tests, so that a client without a socket is made once: to make one takes longer than most tests."""
 
+SERVED, ATTACHED = boto3.Session(), boto3.Session()
+attach(FAKE_AWS, ATTACHED)
+
 
 @pytest.fixture
 def fake_aws(world: World) -> FakeAws:
@@ -57,9 +60,7 @@ def fake_aws(world: World) -> FakeAws:
 
 @cache
 def attached_client(service: str, config: Config, **arguments: Any) -> Client:
-    session = boto3.Session(**arguments)
-    attach(FAKE_AWS, session)
-    return session.client(service, config=config)
+    return ATTACHED.client(service, config=config, **arguments)
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def served(fake_aws: FakeAws) -> Iterator[Clients]:
 
     def make(service: str = "ec2", config: Config = ONCE) -> Client:
         given: dict[str, Any] = {"endpoint_url": server.url, **fake_aws.world.credentials()}
-        made.append(boto3.Session().client(service, "eu-west-1", config=config, **given))
+        made.append(SERVED.client(service, "eu-west-1", config=config, **given))
         return made[-1]
 
     with serve(fake_aws) as server:
