@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import Phase, settings
 
+from amicleaner import cli
+from amicleaner.config import Config
 from tests.quick_botocore import install
 
 # Not the same examples each time, whatever hypothesis takes for CI: every run is to look at other accounts.
@@ -58,6 +60,19 @@ def no_network(event: str, arguments: tuple[Any, ...]) -> None:
 clean_environment()
 install()
 sys.addaudithook(no_network)
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
+    """The configs with which a run would have begun."""
+    configs: list[Config] = []
+
+    def carry_out(config: Config) -> int:
+        configs.append(config)
+        return 0
+
+    monkeypatch.setattr(cli, "_carry_out", carry_out)
+    return configs
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

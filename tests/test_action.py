@@ -135,14 +135,6 @@ def test_a_wrong_input_fails_the_step_and_says_so_in_the_summary(aws: Account, r
     assert aws.deletions() == []
 
 
-def test_a_plan_is_saved_and_applied(aws: Account, run: Any) -> None:
-    runner, outputs = run(save_plan="plan.json")
-    assert (runner.status, outputs["plan"]) == (0, "plan.json")
-    assert aws.deletions() == []
-    runner, outputs = run(apply_plan=outputs["plan"], dry_run=False)
-    assert (runner.status, outputs["deleted"]) == (0, "4")
-
-
 def test_an_exit_code_fails_the_step_with_three(run: Any) -> None:
     assert run(exit_code=True)[0].status == 3
 

@@ -12,7 +12,6 @@ import amicleaner
 
 pytestmark = pytest.mark.once
 PACKAGE = Path(amicleaner.__file__).parent
-PAGE = Path(__file__).parent.parent / "docs" / "contributing" / "architecture.md"
 MODULES = sorted(str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py"))
 
 KNOWN_TO = {
@@ -140,10 +139,3 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
     for module in graph:
         visit(module, ())
-
-
-def test_the_page_names_every_module() -> None:
-    text = PAGE.read_text("utf-8")
-    for name in MODULES:
-        folder = f"{Path(name).parent}/"
-        assert f"`{name}`" in text or f"`{folder}`" in text or name.endswith(("__init__.py", "__main__.py")), name

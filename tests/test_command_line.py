@@ -27,19 +27,6 @@ Refuse = Callable[..., str]
 
 
 @pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
-    """The configs with which a run would have begun."""
-    configs: list[Config] = []
-
-    def carry_out(config: Config) -> int:
-        configs.append(config)
-        return 0
-
-    monkeypatch.setattr(cli, "_carry_out", carry_out)
-    return configs
-
-
-@pytest.fixture
 def parse(runs: list[Config], capsys: pytest.CaptureFixture[str]) -> Parse:
     def parse(*words: str) -> Config:
         status = _status(words)

@@ -73,13 +73,6 @@ def test_groups_and_n_count_within_a_rule() -> None:
     assert [(group.rule, group.label, group.amis) for group in plan.groups] == [("all", "front", 2), ("pr", "front", 2)]
 
 
-def test_what_a_rule_leaves_out_comes_from_the_top_level() -> None:
-    rule = Rule("web", (("mapping_key", "family"),))
-    plan = plan_of([image(n, days=n, name=f"web-{n}") for n in (1, 2, 3)], rules=(rule,), keep_previous=1)
-    assert reasons(plan) == ["kept-previous", "old", "old"]
-    assert plan.decisions[0].groups == ("web",)
-
-
 def test_only_the_named_rules_run_and_all_decide_whose_an_ami_is() -> None:
     amis = [image(1, name="pr-1", days=9, tags={"role": "web"}), *row(2, 2, tags={"role": "web"})]
     plan = plan_of(amis, rules=(PULL_REQUESTS, ALL), rule="others")

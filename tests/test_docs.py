@@ -44,7 +44,6 @@ def name_of(value: object) -> str:
 
 
 all_pages = pytest.mark.parametrize("path", ALL_PAGES, ids=name_of)
-user_pages = pytest.mark.parametrize("path", USER_PAGES, ids=name_of)
 
 
 def script(name: str, folder: Path = DOCS) -> ModuleType:
@@ -149,19 +148,6 @@ def test_every_option_that_a_page_names_exists(path: Path) -> None:
     named = {word for word in words if word.startswith("-") and word.strip("-")}
     # A changelog and a page on upgrading name old spellings, too.
     assert named - BY_FLAG.keys() - OWN.keys() - FOREIGN_OPTIONS - {"--mapping-v"} == set()
-
-
-@pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
-    """The configs with which a run would have begun."""
-    configs: list[Config] = []
-
-    def carry_out(config: Config) -> int:
-        configs.append(config)
-        return 0
-
-    monkeypatch.setattr(cli, "_carry_out", carry_out)
-    return configs
 
 
 def commands() -> list[tuple[Path, list[str]]]:
@@ -349,7 +335,8 @@ def test_the_page_on_architecture_names_every_module() -> None:
     named = {name for head, _ in table[1:] for name in code_of(head)}
     package = ROOT / "amicleaner"
     assert [name for name in named if not (package / name).exists()] == []
-    assert {path.name for path in package.glob("[!_]*.py")} <= named
+    for path in package.rglob("[!_]*.py"):
+        assert named & {str(path.relative_to(package)), f"{path.parent.relative_to(package)}/"}, path
 
 
 def test_the_completion_scripts_of_the_page_exist() -> None:

@@ -140,12 +140,6 @@ def test_a_run_deletes_and_returns_a_summary_without_libraries_of_the_terminal(i
     assert not {"blessings", "click", "curses", "moto", "prettytable", "wcwidth"} & {*answer["loaded"]}
 
 
-def test_a_dry_run_deletes_nothing(invoke: Invocation) -> None:
-    answer = invoke(dry_run=True, keep_previous=2)["returned"]
-    assert (answer["status"], answer["planned"], answer["deleted"], answer["left"]) == ("planned", 12, [], 12)
-    assert invoke.aws.deletions() == []
-
-
 def test_a_denied_deletion_is_an_error_of_the_function(invoke: Invocation) -> None:
     invoke.aws.fake_aws.faults.append(Fault("DeregisterImage", "refuse", times=None))
     answer = invoke(force_delete=True)

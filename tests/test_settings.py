@@ -246,11 +246,6 @@ def test_rule_without_name_or_form_is_an_error(refusal: Any, text: str, words: s
     assert words in refusal(text)
 
 
-def test_two_rules_with_one_name_are_an_error() -> None:
-    with pytest.raises(UsageError, match="rule 'a': another rule has the same name"):
-        combine({}, {}, from_mapping({"rule": [{"name": "a"}, {"name": "a"}]}, "c.toml"))
-
-
 @pytest.mark.parametrize("key", ["name", "tags", "pattern"])
 def test_mapping_key_of_a_rule_requires_values_in_the_file(key: str) -> None:
     rule = {"name": "a", "mapping_key": key}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 from pathlib import Path
 
@@ -15,59 +14,6 @@ from amicleaner.errors import UsageError
 from amicleaner.used_by_files import read_files
 
 LONG, OTHER, SHORT = "ami-0123456789abcdef0", "ami-0fedcba9876543210", "ami-1a2b3c4d"
-
-TERRAFORM = f"""\
-# The golden image; see https://example.org/ami-wiki
-variable "image" {{
-  default = "{LONG}"
-}}
-
-resource "aws_launch_template" "web" {{
-  image_id = "{OTHER}" # was {SHORT}
-}}
-
-data "aws_ami" "named" {{
-  filter {{
-    name   = "image-id"
-    values = ["ami-zzzzzzzz", "{SHORT}"]
-  }}
-}}
-"""
-
-STATE = {
-    "version": 4,
-    "resources": [
-        {"type": "aws_instance", "instances": [{"attributes": {"ami": LONG, "id": "i-0123456789abcdef0"}}]},
-        {
-            "type": "aws_ami_copy",
-            "instances": [{"attributes": {"source_ami_id": OTHER, "arn": f"arn:aws:ec2:::image/{SHORT}"}}],
-        },
-    ],
-}
-
-CLOUDFORMATION = f"""\
-Parameters:
-  Image: {{Type: 'AWS::EC2::Image::Id', Default: {LONG}}}
-Mappings:
-  Images:
-    eu-west-1: {{HVM64: {OTHER}}}
-"""
-
-HELM_VALUES = f"""\
-nodeGroups:
-  - name: workers
-    amiID: {LONG}
-karpenter:
-  amiSelectorTerms: [{{id: "{SHORT}"}}]
-"""
-
-HELM_TEMPLATE = """\
-apiVersion: karpenter.k8s.aws/v1
-kind: EC2NodeClass
-spec:
-  amiSelectorTerms:
-    - id: {{ .Values.amiID | default "ami-0fedcba9876543210" }}
-"""
 
 
 def write(root: Path, **files: str | bytes) -> Path:
@@ -88,30 +34,6 @@ def found(*paths: str, stdin: bytes | None = None) -> list[tuple[str, str]]:
 def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def test_terraform_code_and_state(tmp_path: Path) -> None:
-    (write(tmp_path, infra__prod_tf=TERRAFORM) / "infra/prod_tf").rename(tmp_path / "infra/prod.tf")
-    (tmp_path / "infra/terraform.tfstate").write_text(json.dumps(STATE))
-    assert found("infra") == [
-        (LONG, "file infra/prod.tf:3"),
-        (LONG, "file infra/terraform.tfstate:1"),
-        (OTHER, "file infra/prod.tf:7"),
-        (OTHER, "file infra/terraform.tfstate:1"),
-        (SHORT, "file infra/prod.tf:7"),
-        (SHORT, "file infra/terraform.tfstate:1"),
-    ]
-
-
-def test_cloudformation_and_helm_trees(tmp_path: Path) -> None:
-    write(tmp_path, cfn__stack=CLOUDFORMATION, chart__values=HELM_VALUES, chart__templates__node=HELM_TEMPLATE)
-    assert found("cfn", "chart") == [
-        (LONG, "file cfn/stack:2"),
-        (LONG, "file chart/values:3"),
-        (OTHER, "file cfn/stack:5"),
-        (OTHER, "file chart/templates/node:5"),
-        (SHORT, "file chart/values:5"),
-    ]
 
 
 def test_a_reference_is_a_use_of_no_account(tmp_path: Path) -> None:

@@ -87,12 +87,6 @@ def test_all_pages_are_read_each_with_a_page_size() -> None:
     assert all(asked["MaxResults"] == 1000 and asked["Owners"] == ["self"] for asked in fake.asked)
 
 
-def test_auto_scaling_calls_its_page_size_otherwise() -> None:
-    fake = Fake({"AutoScalingGroups": []})
-    assert list(fake.api.pages("autoscaling:DescribeAutoScalingGroups")) == []
-    assert fake.asked == [{"MaxRecords": 100}]
-
-
 @pytest.mark.parametrize(
     "answers",
     [
@@ -105,14 +99,6 @@ def test_auto_scaling_calls_its_page_size_otherwise() -> None:
 def test_an_answer_cut_short_is_no_short_answer(answers: list[Any]) -> None:
     with pytest.raises(AwsError, match=r"^ec2:DescribeImages failed in account 1{12} Region eu-west-1: MalformedResponse: "):
         list(Fake(*answers).api.pages("DescribeImages"))
-
-
-def test_an_error_on_a_later_page_is_an_error() -> None:
-    fake = Fake({"Images": [{"n": 1}], "NextToken": "a"}, refused("UnauthorizedOperation", 403))
-    pages = fake.api.pages("DescribeImages")
-    assert next(pages) == {"n": 1}
-    with pytest.raises(AwsError):
-        next(pages)
 
 
 # Again

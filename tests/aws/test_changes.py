@@ -99,9 +99,9 @@ def test_a_call_without_an_error_was_stopped_first() -> None:
 # Pace
 
 
-def test_calls_take_a_token_each_from_the_bucket_of_their_kind_and_target() -> None:
-    made = Scene(HOME, FAR)
-    subjects = [Subject(target, f"ami-{number}") for target in (HOME, FAR) for number in range(100)]
+def change_all(made: Scene, count: int) -> None:
+    """Deregisters so many AMIs of each target, all at once."""
+    subjects = [Subject(target, f"ami-{number}") for target in made.aws for number in range(count)]
     for subject in subjects:
         made.aws[subject.target].add(subject.id)
 
@@ -109,6 +109,11 @@ def test_calls_take_a_token_each_from_the_bucket_of_their_kind_and_target() -> N
         await asyncio.gather(*(made.changer.change(DEREGISTER, subject) for subject in subjects))
 
     made.time.run(main())
+
+
+def test_calls_take_a_token_each_from_the_bucket_of_their_kind_and_target() -> None:
+    made = Scene(HOME, FAR)
+    change_all(made, 100)
     assert 20 / 4.75 <= made.time.seconds < 20 / 4.75 + 0.5
     assert made.changer.within(DELETE_SNAPSHOT, HOME, 0.0) == 80
     assert made.changer.within(DISABLE, HOME, 0.0) == 40
@@ -118,14 +123,7 @@ def test_calls_take_a_token_each_from_the_bucket_of_their_kind_and_target() -> N
 def test_at_most_thirty_two_calls_are_under_way() -> None:
     made = Scene(*(Target("123456789012", f"region-{number}") for number in range(7)))
     made.pool.size = 1000
-    subjects = [Subject(target, f"ami-{number}") for target in made.aws for number in range(20)]
-    for subject in subjects:
-        made.aws[subject.target].add(subject.id)
-
-    async def main() -> None:
-        await asyncio.gather(*(made.changer.change(DEREGISTER, subject) for subject in subjects))
-
-    made.time.run(main())
+    change_all(made, 20)
     assert made.pool.most == CALLS_AT_ONCE == 32
 
 

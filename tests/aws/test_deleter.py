@@ -75,15 +75,6 @@ def test_nothing_is_reported_before_it_is_true_nor_twice(emulator: bool) -> None
     assert len(scene.lines) == len(set(scene.lines)) == 41
 
 
-def test_two_hundred_and_fifty_amis_take_what_the_rate_leaves_and_no_more() -> None:
-    scene = Scene()
-    scene.delete([scene.home.add(f"ami-{number}", f"snap-{number}a", f"snap-{number}b") for number in range(250)])
-    assert set(scene.outcomes.values()) == {"removed"}
-    assert len(scene.home.made) == 250
-    assert 35.7 < scene.time.seconds < 36.0
-    assert scene.pool.most == 4
-
-
 def test_targets_are_worked_on_side_by_side() -> None:
     scene = Scene(HOME, AWAY, FAR)
     jobs = [scene.job(aws.add(f"ami-{n}"), target=target) for target, aws in scene.aws.items() for n in range(100)]
@@ -103,43 +94,6 @@ def test_a_deleter_without_jobs_does_nothing() -> None:
 
 
 # What AWS says of the snapshots
-
-
-def test_each_return_code_is_read() -> None:
-    scene = Scene()
-    codes = {"snap-wrong": "client-error", "snap-new": "lost-in-transit", "snap-internal": "internal-error"}
-    scene.home.faults["ami-1"] = [Fault(codes=codes)]
-    scene.delete([scene.home.add("ami-1", "snap-ok", "snap-wrong", "snap-new", "snap-internal")])
-    found = [
-        (snapshot.id, snapshot.outcome, snapshot.error and snapshot.error.code)
-        for snapshot in scene.result("ami-1").snapshots
-    ]
-    assert found == [
-        ("snap-ok", "removed", None),
-        ("snap-wrong", "failed", "client-error"),
-        ("snap-new", "failed", "lost-in-transit"),
-        ("snap-internal", "removed", None),
-    ]
-    assert scene.home.calls("DeleteSnapshot") == ["snap-internal"]
-    assert scene.home.snapshots == {"snap-wrong", "snap-new"}
-
-
-@pytest.mark.parametrize("results", [None, [], "success", {"snap-1": "success"}])
-def test_without_results_each_snapshot_is_deleted_singly(results: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = Scene(emulator=True)
-    call = scene.home.call
-    monkeypatch.setattr(scene.home, "call", lambda name, **more: {**call(name, **more), "DeleteSnapshotResults": results})
-    scene.delete([scene.home.add("ami-1", "snap-1", "snap-2")])
-    assert scene.snapshot_outcomes() == {"snap-1": ["removed"], "snap-2": ["removed"]}
-    assert scene.home.calls("DeleteSnapshot") == ["snap-1", "snap-2"]
-
-
-def test_a_snapshot_that_cannot_be_deleted_singly_is_a_failure_with_its_cause() -> None:
-    scene = Scene(emulator=True)
-    scene.home.faults["snap-1"] = [Fault(denied())]
-    scene.delete([scene.home.add("ami-1", "snap-1", "snap-2")])
-    assert scene.snapshot_outcomes() == {"snap-1": ["failed"], "snap-2": ["removed"]}
-    assert scene.result("ami-1").snapshots[0].error == Failure("UnauthorizedOperation", "AWS says UnauthorizedOperation")
 
 
 def test_a_snapshot_that_was_skipped_is_tried_singly_until_aws_notices_that_its_ami_is_gone() -> None:
@@ -252,14 +206,6 @@ def test_messages_on_a_snapshot_never_contradict_where_one_of_its_amis_is_gone(o
     scene.delete([amis[number] for number in order], fresh=fresh)
     assert sorted(scene.lines) == ["ami-1 removed", "ami-2 removed", "snap-s removed"]
     assert scene.home.snapshots == set()
-
-
-def test_an_answer_that_was_lost_after_aws_acted_is_found_by_the_next_try() -> None:
-    scene = Scene()
-    scene.home.faults["ami-1"] = [Fault(cut(), after=True)]
-    scene.delete([scene.home.add("ami-1", "snap-1", "snap-2")])
-    assert scene.lines == ["ami-1 removed", "snap-1 removed", "snap-2 removed"]
-    assert scene.home.calls("DeregisterImage") == ["ami-1", "ami-1"]
 
 
 def test_an_ami_that_a_check_finds_gone_after_a_lost_answer_was_deleted_by_this_run() -> None:

@@ -84,7 +84,8 @@ def test_the_rate_that_aws_documents_is_never_reached() -> None:
     assert set(wire.delete([wire.add(8, 8) for _ in range(250)]).values()) == {"removed"}
     assert {call.outcome for call in wire.fake_aws.calls.changing()} == {"OK"}
     assert wire.fake_aws.calls.count() == 250
-    assert wire.time.seconds <= 36.0
+    assert 35.7 < wire.time.seconds < 36.0
+    assert wire.pool.most == 4
 
 
 def test_another_client_that_uses_up_the_bucket_makes_it_slower_and_nothing_fails() -> None:

@@ -174,21 +174,11 @@ class FakeAws:
         return content
 
     def _authenticate(self, call: Call, key: AccessKey | None) -> AccessKey:
-        """AWS refuses an unknown key and a Region that is not enabled with the same errors."""
+        """AWS refuses an unknown key and a Region that is not enabled with the same error, here EC2's for all services."""
         if key is not None and key.expires is not None and key.expires <= self.world.clock():
-            raise expired(call.service)
-        enabled = key is not None and self.world.account(key.account_id).enabled(call.region)
-        if key is None or not enabled:
-            match call.service:
-                case "ec2":
-                    message = "AWS was not able to validate the provided access credentials"
-                    raise ApiError("AuthFailure", message, 401)
-                case service if service not in NAMESPACES:
-                    message = "The security token included in the request is invalid."
-                    raise ApiError("UnrecognizedClientException", message)
-                case _:
-                    message = "The security token included in the request is invalid."
-                    raise ApiError("InvalidClientTokenId", message, 403)
+            raise ApiError("RequestExpired", "Request has expired.")
+        if key is None or not self.world.account(key.account_id).enabled(call.region):
+            raise ApiError("AuthFailure", "AWS was not able to validate the provided access credentials", 401)
         return key
 
     def _find(self, call: Call) -> Action:
@@ -205,12 +195,3 @@ class FakeAws:
         if allowed is None:
             return True
         return any(fnmatchcase(name, entry) for entry in (*allowed, *(self.allow_via if via else ())))
-
-
-def expired(service: str) -> ApiError:
-    if service == "ec2":
-        return ApiError("RequestExpired", "Request has expired.")
-    message = "The security token included in the request is expired"
-    if service not in NAMESPACES:
-        return ApiError("ExpiredTokenException", message)
-    return ApiError("ExpiredToken", message, 403)

@@ -73,9 +73,6 @@ def delete_snapshot(ctx: Context) -> str:
     snapshot_id = snapshot.snapshot_id
     if snapshot.refusal is not None:
         raise ApiError(*snapshot.refusal)
-    if "aws:backup:source-resource" in snapshot.tags:
-        message = f"The snapshot {snapshot_id} is managed by the AWS Backup service and can't be deleted here"
-        raise ApiError("InvalidParameterValue", message)
     for image in ctx.region.users_of(snapshot_id):
         message = f"The snapshot {snapshot_id} is currently in use by {image.image_id}"
         raise ApiError("InvalidSnapshot.InUse", message)
@@ -122,9 +119,7 @@ def create_tags(ctx: Context) -> str:
 
 @ACTIONS("ResourceId", "Tag")
 def delete_tags(ctx: Context) -> str:
-    """Delete tags: one given without a value whatever its value is."""
     for resource in tagged(ctx):
         for tag in ctx.structures("Tag"):
-            if tag.get("Value") in (None, resource.tags.get(tag["Key"])):
-                resource.tags.pop(tag["Key"], None)
+            resource.tags.pop(tag["Key"], None)
     return ec2({"Return": True})

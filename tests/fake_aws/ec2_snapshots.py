@@ -32,8 +32,8 @@ def snapshot_shape(snapshot: Snapshot) -> Shape:
         "VolumeSize": snapshot.size,
         "Description": snapshot.description,
         "Encrypted": False,
-        "StorageTier": snapshot.storage_tier,
-        "FullSnapshotSizeInBytes": snapshot.size << 30 if snapshot.full_size is None else snapshot.full_size,
+        "StorageTier": "standard",
+        "FullSnapshotSizeInBytes": snapshot.size << 30,
         "Tags": tag_shapes(snapshot.tags),
     }
 

@@ -93,11 +93,10 @@ class Rates:
             self._storm = seconds
             self._storms.clear()
 
-    def drain(self, action: str, account: str, region: str, leave: float = 0) -> None:
+    def drain(self, action: str, account: str, region: str) -> None:
         """Empty the bucket, as another client of the account would."""
         with self._lock:
-            bucket = self._bucket(action, account, region)
-            bucket.level = min(bucket.level, leave)
+            self._bucket(action, account, region).level = 0
 
     def _bucket(self, action: str, account: str, region: str) -> Bucket:
         key = (action, account, region)

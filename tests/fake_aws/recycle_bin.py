@@ -97,11 +97,9 @@ def rule_shape(ctx: Context, rule: RetentionRule) -> Shape:
 
 @RBIN("ResourceType")
 def list_rules(ctx: Context) -> Shape:
-    kind, size = ctx.required("ResourceType"), int(ctx.text("MaxResults") or 1000)
-    if not 1 <= size <= 1000:
-        raise ApiError("ValidationException", "MaxResults must be between 1 and 1000.")
+    kind = ctx.required("ResourceType")
     chosen = [rule for rule in ctx.region.retention_rules.values() if rule.resource_type == kind]
-    page, token = ctx.page(chosen, size)
+    page, token = ctx.page(chosen, int(ctx.text("MaxResults") or 1000))
     shapes = [rule.finish(rule_shape(ctx, rule)) for rule in page]
     return {"Rules": shapes, **({"NextToken": token} if token else {})}
 

@@ -217,7 +217,7 @@ class RegionState:
             versions = {number: ParameterVersion(value=entry) for number, entry in enumerate((*history, value), 1)}
             for label, number in (labels or {}).items():
                 versions[number].labels.add(label)
-            members.setdefault("modified", self.world.clock())
+            members.setdefault("created", self.world.clock())
             parameter = Parameter(
                 name=name,
                 arn=self.arn("ssm", "parameter/" + name.removeprefix("/")),
@@ -269,8 +269,6 @@ class RegionState:
     def retain(self, resource: Image | Snapshot) -> None:
         """Move a deleted resource into the Recycle Bin if a rule matches; the longest one counts."""
         kind = "EC2_IMAGE" if isinstance(resource, Image) else "EBS_SNAPSHOT"
-        if isinstance(resource, Image) and not resource.snapshot_ids:
-            return  # AMIs backed by an instance store are not retained
         rules = self.retention_rules.values()
         days = [rule.days for rule in rules if rule.resource_type == kind and rule.retains(resource.tags)]
         if days:

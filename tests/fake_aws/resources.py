@@ -101,8 +101,6 @@ class Snapshot(Resource):
     started: datetime | None = None
     state: str = "completed"
     volume_id: str
-    full_size: int | None = None  # bytes of written blocks, 0 where unknown; None means `size`
-    storage_tier: str = "standard"
     # The return code of a deletion together with the AMI, if not success: internal-error, client-error, …
     return_code: str | None = None
     # The error of DeleteSnapshot: (code, message).
@@ -199,9 +197,6 @@ class Parameter(Resource):
     name: str
     arn: str
     versions: dict[int, ParameterVersion]
-    type: str = "String"
-    data_type: str = "aws:ec2:image"
-    modified: datetime | None = None
     shared_with: set[str] = field(default_factory=set)
 
     @property

@@ -41,13 +41,13 @@ def version_of(parameter: Parameter, selector: str | None) -> int | None:
 def parameter_shape(parameter: Parameter, number: int, selector: str | None) -> Shape:
     shape = {
         "Name": parameter.name,
-        "Type": parameter.type,
+        "Type": "String",
         "Value": parameter.versions[number].value,
         "Version": number,
         "Selector": f":{selector}" if selector else None,
-        "LastModifiedDate": parameter.modified,
+        "LastModifiedDate": parameter.created,
         "ARN": parameter.arn,
-        "DataType": parameter.data_type,
+        "DataType": "aws:ec2:image",
     }
     return {key: value for key, value in parameter.finish(shape).items() if value is not None}
 
@@ -56,11 +56,7 @@ def parameter_shape(parameter: Parameter, number: int, selector: str | None) -> 
 def get_parameters(ctx: Context) -> Shape:
     names = ctx.strings("Names")
     if not 1 <= len(names) <= 10:
-        message = (
-            f"1 validation error detected: Value '[{', '.join(names)}]' at 'names' failed to satisfy "
-            "constraint: Member must have length between 1 and 10"
-        )
-        raise ApiError("ValidationException", message)
+        raise ApiError("ValidationException", "names must have length between 1 and 10")
     shapes, invalid = [], []
     for name in names:
         parameter, selector = find(ctx, name.strip())

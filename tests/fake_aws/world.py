@@ -80,7 +80,6 @@ class OrganizationAccount(Resource):
 class Organization:
     management: str
     accounts: dict[str, OrganizationAccount] = field(default_factory=dict)
-    organization_id: str = "o-exampleorgid"
 
 
 class World:

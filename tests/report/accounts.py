@@ -163,9 +163,6 @@ def as_option(text: str) -> str:
     return re.sub("[\ud800-\udfff]", "", text) or "x"
 
 
-option_values = hostile.map(as_option)
-
-
 def choose_plan(choices: Choices) -> Plan:
     """The plan of an account in which everything that a person can name is hostile, in one or two Regions."""
     amis = []

@@ -392,18 +392,6 @@ def test_the_end_of_input_is_an_error_of_its_own(ask: str) -> None:
     assert screen.out.getvalue().endswith(" [y/N] ? : \n")
 
 
-def test_a_line_is_flushed_at_once() -> None:
-    class Buffered(io.StringIO):
-        flushed = ""
-
-        def flush(self) -> None:
-            self.flushed = self.getvalue()
-
-    out = Buffered()
-    Screen(out=out).console.ami_done(AmiResult(HERE, "ami-1", "removed"))
-    assert out.flushed == "ami-1 deregistered\n"
-
-
 class Closed(io.StringIO):
     """A stream that nobody reads any longer."""
 

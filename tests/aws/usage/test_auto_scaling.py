@@ -31,11 +31,6 @@ def test_each_group_takes_one_call_and_a_version_that_was_read_none(account: Acc
     assert account.fake_aws.calls.count("DescribeLaunchTemplateVersions") == 2
 
 
-def test_no_group_takes_no_call(account: Account) -> None:
-    account.read()
-    assert account.fake_aws.calls.count("DescribeInstanceRefreshes") == 0
-
-
 def test_a_refresh_need_not_have_a_desired_configuration(account: Account) -> None:
     account.region.add_group("front")
     account.region.add_refresh("front")

@@ -29,12 +29,6 @@ def test_instances_in_live_states_alone(account: Account) -> None:
     assert account.references([image]) == {image: sorted(f"instance {id}" for id in instances.values())}
 
 
-def test_stale_template_versions_are_not_asked_for(account: Account) -> None:
-    image = account.image()
-    account.region.add_launch_template(versions=[{}, {"ImageId": image}, {}])
-    assert account.references([image]) == {}
-
-
 @pytest.mark.parametrize("name", ["golden", "/golden", "/golden/web", "/a/b/c"])
 def test_a_parameter_has_the_name_that_it_was_given(account: Account, name: str) -> None:
     """Its ARN does not tell a name with one slash, at its beginning, from one with none."""
@@ -52,11 +46,6 @@ def test_ten_at_a_time_each_once(account: Account) -> None:
     assert sorted(asked) == [1, 10, 10]
 
 
-def test_no_images_no_call(account: Account) -> None:
-    assert account.references([]) == {}
-    assert account.fake_aws.calls.count() == 0
-
-
 def test_a_reference_on_the_last_page(account: Account) -> None:
     account.fake_aws.pager.cap = 1
     account.fake_aws.pager.blank_pages = True
@@ -65,16 +54,6 @@ def test_a_reference_on_the_last_page(account: Account) -> None:
         account.region.add_recipe(other)
     account.region.add_recipe(image)
     assert account.references([other, image])[image] == ["Image Builder image recipe recipe/1.0.0"]
-
-
-def test_a_later_page_that_breaks_stops_the_run(account: Account) -> None:
-    account.fake_aws.pager.cap = 1
-    image = account.image()
-    for _ in range(3):
-        account.region.add_recipe(image)
-    account.fault("DescribeImageReferences", "truncated", page=2, times=None)
-    with pytest.raises(AwsError, match="DescribeImageReferences"):
-        account.references([image])
 
 
 @pytest.mark.parametrize("batch", [1, 3])
@@ -151,13 +130,6 @@ def test_a_reference_without_its_image_stops_the_run(account: Account) -> None:
     account.api.pages = lambda action, **_: [{}]  # type: ignore[assignment, method-assign]
     with pytest.raises(AwsError, match="MalformedResponse: a reference has no ImageId"):
         account.references(["ami-1"])
-
-
-def test_an_instance_that_both_report_counts_once(account: Account) -> None:
-    image = account.image()
-    instance = account.region.add_instance(image, "stopped")
-    uses = account.on_demand([image]).uses[image]
-    assert [use.label for use in uses] == [f"instance {instance.instance_id} (stopped)"]
 
 
 def test_a_reference_to_what_was_not_asked_about_stops_the_run(account: Account) -> None:

@@ -23,22 +23,11 @@ def test_the_default_and_the_latest_version_protect(account: Account) -> None:
     ]
 
 
-def test_one_version_can_be_both(account: Account) -> None:
-    image = account.image()
-    template = account.region.add_launch_template("web", versions=[{"ImageId": image}])
-    assert account.users(image) == [f'launch template {template.template_id} "web" version 1 (default, latest)']
-
-
 def test_calls_do_not_grow_with_the_number_of_templates(account: Account) -> None:
     for _ in range(99):
         account.region.add_launch_template(versions=[{"ImageId": account.image()}, {"ImageId": account.image()}])
     assert len(account.read().uses) == 198
     assert account.fake_aws.calls.count("DescribeLaunchTemplateVersions") == 1
-
-
-def test_a_template_without_an_image_protects_nothing(account: Account) -> None:
-    account.region.add_launch_template(versions=[{"InstanceType": "t3.micro"}])
-    assert account.read().uses == {}
 
 
 def test_block_devices_keep_their_snapshots(account: Account) -> None:

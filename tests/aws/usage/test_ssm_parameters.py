@@ -96,21 +96,6 @@ def test_an_image_in_a_way_that_is_not_known_stops_the_run(account: Account) -> 
         account.read()
 
 
-def test_a_refusal_stops_the_run(account: Account) -> None:
-    use(account, "/golden")
-    account.fault("GetParameters", code="InvalidKeyId", status=400)
-    with pytest.raises(AwsError, match="InvalidKeyId"):
-        account.read()
-
-
-def test_a_later_batch_that_is_refused_stops_the_run(account: Account) -> None:
-    for number in range(11):
-        use(account, f"/golden/{number}")
-    account.fault("GetParameters", nth=2, code="AccessDeniedException", status=400)
-    with pytest.raises(AwsError, match="ssm:GetParameters"):
-        account.read()
-
-
 def test_one_bad_name_in_a_batch_is_the_one_that_stops_the_run(account: Account) -> None:
     image = account.image()
     account.region.add_parameter("/golden", image)
@@ -122,29 +107,12 @@ def test_one_bad_name_in_a_batch_is_the_one_that_stops_the_run(account: Account)
         account.read()
 
 
-@pytest.mark.parametrize("kind", ["http500", "html", "empty"])
-def test_a_web_server_in_the_place_of_ssm_stops_the_run(
-    account: Account, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("amicleaner.aws.api._is_aws", lambda endpoint: False)
-    use(account, "/golden")
-    account.fault("GetParameters", kind, times=None)
-    with pytest.raises(AwsError, match="ssm:GetParameters"):
-        account.read()
-
-
 def test_an_endpoint_without_parameters_is_fine_where_none_is_named(account: Account) -> None:
     image = account.image()
     account.fake_aws.missing_actions.add("ssm:*")
     account.region.add_launch_template(versions=[{"ImageId": image}])
     assert len(account.users(image)) == 1
     assert account.warnings == ()
-
-
-def test_a_skipped_check_makes_no_call(account: Account) -> None:
-    use(account, "/golden")
-    account.read(skip_check=("launch-templates",))
-    assert account.fake_aws.calls.count("GetParameters") == 0
 
 
 class Parameters:

@@ -137,16 +137,6 @@ def test_any_other_refusal_stops_the_run(account: Account, code: str) -> None:
     assert ("--skip-check launch-templates" in caught.value.hint) == (code == "UnauthorizedOperation")
 
 
-def test_a_later_page_of_a_named_version_that_breaks_stops_the_run(account: Account) -> None:
-    account.region.add_launch_template("web", versions=[{}, {}, {}, {}])
-    for version in ("2", "3"):
-        name_version(account, version, LaunchTemplateName="web", Version=version)
-    account.fake_aws.pager.cap = 1
-    account.fault(CALL, "truncated", page=2, times=None, when=lambda call: "LaunchTemplateId" in call.params)
-    with pytest.raises(AwsError, match=CALL):
-        account.read()
-
-
 ITEM: dict[str, Any] = {
     "LaunchTemplateId": "lt-1",
     "LaunchTemplateName": "new",
