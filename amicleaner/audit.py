@@ -186,19 +186,23 @@ def _open(path: str) -> int:
     except (OSError, ValueError) as error:
         raise _cannot(path, error) from error
     _check(kind, path)
-    # A pipe opened for reading too never blocks, and is never broken.
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    # A pipe is only written to, for whoever reads it too is never told that the other readers are gone.
+    access = os.O_WRONLY | os.O_NONBLOCK if stat.S_ISFIFO(kind) else os.O_RDWR
     try:
-        file = os.open(path, flags, 0o600)
+        file = os.open(path, access | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
     except OSError as error:
         if error.errno == errno.ELOOP:
             _check(stat.S_IFLNK, path)
+        if error.errno == errno.ENXIO:
+            raise UsageError(f"--audit-log: nothing reads the pipe {path}.", hint="Start its reader first.") from error
         raise _cannot(path, error) from error
     try:
         _check(os.fstat(file).st_mode, path)
     except UsageError:
         os.close(file)
         raise
+    if stat.S_ISFIFO(kind):
+        os.set_blocking(file, True)
     return file
 
 

@@ -13,8 +13,9 @@ from .models import Reference, Use
 
 STANDARD_INPUT = "-"
 
-AMI_ID = re.compile(rb"(?<![0-9A-Za-z])ami-(?:[0-9a-f]{17}|[0-9a-f]{8})(?![0-9A-Za-z])")
-"""An id as a whole word: AWS's ids have 8 or 17 digits (EC2 guide, "Resource IDs")."""
+AMI_ID = re.compile(rb"ami-(?:[0-9a-f]{17}|[0-9a-f]{8})(?![0-9A-Za-z])")
+"""AWS's ids have 8 or 17 digits (EC2 guide, "Resource IDs").  A letter before one may be the end of an escape, as in the
+JSON of Terraform's state (`\\nami-…`, `\\u003eami-…`).  An id too many only keeps more."""
 
 HEAD = 8192
 """Bytes at the start of a file in which a NUL makes it binary, as in git."""

@@ -183,9 +183,16 @@ def test_a_pipe_takes_the_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     monkeypatch.setattr(os, "fsync", lambda file: pytest.fail("a pipe cannot be synced"))
-    with AuditLog(pipe) as audit, pipe.open() as reader:
+    with pytest.raises(UsageError, match="nothing reads the pipe"):
+        AuditLog(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with AuditLog(pipe) as audit:
+        assert os.get_blocking(audit._file)
         attempt = audit.before(ACTION, AMI)
-        assert json.loads(reader.readline())["attempt"] == attempt
+        assert json.loads(os.read(reader, 5000))["attempt"] == attempt
+        os.close(reader)
+        with pytest.raises(AuditError, match="Broken pipe"):
+            audit.before(ACTION, AMI)
 
 
 def test_closing_does_not_wait_for_a_pipe_that_nobody_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
