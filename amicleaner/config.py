@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import Field, dataclass, fields, replace
 from functools import lru_cache
-from os.path import abspath
 from typing import Any
 
 from .errors import UsageError
@@ -303,8 +302,8 @@ def check_combination(config: Config, given: Iterable[str]) -> None:
             "--quarantine cannot be combined with --include-shared: disabling an AMI removes its launch permissions, and "
             "nothing restores them."
         )
-    others = {abspath(path) for path in (config.apply_plan, config.save_plan, config.config, *config.restore) if path}
-    if config.audit_log is not None and abspath(config.audit_log) in others:
+    others = (config.apply_plan, config.save_plan, config.config, *config.restore)
+    if config.audit_log is not None and config.audit_log in others:
         raise UsageError(f"--audit-log: {config.audit_log} is the file of another option.")
     if config.save_plan is not None and config.check_orphans:
         raise UsageError("--save-plan cannot be combined with --check-orphans: a plan contains AMIs only.")

@@ -61,6 +61,11 @@ class Result:
         return (*own, *orphans)
 
     @property
+    def orphans_deleted(self) -> int:
+        """How many orphaned snapshots were deleted."""
+        return sum(orphan.result is not None and orphan.result.outcome == "removed" for orphan in self.orphans)
+
+    @property
     def would_change(self) -> bool:
         """Whether something would be deleted or quarantined: `--exit-code` asks for it."""
         return bool((self.plan and self.plan.candidates) or self.orphans)

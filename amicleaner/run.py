@@ -19,6 +19,7 @@ from .models import number
 from .plan import Plan, limits_exceeded, rules_without_amis
 from .planning import Planner, PlanningResult, find_all_orphans
 from .report.plan_file import SavedPlan, check_writable, read_plan, write_plan
+from .report.result_sentences import late_refusals, nothing_deleted
 from .report.sentences import refusals, unknown_ids
 from .result import Orphan, Result
 from .run_state import Run, Stopped
@@ -58,7 +59,7 @@ def clean(
                 else:
                     _clean(run, sessions, stack)
             except InputEnded as ended:
-                run.problem(describe(ended))
+                run.problem(f"{ended} {nothing_deleted(run.result)} Use --force-delete to skip the prompt.")
         except Interrupted as interrupted:
             run.result = replace(run.result, interrupted=interrupted.status)
         except Stopped:
@@ -141,7 +142,7 @@ def _delete_orphans(run: Run, found: tuple[Orphan, ...], plan: Plan, execution: 
     """Orphaned snapshots: shown, confirmed, deleted.  `finished` is when the reading that found them ended."""
     run.result = replace(run.result, orphans=found)
     run.view.orphans(found)
-    if not found or _over_limits(run, plan) or execution is None:
+    if not found or execution is None or limits_exceeded(plan, len(found)):  # which is reported below the plan
         return
     confirmed = not run.config.force_delete
     if confirmed:
@@ -181,6 +182,9 @@ def _delete_amis(
     with run.interrupts.finishing():
         results = execution.amis(plan, None if asks else known)
         run.result = replace(run.result, amis=results, seconds=run.clock.monotonic() - began)
+    if plan.shared_unasked and (saved or config.from_ids):
+        for text in late_refusals(run.result):
+            run.problem(text)
     restorable = sorted({decision.target for decision in plan.removals if decision.restorable_until is not None})
     if restorable and run.interrupts.status is None:
         in_bin = execution.in_bin(restorable)  # may warn, and so replace the result
@@ -206,6 +210,6 @@ def _over_limits(run: Run, plan: Plan) -> bool:
     for text in exceeded:
         if run.config.dry_run:
             run.warning(text)
-        elif f"{text} {NOTHING}" not in run.result.problems:
+        else:
             run.problem(f"{text} {NOTHING}")
     return bool(exceeded) and not run.config.dry_run

@@ -12,7 +12,7 @@ from ..plan import Plan, oldest_first
 from ..result import Result
 from . import result_sentences
 from .sanitize import escape_control
-from .sentences import REASON_WORDS, cautions, orphans_sentence, plan_notes, plan_sentence, where
+from .sentences import REASON_WORDS, cautions, orphans_sentence, plan_notes, plan_sentence, uncapitalized, where
 from .tables import cells
 
 ROWS = 500
@@ -41,9 +41,10 @@ def to_markdown(result: Result, price_per_gib: float) -> str:
         parts += _changes(plan, result)
         if plan.kept:
             rows = [(REASON_WORDS[reason], reason, str(count)) for reason, count in plan.kept_by_reason]
-            parts.append("Kept:\n\n" + _table(("why", "reason", "AMIs"), rows))
+            parts.append("Kept:\n\n" + _table(("kept because", "reason", "AMIs"), rows))
     if result.orphans:
-        parts.append(escape_markup(orphans_sentence(result.orphans, price_per_gib)))
+        deleted = f" Deleted {result.orphans_deleted} of them." if result.orphans_deleted else ""
+        parts.append(escape_markup(f"{orphans_sentence(result.orphans, price_per_gib)}{deleted}"))
     if result.restored:
         lines = map(result_sentences.restore_line, result.restored)
         parts.append("\n".join(f"- {escape_markup(line)}" for line in lines))
@@ -59,7 +60,7 @@ def headline(result: Result) -> str:
     if result.plan is None:
         return "amicleaner failed before there was a plan." if result.exit_status else "amicleaner has nothing to report."
     if result.declined:
-        return f"Not confirmed: nothing was deleted. {plan_sentence(result.plan)}"
+        return f"Not confirmed: {uncapitalized(result_sentences.nothing_deleted(result))} {plan_sentence(result.plan)}"
     return result_sentences.final_sentence(result) if result.amis else plan_sentence(result.plan)
 
 

@@ -42,10 +42,7 @@ class Prompt:
                 self._messages.write("\n")
                 self._messages.flush()
         if not answer:
-            raise InputEnded(
-                "No confirmation given (standard input is closed or not a terminal). Nothing was deleted. "
-                "Use --force-delete to skip the prompt."
-            )
+            raise InputEnded("No confirmation given (standard input is closed or not a terminal).")
         return answer.strip().lower() in (b"y", b"yes")
 
     def _line(self) -> bytes:

@@ -59,7 +59,7 @@ def final_sentence(result: Result) -> str:
                 bounds = ", ".join(filter(None, upper_bound(deleted, plan.config.price_per_gib)))
                 parts[-1] += f" and {number(len(deleted), 'snapshot')}{f' ({bounds})' if bounds else ''}"
     done = series(parts)
-    said = [f"{done[0].upper()}{done[1:]} in {duration(result.seconds)}." if done else "Nothing was deleted."]
+    said = [f"{done[0].upper()}{done[1:]} in {duration(result.seconds)}." if done else nothing_deleted(result)]
     failed = [number(counts["failed"], "AMI")] if counts["failed"] else []
     snapshots = sum(snapshot.outcome == "failed" for ami in result.amis.values() for snapshot in ami.snapshots)
     failed += [number(snapshots, "snapshot")] if snapshots else []
@@ -68,6 +68,11 @@ def final_sentence(result: Result) -> str:
     untried = len(plan.changes) - len(result.amis)
     said += [f"Not tried: {number(untried, 'AMI')}."] if untried > 0 else []
     return " ".join(said)
+
+
+def nothing_deleted(result: Result) -> str:
+    """Where no AMI was changed; orphaned snapshots may have been deleted before."""
+    return "No AMI was deleted." if result.orphans_deleted else "Nothing was deleted."
 
 
 def undo_notes(result: Result) -> list[str]:
@@ -101,11 +106,22 @@ def undo_notes(result: Result) -> list[str]:
 def interrupted_sentence(result: Result) -> str:
     """How far an interrupted run got: `Interrupted. Deleted 0 of 11 AMIs; nothing is in progress.`"""
     counts = Counter(ami.outcome for ami in result.amis.values())
+    parts = []
+    if any(orphan.result for orphan in result.orphans):
+        parts.append(f"deleted {result.orphans_deleted} of {number(len(result.orphans), 'orphaned snapshot')}")
     planned = [(action, len(result.plan.of(action))) for action in ORDER] if result.plan else []
-    parts = [f"{action.past} {counts[action.outcome]} of {number(total, 'AMI')}" for action, total in planned if total]
+    parts += [f"{action.past} {counts[action.outcome]} of {number(total, 'AMI')}" for action, total in planned if total]
     said = series(parts) or "nothing was deleted"
-    rest = f"{counts['failed']} failed or got no response" if counts["failed"] else "nothing is in progress"
+    failed = counts["failed"] + sum(bool(o.result and o.result.outcome == "failed") for o in result.orphans)
+    rest = f"{failed} failed or got no response" if failed else "nothing is in progress"
     return f"{said[0].upper()}{said[1:]}; {rest}."
+
+
+def late_refusals(result: Result) -> list[str]:
+    """A sentence for each AMI that was requested, by id or by a saved plan, and turned out to be shared when its turn came:
+    of many AMIs sharing is read only then.  As in `refusals`, each makes the exit status 1."""
+    found = sorted(result.amis.values(), key=lambda ami: (ami.target, ami.id))
+    return [ami_line(ami) for ami in found if ami.outcome == "kept" and ami.reason == "shared"]
 
 
 def failure_errors(result: Result, debug: bool = False) -> list[str]:

@@ -32,7 +32,7 @@ def test_a_no(answer: bytes) -> None:
 def test_each_prompt_reads_its_own_line() -> None:
     answers = Prompt(reader(b"n\ny\n"), None)
     assert [answers.read(), answers.read()] == [False, True]
-    with pytest.raises(InputEnded, match="--force-delete"):
+    with pytest.raises(InputEnded, match="No confirmation given"):
         answers.read()
 
 
