@@ -4,7 +4,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from .aws.changes import Changer
-from .aws.rate_limits import RateLimits
 from .aws.restorer import Restorer, fetch_holdings
 from .aws.targets import SessionMaker
 from .config import AMI_ID
@@ -47,7 +46,7 @@ def restore(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
         return restorer.results
 
     with run.interrupts.finishing():  # whatever was done is in the result before the run ends
-        results, stopped_by = run_changes(main, apis, run, audit, RateLimits(run.clock))
+        results, stopped_by = run_changes(main, apis, run, audit)
         run.result = replace(run.result, restored=tuple(results))
     run.ended(stopped_by)
 

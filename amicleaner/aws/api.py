@@ -14,13 +14,14 @@ from botocore import exceptions as boto
 from botocore import xform_name
 from botocore.parsers import ResponseParserError
 
+from ..actions import Change
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import AwsError, ThrottledError, TransientError, UnsupportedCallError
 from ..models import CallRecord, Target
 from ..sources import OPERATIONS, Operation
 from .concurrency import result_of, thread_pool
 from .error_mapping import LACKS, NO_SUCH_HOST, PLAIN, about_credentials, map_error, unknown_host
-from .rate_limits import Retries, TokenBucket, read_bucket
+from .rate_limits import Retries, TokenBucket, change_bucket, read_bucket
 from .response_parser import Unread
 
 # The DNS suffixes of AWS's partitions and of its dual-stack names (botocore's partitions.json); VPC endpoints have them too.
@@ -58,6 +59,14 @@ class Api:
         self._observe = observe
         self._answered: set[str] = set()
         self._buckets: dict[str, TokenBucket] = {}
+        self._change_buckets: dict[str, TokenBucket] = {}
+
+    def bucket(self, change: Change) -> TokenBucket:
+        """The bucket of a changing call, one for the whole run: AWS's own doesn't know about our steps.  `call` takes
+        nothing out of it."""
+        if change.call not in self._change_buckets:
+            self._change_buckets[change.call] = change_bucket(self.clock, change)
+        return self._change_buckets[change.call]
 
     def call(self, action: str, *, attempts: int | None = None, unread: bool = False, **parameters: Any) -> dict[str, Any]:
         """One call (`DescribeImages`, `ssm:GetParameters`), tried again while it may help, at most `attempts` times.

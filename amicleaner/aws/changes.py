@@ -15,7 +15,7 @@ from ..clock import Clock
 from ..errors import AwsError, CredentialsError, DeniedError, ThrottledError
 from ..models import Failure, Target
 from .api import Api
-from .rate_limits import RateLimits, Retries
+from .rate_limits import Retries
 
 CALLS_AT_ONCE = 32
 """Changing calls in flight in all targets together, at most."""
@@ -100,7 +100,6 @@ class Changer:
     apis: Mapping[Target, Api]
     clock: Clock
     audit: AuditLog
-    limits: RateLimits
     max_attempts: int
     pool: ThreadPoolExecutor
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -122,10 +121,6 @@ class Changer:
         """The tries of a change that was not tried yet."""
         return Attempts(Retries(self.clock, self.max_attempts))
 
-    def within(self, change: Change, target: Target, seconds: float) -> int:
-        """How many of these changes AWS's rate allows in that time."""
-        return self.limits.bucket(change, target).within(seconds)
-
     async def change(
         self,
         change: Change,
@@ -142,7 +137,7 @@ class Changer:
         completes what was begun, so that a stop does not prevent it.  Raises nothing that AWS answers.
         """
         tries = attempts or self.attempts()
-        bucket = self.limits.bucket(change, subject.target)
+        bucket = self.apis[subject.target].bucket(change)
         while True:
             while not bucket.take():
                 if not await self.sleep(bucket.wait(), finishing=finishing):

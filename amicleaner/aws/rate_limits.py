@@ -10,7 +10,6 @@ from threading import Lock
 from ..actions import Change
 from ..clock import Clock
 from ..errors import AwsError, ThrottledError, TransientError
-from ..models import Target
 
 READS_AT_ONCE = 100.0
 """Describe calls in AWS's full bucket (EC2's guide)."""
@@ -116,20 +115,9 @@ def read_bucket(clock: Clock, *, full: bool) -> TokenBucket:
     return bucket
 
 
-class RateLimits:
-    """The buckets of a run; keep one for the whole of it, since AWS's buckets don't know about our steps."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._buckets: dict[tuple[str, Target], TokenBucket] = {}
-
-    def bucket(self, change: Change, target: Target) -> TokenBucket:
-        """The bucket of a changing call in one Region of one account."""
-        key = (change.call, target)
-        if key not in self._buckets:
-            capacity, rate = change.bucket * SHARE_OF_BUCKET, change.rate * SHARE_OF_RATE
-            self._buckets[key] = TokenBucket(self._clock, capacity, rate)
-        return self._buckets[key]
+def change_bucket(clock: Clock, change: Change) -> TokenBucket:
+    """The bucket of a changing call in one Region of one account."""
+    return TokenBucket(clock, change.bucket * SHARE_OF_BUCKET, change.rate * SHARE_OF_RATE)
 
 
 LONGEST_PAUSE = 5.0
