@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from .actions import DELETE_ORPHAN, ORDER, RELEASE
 from .audit import AuditLog, Subject
 from .aws.api import Api
-from .aws.changes import CALLS_AT_ONCE, Changer
+from .aws.changes import CALLS_AT_ONCE, WORKERS, Changer
 from .aws.concurrency import thread_pool
-from .aws.deleter import WORKERS, Deleter
+from .aws.deleter import Deleter
 from .aws.fetcher import fetch_bin, fetch_shared_with
 from .aws.scan import Scan
 from .aws.snapshots import SnapshotReferences

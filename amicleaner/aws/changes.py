@@ -4,7 +4,7 @@ It decides nothing about AMIs.  Every change of a run goes through `Changer.chan
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -28,6 +28,9 @@ IN_USE = "InvalidSnapshot.InUse"
 
 IN_USE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 
+WORKERS = 4
+"""AMIs in work in one target together: at 80 ms a call they use up AWS's bucket in a few seconds."""
+
 FOREVER = float("inf")
 
 T = TypeVar("T")
@@ -41,7 +44,7 @@ class Attempts:
     may have acted."""
 
     retries: Retries
-    in_use: int = 0
+    in_use_pauses: Iterator[float] = field(default_factory=lambda: iter(IN_USE_PAUSES))
     lost: bool = False
     error: AwsError | None = None
 
@@ -171,7 +174,7 @@ class Changer:
                 self.halt(made.error, at_once=True)
             if isinstance(made.error, ThrottledError):
                 bucket.throttled()
-            pause = self._pause(tries, made.error)
+            pause = next(tries.in_use_pauses, None) if made.error.code == IN_USE else tries.retries.pause(made.error)
             if pause is None or not await self.sleep(pause, finishing=finishing):
                 return tries.ended("refused")
 
@@ -239,12 +242,6 @@ class Changer:
 
     def _forbidden(self, finishing: bool) -> bool:
         return self._no_further_call or (self.stopping.is_set() and not finishing)
-
-    def _pause(self, tries: Attempts, error: AwsError) -> float | None:
-        if error.code != IN_USE:
-            return tries.retries.pause(error)
-        tries.in_use += 1
-        return IN_USE_PAUSES[tries.in_use - 1] if tries.in_use <= len(IN_USE_PAUSES) else None
 
     def _call(
         self, change: Change, subject: Subject, expires: float, parameters: dict[str, Any]

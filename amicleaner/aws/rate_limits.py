@@ -5,6 +5,7 @@ below (reads).  A fifth of the bucket and a twentieth of the rate are left to ot
 """
 
 import random
+from dataclasses import dataclass
 from threading import Lock
 
 from ..actions import Change
@@ -134,15 +135,15 @@ UNREACHABLE_ATTEMPTS = 3
 """A person waits: a host that does not answer, or cannot be trusted, is given up early."""
 
 
+@dataclass(slots=True)
 class Retries:
     """The tries of one call.  `attempts` counts the first try too; throttles do not count, for they are known to pass."""
 
-    def __init__(self, clock: Clock, attempts: int) -> None:
-        self._clock = clock
-        self._attempts = attempts
-        self._failures = 0
-        self._throttles = 0
-        self._throttled_since: float | None = None
+    clock: Clock
+    attempts: int
+    _failures: int = 0
+    _throttles: int = 0
+    _throttled_since: float | None = None
 
     def pause(self, error: AwsError, *, attempts: int | None = None) -> float | None:
         """Seconds to wait before the next attempt; None: the error is final.  `attempts` lowers the limit for this error."""
@@ -152,16 +153,16 @@ class Retries:
         if not isinstance(error, TransientError):
             return None
         self._failures += 1
-        limit = min(self._attempts, attempts or self._attempts)
+        limit = min(self.attempts, attempts or self.attempts)
         if error.code in UNREACHABLE:
             limit = min(limit, UNREACHABLE_ATTEMPTS)
         return None if self._failures >= limit else _backoff(self._failures, LONGEST_PAUSE)
 
     def _pause_throttled(self) -> float | None:
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         self._throttled_since = now if self._throttled_since is None else self._throttled_since
         self._throttles += 1
-        if self._attempts == 1 or now - self._throttled_since >= THROTTLED_LIMIT:
+        if self.attempts == 1 or now - self._throttled_since >= THROTTLED_LIMIT:
             return None
         return _backoff(self._throttles, LONGEST_THROTTLED_PAUSE)
 

@@ -3,6 +3,7 @@ reads."""
 
 import os
 from copy import copy
+from dataclasses import KW_ONLY, dataclass, field
 from functools import cache, lru_cache
 from threading import Lock, RLock, Thread
 from typing import Any
@@ -194,17 +195,16 @@ def _config(connect_timeout: float, read_timeout: float) -> BotoConfig:
     )
 
 
+@dataclass(eq=False)
 class Clients:
-    """The clients of one account and Region, made when they are first needed."""
+    """The clients of one account and Region, made when they are first needed.  Time limits are in seconds."""
 
-    def __init__(
-        self, session: boto3.Session, region: str, *, connect_timeout: float = 10.0, read_timeout: float = 60.0
-    ) -> None:
-        """Time limits are in seconds."""
-        self._session = session
-        self._region = region
-        self._config = _config(connect_timeout, read_timeout)
-        self._clients: dict[str, Any] = {}
+    session: boto3.Session
+    region: str
+    _: KW_ONLY
+    connect_timeout: float = 10.0
+    read_timeout: float = 60.0
+    _clients: dict[str, Any] = field(default_factory=dict)
 
     def __call__(self, service: str) -> Any:
         """The client of a service (`ec2`)."""
@@ -216,7 +216,8 @@ class Clients:
     def make(self, service: str, **credentials: Any) -> Any:
         """A client for its caller alone, on request with other credentials (by the names that boto3 has for them)."""
         with _making:
-            return self._session.client(service, region_name=self._region, config=self._config, **credentials)
+            config = _config(self.connect_timeout, self.read_timeout)
+            return self.session.client(service, region_name=self.region, config=config, **credentials)
 
     def disconnect(self) -> None:
         """Closes all connections; they are opened again when they are needed again."""
