@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import IO, Any
 
 import click
@@ -103,7 +104,8 @@ def _run(**given: Any) -> None:
     if config.iam_policy:
         from .aws.iam import policy
 
-        click.echo(json.dumps(policy(config), indent=2))
+        # The option that asks for the policy is no part of the run that the policy is for.
+        click.echo(json.dumps(policy(replace(config, iam_policy=False)), indent=2))
         return
     ctx.exit(_carry_out(config))
 

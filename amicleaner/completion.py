@@ -4,6 +4,7 @@ with several values after one flag.
 The placeholder of an option in the help tells what it takes: `R` is a Region, `P` a profile.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -15,6 +16,10 @@ from .options import OWN, Option
 
 Suggestion = shells.CompletionItem[Any]
 """A word to offer.  Where its type is `file` the shell looks up files itself, and the word is what was typed."""
+
+
+_UNQUOTED = re.compile(r"[\w.@+/][\w.@+/-]*")
+"""Names that every shell takes as one word, and none reads as anything else."""
 
 
 class Suggesting(shells.ShellComplete):
@@ -83,11 +88,11 @@ def _values(option: Option | None, taken: Sequence[str], incomplete: str) -> lis
         return [Suggestion(incomplete, "file")]
     values: Iterable[str] = option.choices
     if option.metavar in ("R", "P"):
-        from .aws import local
+        from .aws.session import known_profiles, known_regions
 
         # A run reports what is wrong with the AWS configuration; completion must not.
         with suppress(Exception):
-            values = local.regions() if option.metavar == "R" else local.profiles()
+            values = known_regions() if option.metavar == "R" else filter(_UNQUOTED.fullmatch, known_profiles())
     return [Suggestion(value) for value in values if value.startswith(incomplete) and value not in taken]
 
 

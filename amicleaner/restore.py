@@ -10,7 +10,7 @@ from .config import AMI_ID
 from .errors import UsageError
 from .execution import run_changes
 from .models import RestoreResult
-from .restore_steps import Step, Wanted, read_log, steps
+from .restore_steps import Wanted, read_log, steps
 from .run_state import Run
 
 
@@ -35,7 +35,8 @@ def restore(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
     todo = steps(wanted, holdings)
     if config.dry_run:
         for step in todo:
-            for result in _planned(step):
+            planned = [RestoreResult(step.target, id, "planned") for id in filter(None, (*step.snapshots, step.ami))]
+            for result in [step.settled] if step.settled else planned:
                 run.result = replace(run.result, restored=(*run.result.restored, result))
                 run.view.restored(result)
         return
@@ -60,10 +61,3 @@ def _wanted(word: str) -> tuple[Wanted, ...]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"--restore: {word} cannot be read: {reason}.", hint="Pass AMI ids, or an audit log.") from error
-
-
-def _planned(step: Step) -> list[RestoreResult]:
-    """What a dry run says about a step."""
-    if step.settled:
-        return [step.settled]
-    return [RestoreResult(step.target, id, "planned") for id in filter(None, (*step.snapshots, step.ami))]

@@ -86,10 +86,10 @@ class Changed:
         """What the result of a change that did not succeed says."""
         if self.error is None:
             return Failure("Interrupted", "The run was stopped first.")
+        message = self.error.message
         if self.lost:
-            message = f"{self.error.message} (one try got no response: it may be done)".lstrip()
-            return Failure(self.error.code, message, self.error.action)
-        return Failure(self.error.code, self.error.message, self.error.action)
+            message = f"{message} (one try got no response: it may be done)".lstrip()
+        return Failure(self.error.code, message, self.error.action)
 
 
 @dataclass(eq=False)

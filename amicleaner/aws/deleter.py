@@ -194,7 +194,7 @@ class Deleter:
     def _snapshot_result(self, job: Job, id: str, changed: Changed) -> SnapshotResult:
         if changed.succeeded:
             return SnapshotResult(job.target, id, "removed")
-        if changed.error is not None and changed.error.code == IN_USE:
+        if changed.code == IN_USE:
             return SnapshotResult(job.target, id, "kept", used_by=self.references.users(job.target, id))
         return SnapshotResult(job.target, id, "failed", changed.failure)
 

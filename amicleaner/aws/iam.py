@@ -40,7 +40,7 @@ def _cleaning(config: Config) -> Iterable[dict[str, Any]]:
     reads.update(*(source.actions for source in sources))
     if not config.include_shared:
         reads.add("ec2:DescribeImageAttribute")
-    if config.check_orphans or _deletes(config):
+    if config.check_orphans or config.deletes:
         reads.add("ec2:ListImagesInRecycleBin")
     if _names_regions(config):
         reads.add("ec2:DescribeRegions")
@@ -51,7 +51,7 @@ def _cleaning(config: Config) -> Iterable[dict[str, Any]]:
         yield _statement("ReadParameters", parameters, PARAMETERS)
     if behind:
         yield _statement("ReadReferences", behind) | {"Condition": VIA}
-    if _deletes(config):
+    if config.deletes:
         yield _changes("Delete", actions.DELETE.calls)
         if config.quarantine is not None:
             yield _changes("Quarantine", (*actions.QUARANTINE.calls, *actions.RELEASE.calls))
@@ -67,11 +67,6 @@ def _restoring(config: Config) -> Iterable[dict[str, Any]]:
     if not config.dry_run:
         restored = (actions.RESTORE_SNAPSHOT, actions.RESTORE_IMAGE, actions.ENABLE, actions.UNTAG)
         yield _changes("Restore", restored)
-
-
-def _deletes(config: Config) -> bool:
-    # The option that asks for the policy is no part of the run that the policy is for.
-    return not (config.dry_run or config.save_plan or config.suggest_config)
 
 
 def _names_regions(config: Config) -> bool:

@@ -52,7 +52,7 @@ def parse_list(
         return  # botocore says what is wrong
     shape = operation_model.output_shape.members[operation.items]
     name = shape.serialization.get("name", operation.items)
-    nodes = [child for child in root if _tag(child) == name]
+    nodes = [child for child in root if child.tag.rpartition("}")[2] == name]  # without its namespace
     if not nodes:
         return
     if len(nodes) > 1:
@@ -107,11 +107,6 @@ def _structure(node: Element, members: dict[str, tuple[str, Read]]) -> dict[str,
                 raise ValueError(f"{name} comes twice")
             found[name] = read(child)
     return found
-
-
-def _tag(node: Element) -> str:
-    """The name of an element without its namespace."""
-    return str(node.tag).rpartition("}")[2]
 
 
 _TYPES: dict[str, type | tuple[type, ...]] = {

@@ -143,6 +143,18 @@ def new_session(*, profile: str | None = None) -> boto3.Session:
     return made
 
 
+def known_regions() -> list[str]:
+    """The Regions that this version of botocore knows, the isolated partitions' aside: for the shell's completion."""
+    session = BotocoreSession()
+    partitions = [name for name in session.get_available_partitions() if "iso" not in name]
+    return sorted(region for name in partitions for region in session.get_available_regions("ec2", name))
+
+
+def known_profiles() -> list[str]:
+    """The profiles in the AWS configuration files, sorted."""
+    return sorted(BotocoreSession().available_profiles)
+
+
 def resolve_credentials(session: boto3.Session, target: Target, timeout: float) -> None:
     """Finds the session's credentials once, before calls in many threads ask for them: botocore's providers may run a
     process or ask for an MFA code each time that they are asked.  What hangs is given up after `timeout` seconds, unless a
@@ -159,17 +171,13 @@ def resolve_credentials(session: boto3.Session, target: Target, timeout: float) 
 
     thread = Thread(target=resolve, name="credentials", daemon=True)
     thread.start()
-    thread.join(None if _asks_for_code(session) else timeout)
+    profiles = session._session.full_config.get("profiles", {}).values()
+    thread.join(None if any("mfa_serial" in profile for profile in profiles) else timeout)
     if thread.is_alive():
         message = f"they could not be resolved within {timeout:g} seconds"
         raise CredentialsError("credentials", "Timeout", message, target, hint=CREDENTIALS_HINT)
     if failed:
         raise map_credentials_error(failed[0], target) from failed[0]
-
-
-def _asks_for_code(session: boto3.Session) -> bool:
-    profiles = session._session.full_config.get("profiles", {})
-    return any("mfa_serial" in profile for profile in profiles.values())
 
 
 def with_credentials(session: boto3.Session, credentials: Credentials) -> boto3.Session:

@@ -17,9 +17,9 @@ from importlib import import_module
 
 from ...config import Config
 from ...errors import AwsError, CredentialsError, UnsupportedCallError
-from ...models import Target, Use
+from ...models import Target
 from ...sources import IMAGE_REFERENCES, INSTANCE_REFRESHES, LAUNCH_TEMPLATES, SOURCES, SSM_PARAMETERS, UsageSource
-from ...uses import Uses, merge_uses
+from ...uses import Uses, uses_of
 from ..api import Api
 from ..concurrency import run_concurrently
 from ..error_mapping import DENIED, NO_SUCH_HOST
@@ -149,11 +149,7 @@ def _follow(report: UsageReport, versions: Iterable[TemplateVersion], config: Co
 
 def _reading(report: UsageReport) -> UsageReading:
     warnings = tuple(dict.fromkeys(report.warnings))
-    return UsageReading(_by_id(report.images), _by_id(report.snapshots), warnings, tuple(report.versions))
-
-
-def _by_id(named: Iterable[tuple[str, Use]]) -> Uses:
-    return merge_uses({id: [use]} for id, use in named)
+    return UsageReading(uses_of(report.images), uses_of(report.snapshots), warnings, tuple(report.versions))
 
 
 def guarded(source: UsageSource, api: Api, read: Read) -> UsageReport:

@@ -15,17 +15,7 @@ from ...models import Use
 from .usage_report import UsageReport
 
 CALL = "DescribeImageReferences"
-LIVE = ("pending", "running", "shutting-down", "stopping", "stopped")
-TYPES: list[dict[str, Any]] = [
-    {
-        "ResourceType": "ec2:Instance",
-        "ResourceTypeOptions": [{"OptionName": "state-name", "OptionValues": list(LIVE)}],
-    },
-    {"ResourceType": "ssm:Parameter"},
-    {"ResourceType": "imagebuilder:ImageRecipe"},
-    {"ResourceType": "imagebuilder:ContainerRecipe"},
-]
-
+LIVE = ["pending", "running", "shutting-down", "stopping", "stopped"]
 
 AT_ONCE = 10
 """AMIs that the call takes."""
@@ -37,6 +27,9 @@ KINDS = {
     "imagebuilder:ContainerRecipe": ("container-recipe", "Image Builder container recipe"),
 }
 """Resource type: its kind, and its name for people."""
+
+TYPES: list[dict[str, Any]] = [{"ResourceType": name} for name in KINDS]
+TYPES[0]["ResourceTypeOptions"] = [{"OptionName": "state-name", "OptionValues": LIVE}]
 
 
 def read(ami_ids: Iterable[str], report: UsageReport) -> None:
