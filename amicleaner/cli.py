@@ -7,12 +7,12 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import IO, Any
 
 import click
 from click.core import ParameterSource
 
+from . import __version__
 from .arguments import BARE, one_value_per_flag
 from .clock import SYSTEM_CLOCK
 from .config import BY_NAME, OPTIONS, SECTIONS, Config
@@ -20,7 +20,6 @@ from .errors import AmicleanerError, describe
 from .interrupts import Interrupted, Interrupts
 from .options import OWN, Option
 from .settings import combine, from_environment, suspicious
-from .version import __version__
 
 INTRODUCTION = """Delete old Amazon Machine Images (AMIs) and their snapshots.
 
@@ -46,10 +45,6 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Passes click one value per flag.  Raises UsageError for words that are neither options nor values."""
         return super().parse_args(ctx, list(one_value_per_flag(args)))
-
-    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """There are only options."""
-        formatter.write_usage("amicleaner", "[OPTIONS]")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options in their sections, those of click (help, version) last."""
@@ -104,8 +99,7 @@ def _run(**given: Any) -> None:
     if config.iam_policy:
         from .aws.iam import policy
 
-        # The option that asks for the policy is no part of the run that the policy is for.
-        click.echo(json.dumps(policy(replace(config, iam_policy=False)), indent=2))
+        click.echo(json.dumps(policy(config), indent=2))
         return
     ctx.exit(_carry_out(config))
 

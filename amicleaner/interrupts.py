@@ -12,6 +12,10 @@ STATUS = {number: 128 + number for name in ("SIGHUP", "SIGINT", "SIGTERM") if (n
 """Signal to exit status; Windows has no SIGHUP."""
 
 
+LOOK = 0.2
+"""Seconds between two checks for a signal where the main thread waits.  One that arrives just before does not wake it."""
+
+
 class Interrupted(BaseException):
     """Raised in the main thread where nothing is being changed.  `status` is the exit status."""
 

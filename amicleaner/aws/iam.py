@@ -2,6 +2,7 @@
 that they cannot drift apart."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from .. import actions
@@ -23,6 +24,7 @@ def policy(config: Config) -> dict[str, Any]:
     credentials that the command starts with, the others to each role.  `sts:GetCallerIdentity` needs no permission (STS API
     reference), so it is not here.
     """
+    config = replace(config, iam_policy=False)  # which is no part of the run that the policy is for
     statements = [*_restoring(config)] if config.restore else [*_cleaning(config)]
     if config.organization_role:
         statements.append(_statement("ListAccounts", {"organizations:ListAccounts"}))

@@ -5,7 +5,7 @@ import os
 from copy import copy
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cache, lru_cache
-from threading import Lock, RLock, Thread
+from threading import RLock, Thread
 from typing import Any
 
 import boto3
@@ -13,7 +13,7 @@ from botocore.config import Config as BotoConfig
 from botocore.credentials import Credentials
 from botocore.handlers import BUILTIN_HANDLERS, REGISTER_FIRST, REGISTER_LAST
 from botocore.hooks import EventAliaser, HierarchicalEmitter
-from botocore.loaders import Loader
+from botocore.loaders import Loader, instance_cache
 from botocore.session import Session as BotocoreSession
 from botocore.utils import EVENT_ALIASES
 
@@ -55,22 +55,13 @@ use `sts` and others."""
 class TrimmedLoader(Loader):
     """botocore's loader, with the cut models; each is loaded once for all sessions that share the loader."""
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._slim: dict[str, dict[str, Any]] = {}
-        self._loading = Lock()
-
+    @instance_cache
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
         """As in botocore.  The whole model is not kept."""
         if service_name not in SLIM or type_name != "service-2":
             return super().load_service_model(service_name, type_name, api_version)
-        with self._loading:
-            if service_name not in self._slim:
-                whole = Loader(self.search_paths, include_default_search_paths=False).load_service_model(
-                    service_name, type_name, api_version
-                )
-                self._slim[service_name] = slim(service_name, whole)
-            return self._slim[service_name]
+        whole = Loader(self.search_paths, include_default_search_paths=False)
+        return slim(service_name, whole.load_service_model(service_name, type_name, api_version))
 
 
 def slim(service: str, model: dict[str, Any]) -> dict[str, Any]:

@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from typing import IO
 
 from ..errors import InputEnded
+from ..interrupts import LOOK
 from .terminal import is_terminal
-
-LOOK = 0.2
-"""Seconds between two checks for a signal.  A signal just before the system's `read` begins does not
-interrupt it: without these checks it would be handled only after the answer."""
 
 LONGEST = 65536
 """Bytes: no answer is longer, and the rest is not read."""

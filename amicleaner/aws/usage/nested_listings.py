@@ -83,12 +83,11 @@ def read_beanstalk(report: UsageReport) -> None:
     applications and platforms.
     """
     call = "elasticbeanstalk:DescribeApplications"
+    report.next_reads.append(_platforms)
     for application in report.api.pages(call):
         name = str(report.api.filled(call, application, "ApplicationName", "an application"))
         for template in application.get("ConfigurationTemplates") or ():
             report.next_reads.append(partial(_configuration, name, template))
-    platforms = "elasticbeanstalk:ListPlatformVersions"
-    report.read_each(platforms, "PlatformArn", "a platform version", _platform, Filters=OWN_PLATFORMS)
 
 
 def _configuration(application: str, template: str, report: UsageReport) -> None:
@@ -99,6 +98,11 @@ def _configuration(application: str, template: str, report: UsageReport) -> None
         for option in report.api.member(call, settings, "OptionSettings", f"saved configuration {template}"):
             if option.get("OptionName") == "ImageId":
                 report.add_image(option.get("Value"), use)
+
+
+def _platforms(report: UsageReport) -> None:
+    call = "elasticbeanstalk:ListPlatformVersions"
+    report.read_each(call, "PlatformArn", "a platform version", _platform, Filters=OWN_PLATFORMS)
 
 
 def _platform(arn: str, report: UsageReport) -> None:
