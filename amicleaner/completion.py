@@ -22,18 +22,11 @@ _UNQUOTED = re.compile(r"[\w.@+/][\w.@+/-]*")
 """Names that every shell takes as one word, and none reads as anything else."""
 
 
-class Suggesting(shells.ShellComplete):
-    """Offers what `suggest` returns."""
-
-    def get_completions(self, args: list[str], incomplete: str) -> list[Suggestion]:
-        """What `incomplete` may become after `args`."""
-        return suggest(args, incomplete)
-
-
 def register() -> None:
     """Replaces click's suggestions, in every shell that click knows."""
+    own = {"get_completions": lambda self, args, incomplete: suggest(args, incomplete)}
     for shell in (shells.BashComplete, shells.ZshComplete, shells.FishComplete):
-        shells.add_completion_class(type(shell.__name__, (Suggesting, shell), {}))
+        shells.add_completion_class(type(shell.__name__, (shell,), own))
 
 
 def suggest(words: Sequence[str], incomplete: str) -> list[Suggestion]:

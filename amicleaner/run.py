@@ -85,9 +85,6 @@ def clean(
     return run.result
 
 
-NOTHING = "Nothing was deleted."
-
-
 def _clean(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
     """Reads, decides, and carries out what is confirmed."""
     # Problems with files are found before AWS is called.
@@ -206,6 +203,6 @@ def _over_limits(run: Run, plan: Plan) -> bool:
     for text in exceeded:
         if run.config.dry_run:
             run.warning(text)
-        elif f"{text} {NOTHING}" not in run.result.problems:
-            run.problem(f"{text} {NOTHING}")
+        elif (problem := f"{text} Nothing was deleted.") not in run.result.problems:
+            run.problem(problem)
     return bool(exceeded) and not run.config.dry_run

@@ -31,8 +31,6 @@ IN_USE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 WORKERS = 4
 """AMIs in work in one target together: at 80 ms a call they use up AWS's bucket in a few seconds."""
 
-FOREVER = float("inf")
-
 T = TypeVar("T")
 
 End = Literal["done", "already", "refused", "expired", "stopped"]
@@ -130,7 +128,7 @@ class Changer:
         subject: Subject,
         *,
         attempts: Attempts | None = None,
-        expires: float = FOREVER,
+        expires: float = float("inf"),
         finishing: bool = False,
         **parameters: Any,
     ) -> Changed:

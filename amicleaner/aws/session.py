@@ -47,7 +47,9 @@ READ: dict[str, frozenset[str]] = {
 }
 """Shapes of EC2's responses and the members that are read; a shape that is not here is read whole."""
 
-SLIM = frozenset({operation.service for operation in OPERATIONS.values()} - {"organizations", "ssm", "sts"})
+SERVICES = frozenset(operation.service for operation in OPERATIONS.values())
+
+SLIM = SERVICES - {"organizations", "ssm", "sts"}
 """The services whose models are cut down: those of which only this tool makes clients.  boto3's own credential providers
 use `sts` and others."""
 
@@ -96,8 +98,7 @@ _loader = TrimmedLoader()
 """One for all sessions: a service model is loaded once, however many accounts take part."""
 
 
-_services = {operation.service for operation in OPERATIONS.values()}
-_aliases = {name: alias for name, alias in EVENT_ALIASES.items() if name in _services}
+_aliases = {name: alias for name, alias in EVENT_ALIASES.items() if name in SERVICES}
 """Other names of the services that are called.  botocore holds each event of each client against those of all services."""
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from amicleaner.actions import DELETE_SNAPSHOT, DEREGISTER, DISABLE, TAG
 from amicleaner.audit import AuditError, AuditLog, Subject
-from amicleaner.aws.changes import CALLS_AT_ONCE, FOREVER, Changed
+from amicleaner.aws.changes import CALLS_AT_ONCE, Changed
 from amicleaner.models import Target
 
 from .simulation import (
@@ -39,7 +39,7 @@ def scene(*faults: Exception, audit: AuditLog | None = None, log: Path | None = 
     return made
 
 
-def change(scene: Scene, *, expires: float = FOREVER, finishing: bool = False) -> Changed:
+def change(scene: Scene, *, expires: float = float("inf"), finishing: bool = False) -> Changed:
     async def main() -> Changed:
         return await scene.changer.change(DEREGISTER, AMI, expires=expires, finishing=finishing)
 

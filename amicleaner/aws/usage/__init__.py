@@ -26,9 +26,6 @@ from ..error_mapping import DENIED, NO_SUCH_HOST
 from . import auto_scaling, image_references, launch_templates, ssm_parameters
 from .usage_report import Read, TemplateVersion, UsageReport
 
-NEVER_SKIPPED = frozenset({"instances"})
-"""Checks that no message advises to skip."""
-
 NO_SERVICE = frozenset({NO_SUCH_HOST, "OptInRequired", "SubscriptionRequiredException", "UnsupportedOperation"})
 """What is answered for a service that the Region does not have, or that the account never signed up for (common errors in
 the API references of EC2 and others)."""
@@ -185,7 +182,7 @@ def _hint(source: UsageSource, error: AwsError) -> str:
     hint = error.hint
     if hint.startswith("Grant ") and source.via:
         hint = f"{hint.rstrip('.')} and the actions behind it (see --iam-policy)."
-    if not source.check or source.check in NEVER_SKIPPED:
+    if source.check in ("", "instances"):  # which no message advises to skip
         return hint
     way = f"remove {source.check} from --also-check" if source.on_request else f"pass --skip-check {source.check}"
     skip = f"To proceed without it, {way}. AMIs used only by {source.things} will then NOT be protected."
