@@ -42,10 +42,9 @@ def suggest(words: Sequence[str], incomplete: str) -> list[Suggestion]:
     if equals and flag in BY_FLAG:
         return [Suggestion(f"{flag}={found.value}", found.type) for found in _values(BY_FLAG[flag], (), value)]
     option, taken = _open(said)
-    if option is not None and option.bare is None and not taken:
-        return [] if incomplete.startswith("-") else _values(option, (), incomplete)
-    further = [] if incomplete.startswith("-") else _values(option, taken, incomplete)
-    return further or _flags(said, incomplete)
+    values = [] if incomplete.startswith("-") else _values(option, taken, incomplete)
+    required = option is not None and option.bare is None and not taken
+    return values if values or required else _flags(said, incomplete)
 
 
 def _joined(words: Iterable[str]) -> list[str]:
