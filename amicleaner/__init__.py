@@ -6,12 +6,12 @@ As a library: `clean(Config(...))` does a whole run and returns a `Result`.  Imp
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .version import __version__
+
 if TYPE_CHECKING:
     from .config import Config
     from .result import Result
     from .run import clean
-
-__version__ = "1.0.0"
 
 __all__ = ["Config", "Result", "__version__", "clean"]
 

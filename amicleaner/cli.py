@@ -12,7 +12,6 @@ from typing import IO, Any
 import click
 from click.core import ParameterSource
 
-from . import __version__
 from .arguments import BARE, one_value_per_flag
 from .clock import SYSTEM_CLOCK
 from .config import BY_NAME, OPTIONS, SECTIONS, Config
@@ -20,6 +19,7 @@ from .errors import AmicleanerError, describe
 from .interrupts import Interrupted, Interrupts
 from .options import OWN, Option
 from .settings import combine, from_environment, suspicious
+from .version import __version__
 
 INTRODUCTION = """Delete old Amazon Machine Images (AMIs) and their snapshots.
 

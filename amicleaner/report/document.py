@@ -16,13 +16,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from .. import __version__
 from ..config import OPTIONS, Config
 from ..decisions import Decision
 from ..models import AmiResult, Failure, Target, Use
 from ..plan import Plan
 from ..quarantine import format_time
 from ..result import Orphan, Result
+from ..version import __version__
 from .result_sentences import kept_because, restore_line
 from .sanitize import escape_control
 from .sentences import age_days, cautions, gib, monthly_usd
