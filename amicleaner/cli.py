@@ -46,10 +46,6 @@ class Command(click.Command):
         """Passes click one value per flag.  Raises UsageError for words that are neither options nor values."""
         return super().parse_args(ctx, list(one_value_per_flag(args)))
 
-    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """There are only options."""
-        formatter.write_usage("amicleaner", "[OPTIONS]")
-
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options in their sections, those of click (help, version) last."""
         for section in SECTIONS:

@@ -34,21 +34,12 @@ class Clock:
 
 
 def _seconds() -> float:
-    """Seconds that go on while the machine sleeps, which `time.monotonic` does not count on Linux and macOS: what was read
-    before a laptop was shut is old when it is opened."""
-    return time.monotonic() if _SLEEPLESS is None else time.clock_gettime(_SLEEPLESS)
-
-
-def _sleepless() -> int | None:
-    """The system's clock for that; None where there is none (Windows's `time.monotonic` is one)."""
+    """Seconds that go on while the machine sleeps: what was read before a laptop was shut is old when it is opened.  On
+    Windows `time.monotonic` counts them, on Linux and macOS it does not."""
     for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):
         with suppress(AttributeError, OSError):
-            number: int = getattr(time, name)
-            time.clock_gettime(number)
-            return number
-    return None
+            return time.clock_gettime(getattr(time, name))
+    return time.monotonic()
 
-
-_SLEEPLESS = _sleepless()
 
 SYSTEM_CLOCK = Clock(now=lambda: datetime.now(UTC), monotonic=_seconds, sleep=time.sleep)

@@ -4,6 +4,7 @@ with several values after one flag.
 The placeholder of an option in the help tells what it takes: `R` is a Region, `P` a profile.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -17,18 +18,15 @@ Suggestion = shells.CompletionItem[Any]
 """A word to offer.  Where its type is `file` the shell looks up files itself, and the word is what was typed."""
 
 
-class Suggesting(shells.ShellComplete):
-    """Offers what `suggest` returns."""
-
-    def get_completions(self, args: list[str], incomplete: str) -> list[Suggestion]:
-        """What `incomplete` may become after `args`."""
-        return suggest(args, incomplete)
+_UNQUOTED = re.compile(r"[\w.@+/][\w.@+/-]*")
+"""Names that every shell takes as one word, and none reads as anything else."""
 
 
 def register() -> None:
     """Replaces click's suggestions, in every shell that click knows."""
+    own = {"get_completions": lambda self, args, incomplete: suggest(args, incomplete)}
     for shell in (shells.BashComplete, shells.ZshComplete, shells.FishComplete):
-        shells.add_completion_class(type(shell.__name__, (Suggesting, shell), {}))
+        shells.add_completion_class(type(shell.__name__, (shell,), own))
 
 
 def suggest(words: Sequence[str], incomplete: str) -> list[Suggestion]:
@@ -44,10 +42,9 @@ def suggest(words: Sequence[str], incomplete: str) -> list[Suggestion]:
     if equals and flag in BY_FLAG:
         return [Suggestion(f"{flag}={found.value}", found.type) for found in _values(BY_FLAG[flag], (), value)]
     option, taken = _open(said)
-    if option is not None and option.bare is None and not taken:
-        return [] if incomplete.startswith("-") else _values(option, (), incomplete)
-    further = [] if incomplete.startswith("-") else _values(option, taken, incomplete)
-    return further or _flags(said, incomplete)
+    values = [] if incomplete.startswith("-") else _values(option, taken, incomplete)
+    required = option is not None and option.bare is None and not taken
+    return values if values or required else _flags(said, incomplete)
 
 
 def _joined(words: Iterable[str]) -> list[str]:
@@ -83,11 +80,11 @@ def _values(option: Option | None, taken: Sequence[str], incomplete: str) -> lis
         return [Suggestion(incomplete, "file")]
     values: Iterable[str] = option.choices
     if option.metavar in ("R", "P"):
-        from .aws import local
+        from .aws.session import known_profiles, known_regions
 
         # A run reports what is wrong with the AWS configuration; completion must not.
         with suppress(Exception):
-            values = local.regions() if option.metavar == "R" else local.profiles()
+            values = known_regions() if option.metavar == "R" else filter(_UNQUOTED.fullmatch, known_profiles())
     return [Suggestion(value) for value in values if value.startswith(incomplete) and value not in taken]
 
 

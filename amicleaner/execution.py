@@ -10,11 +10,10 @@ from typing import Any, TypeVar
 from .actions import DELETE_ORPHAN, ORDER, RELEASE
 from .audit import AuditLog, Subject
 from .aws.api import Api
-from .aws.changes import CALLS_AT_ONCE, Changer
+from .aws.changes import CALLS_AT_ONCE, WORKERS, Changer
 from .aws.concurrency import thread_pool
-from .aws.deleter import WORKERS, Deleter
+from .aws.deleter import Deleter
 from .aws.fetcher import fetch_bin, fetch_shared_with
-from .aws.rate_limits import RateLimits
 from .aws.scan import Scan
 from .aws.snapshots import SnapshotReferences
 from .aws.usage_monitor import Job, Round, Verdict
@@ -46,8 +45,6 @@ class Execution:
 
     def __post_init__(self) -> None:
         self._apis = {scan.target: scan.location.api for scan in self.scans if not scan.location.read_only}
-        # AWS's buckets don't know about our steps: orphaned snapshots and AMIs share what a run may ask for.
-        self._limits = RateLimits(self.run.clock)
 
     def amis(self, plan: Plan, known: PlanningResult | None) -> dict[tuple[Target, str], AmiResult]:
         """Carries out a plan; the results of what was tried, in the plan's order.
@@ -118,7 +115,7 @@ class Execution:
                 await work(deleter, changer)
                 return deleter
 
-        deleter, self.stopped_by = run_changes(main, self._apis, self.run, self.audit, self._limits)
+        deleter, self.stopped_by = run_changes(main, self._apis, self.run, self.audit)
         self.problems = deleter.problems
         return deleter
 
@@ -198,11 +195,7 @@ def _verdict(decision: Decision | None, job: Job) -> Verdict:
 
 
 def run_changes(
-    main: Callable[[Changer], Coroutine[Any, Any, T]],
-    apis: Mapping[Target, Api],
-    run: Run,
-    audit: AuditLog,
-    limits: RateLimits,
+    main: Callable[[Changer], Coroutine[Any, Any, T]], apis: Mapping[Target, Api], run: Run, audit: AuditLog
 ) -> tuple[T, Exception | None]:
     """Runs `main`, which changes something, to its end; an interruption only stops its changer.  Returns its result, and
     what ended it early, besides an interruption."""
@@ -210,7 +203,7 @@ def run_changes(
 
     async def change(calls: ThreadPoolExecutor) -> tuple[T, Exception | None]:
         loop = asyncio.get_running_loop()
-        changer = Changer(apis, run.clock, audit, limits, run.config.max_attempts, calls)
+        changer = Changer(apis, run.clock, audit, run.config.max_attempts, calls)
         with run.interrupts.finishing(on_stop=lambda: loop.call_soon_threadsafe(changer.halt)):
             if run.interrupts.stop.is_set():
                 changer.halt()

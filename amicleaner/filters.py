@@ -4,7 +4,6 @@ Each rule returns one sentence for people, or None.  The order of `RULES` is the
 is shown.  More references, snapshot tags or options to keep AMIs never delete more.
 """
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -228,9 +227,8 @@ def _tagged(ctx: RuleContext) -> Iterator[tuple[str, tuple[tuple[str, str], ...]
 
 
 def _date(text: str) -> date | None:
-    if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        return None  # fromisoformat reads more
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
         return None
+    return found if str(found) == text else None  # fromisoformat reads more

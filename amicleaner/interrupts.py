@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from threading import Event, Timer, main_thread
 from types import FrameType
 
-STATUSES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
-
-STATUS = {getattr(signal, name): status for name, status in STATUSES.items() if hasattr(signal, name)}
+STATUS = {number: 128 + number for name in ("SIGHUP", "SIGINT", "SIGTERM") if (number := getattr(signal, name, None))}
 """Signal to exit status; Windows has no SIGHUP."""
+
+
+LOOK = 0.2
+"""Seconds between two checks for a signal where the main thread waits.  One that arrives just before does not wake it."""
 
 
 class Interrupted(BaseException):

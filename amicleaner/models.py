@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise
 from sys import intern
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 Reason = Literal[
     "in-use", "state", "quarantined", "released", "protected", "managed", "public", "shared", "keep-tag", "keep-until",
@@ -60,8 +60,7 @@ class Use:
         return replace(self, label=f"{self.label}, {step}")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Reference:
+class Reference(NamedTuple):
     """An AMI and a resource that refers to it; dangling if the AMI does not exist."""
 
     ami: str
@@ -172,6 +171,13 @@ class Snapshot:
             archived=snapshot.get("StorageTier") == "archive",
             volume=intern(str(snapshot.get("VolumeId") or "")),
         )
+
+    def block(self, size_gib: int | None = None) -> BlockSnapshot:
+        """With the smaller of its volume's size, as the volume of an AMI has it, and its full size in whole GiB, rounded
+        up."""
+        volume = self.size_gib if size_gib is None else size_gib
+        full = -(-self.full_bytes // (1 << 30))
+        return BlockSnapshot(self.id, min(volume, full) if full else volume, self.archived)
 
 
 UNREADABLE = datetime.max.replace(tzinfo=UTC)

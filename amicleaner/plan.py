@@ -9,7 +9,7 @@ from .actions import DELETE, KEEP, QUARANTINE, RELEASE, Action
 from .config import Config
 from .decisions import Decision, Facts, decide_by_id, decide_by_rules, through_quarantine
 from .mapper import UNTAGGED_LABEL
-from .models import BlockSnapshot, Inventory, Reason, Snapshot, Target, number
+from .models import BlockSnapshot, Inventory, Reason, Target, number
 from .orphans import origin_of
 from .recycle_bin import restorable_until
 from .reducer import NEVER
@@ -218,16 +218,9 @@ def _snapshots_deleted(
             for snapshot in ami.snapshots:
                 sizes[snapshot.id] = max(snapshot.size_gib, sizes.get(snapshot.id, 0))
         for id in sizes.keys() - held:
-            found[target, id] = measured(BlockSnapshot(id, sizes[id]), facts.snapshots.get((target, id)))
+            known = facts.snapshots.get((target, id))
+            found[target, id] = known.block(sizes[id]) if known else BlockSnapshot(id, sizes[id])
     return dict(sorted(found.items()))
-
-
-def measured(block: BlockSnapshot, known: Snapshot | None) -> BlockSnapshot:
-    """A snapshot with the smaller of its volume's size and its full size in whole GiB, rounded up."""
-    if known is None:
-        return block
-    full = -(-known.full_bytes // (1 << 30))
-    return BlockSnapshot(block.id, min(block.size_gib, full) if full else block.size_gib, known.archived)
 
 
 def _covered(decision: Decision, facts: Facts, config: Config, now: datetime) -> Decision:

@@ -9,6 +9,7 @@ from typing import Any
 
 from .aws.concurrency import run_concurrently, thread_pool
 from .aws.scan import Scan, Scanner
+from .aws.usage import UsageReading
 from .aws.usage.image_references import AT_ONCE
 from .clock import Clock
 from .config import Config
@@ -46,16 +47,16 @@ class References:
 
     def __post_init__(self) -> None:
         for scan in self.scans:
-            self.add(scan, scan.reading.uses, scan.reading.snapshots)
+            self.add(scan, scan.reading)
             self.parts[scan.target.region].append(self.files)
         for inventory in (*(scan.inventory for scan in self.scans), *self.elsewhere):
             for (region, id), uses in uses_by_copies(inventory.target, inventory.amis).items():
                 self.parts.setdefault(region, []).append({id: uses})
 
-    def add(self, scan: Scan, uses: Uses, snapshots: Uses) -> None:
+    def add(self, scan: Scan, reading: UsageReading) -> None:
         """Adds what was read in the Region of a scan."""
-        self.parts.setdefault(scan.target.region, []).append(uses)
-        self.by_snapshot.setdefault(scan.target.region, []).append(snapshots)
+        self.parts.setdefault(scan.target.region, []).append(reading.uses)
+        self.by_snapshot.setdefault(scan.target.region, []).append(reading.snapshots)
 
     def of(self, region: str) -> Uses:
         """The references to AMIs of a Region, including those to their snapshots."""
@@ -138,7 +139,7 @@ class Planner:
                     (bins, denied), found, (snapshots, told) = run_concurrently(pool, reads)
                 warnings += [*denied, *told]
                 for scan, reading in found:
-                    references.add(scan, reading.uses, reading.snapshots)
+                    references.add(scan, reading)
                     warnings += [(scan.target, text) for text in reading.warnings]
                 resolved |= unresolved
                 known = {**facts.snapshots, **snapshots}

@@ -4,14 +4,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from .aws.changes import Changer
-from .aws.rate_limits import RateLimits
 from .aws.restorer import Restorer, fetch_holdings
 from .aws.targets import SessionMaker
 from .config import AMI_ID
 from .errors import UsageError
 from .execution import run_changes
 from .models import RestoreResult
-from .restore_steps import Step, Wanted, read_log, steps
+from .restore_steps import Wanted, read_log, steps
 from .run_state import Run
 
 
@@ -36,7 +35,8 @@ def restore(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
     todo = steps(wanted, holdings)
     if config.dry_run:
         for step in todo:
-            for result in _planned(step):
+            planned = [RestoreResult(step.target, id, "planned") for id in filter(None, (*step.snapshots, step.ami))]
+            for result in [step.settled] if step.settled else planned:
                 run.result = replace(run.result, restored=(*run.result.restored, result))
                 run.view.restored(result)
         return
@@ -47,7 +47,7 @@ def restore(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
         return restorer.results
 
     with run.interrupts.finishing():  # whatever was done is in the result before the run ends
-        results, stopped_by = run_changes(main, apis, run, audit, RateLimits(run.clock))
+        results, stopped_by = run_changes(main, apis, run, audit)
         run.result = replace(run.result, restored=tuple(results))
     run.ended(stopped_by)
 
@@ -61,10 +61,3 @@ def _wanted(word: str) -> tuple[Wanted, ...]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"--restore: {word} cannot be read: {reason}.", hint="Pass AMI ids, or an audit log.") from error
-
-
-def _planned(step: Step) -> list[RestoreResult]:
-    """What a dry run says about a step."""
-    if step.settled:
-        return [step.settled]
-    return [RestoreResult(step.target, id, "planned") for id in filter(None, (*step.snapshots, step.ami))]

@@ -127,13 +127,11 @@ def steps(wanted: Iterable[Wanted], holdings: Mapping[Target, Holdings]) -> tupl
     found: dict[tuple[Target, str], Step] = {}
     for entry in wanted:
         targets = [target for target in sorted(holdings) if entry.may_be_in(target)]
+        decided = [_step(target, entry, holdings[target]) for target in targets]
         if entry.target is not None and not targets:
             where = f"account {entry.target.account or 'unknown'}, Region {entry.target.region}"
             reason = f"it is in {where}, which is not a target of this run"
-            step = Step(entry.target, entry.ami, "impossible", tuple(entry.snapshots), reason)
-            found.setdefault((entry.target, step.id), step)
-            continue
-        decided = [_step(target, entry, holdings[target]) for target in targets]
+            decided = [Step(entry.target, entry.ami, "impossible", tuple(entry.snapshots), reason)]
         best = min(decided, key=lambda step: ("enable", "restore", "nothing", "impossible").index(step.what))
         key = (best.target, best.id)
         if key not in found or len(best.snapshots) > len(found[key].snapshots):

@@ -86,9 +86,6 @@ def clean(
     return run.result
 
 
-NOTHING = "Nothing was deleted."
-
-
 def _clean(run: Run, sessions: SessionMaker, stack: ExitStack) -> None:
     """Reads, decides, and carries out what is confirmed."""
     # Problems with files are found before AWS is called.
@@ -211,5 +208,5 @@ def _over_limits(run: Run, plan: Plan) -> bool:
         if run.config.dry_run:
             run.warning(text)
         else:
-            run.problem(f"{text} {NOTHING}")
+            run.problem(f"{text} Nothing was deleted.")
     return bool(exceeded) and not run.config.dry_run

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from .audit import AuditLog
 from .aws.api import Api
-from .aws.session import Clients
 from .aws.targets import Finder, Location, SessionMaker, check_sessions
 from .clock import Clock
 from .config import Config
@@ -53,7 +53,10 @@ class Run:
         """The locations that the run reads, and those in which it may delete."""
         config = self.config
         named = named or bool(saved or config.save_plan or config.expect_account)
-        finder = Finder(config, sessions, self._api)
+        make_api = partial(
+            Api, clock=self.clock, attempts=config.max_attempts, stop=self.interrupts.stop, observe=self.view.called
+        )
+        finder = Finder(config, sessions, make_api)
         accounts = finder.accounts(named=named)
         if saved:
             saved.check_accounts(account.id for account in accounts if not account.read_only)
@@ -66,16 +69,6 @@ class Run:
             saved.check_targets(location.api.target for location in locations if not location.read_only)
         self._several = len(locations) > 1
         return locations
-
-    def _api(self, target: Target, clients: Clients) -> Api:
-        return Api(
-            target,
-            clients,
-            clock=self.clock,
-            attempts=self.config.max_attempts,
-            stop=self.interrupts.stop,
-            observe=self.view.called,
-        )
 
     def warning(self, text: str) -> None:
         """Reports and keeps a warning, once."""

@@ -25,9 +25,9 @@ def merge_uses(parts: Iterable[Mapping[str, Iterable[Use]]]) -> Uses:
     return {id: _fullest(found) for id, found in sorted(uses.items()) if found}
 
 
-def uses_of(references: Iterable[Reference]) -> Uses:
-    """References by AMI id."""
-    return merge_uses({reference.ami: [reference.use]} for reference in references)
+def uses_of(references: Iterable[tuple[str, Use]]) -> Uses:
+    """References by AMI id, or by that of a snapshot."""
+    return merge_uses({id: [use]} for id, use in references)
 
 
 def _fullest(uses: set[Use]) -> tuple[Use, ...]:

@@ -5,6 +5,7 @@ time is passed in.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,14 +15,14 @@ from botocore import exceptions as boto
 from botocore import xform_name
 from botocore.parsers import ResponseParserError
 
+from ..actions import Change
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import AwsError, ThrottledError, TransientError, UnsupportedCallError
 from ..models import CallRecord, Target
 from ..sources import OPERATIONS, Operation
 from .concurrency import result_of, thread_pool
 from .error_mapping import LACKS, NO_SUCH_HOST, PLAIN, about_credentials, map_error, unknown_host
-from .rate_limits import Retries, TokenBucket, read_bucket
-from .response_parser import Unread
+from .rate_limits import Retries, TokenBucket, change_bucket, read_bucket
 
 # The DNS suffixes of AWS's partitions and of its dual-stack names (botocore's partitions.json); VPC endpoints have them too.
 AWS_SUFFIXES = tuple(
@@ -35,29 +36,33 @@ EVERYWHERE = frozenset({"autoscaling", "ec2", "organizations", "rbin", "ssm", "s
 known to have it says that the Region lacks it."""
 
 
+@dataclass(eq=False)
 class Api:
-    """The calls to one Region of one account.  Safe to use from several threads."""
+    """The calls to one Region of one account.  Safe to use from several threads.
 
-    def __init__(
-        self,
-        target: Target,
-        client: Callable[[str], Any],
-        *,
-        clock: Clock = SYSTEM_CLOCK,
-        attempts: int = 8,
-        stop: Event | None = None,
-        observe: Callable[[CallRecord], None] | None = None,
-    ) -> None:
-        """`client` makes (and keeps) the boto3 client of a service; `attempts` counts the first try too; `stop`, once
-        set, lets no further try begin."""
-        self.target = target
-        self.clock = clock
-        self._client = client
-        self._attempts = attempts
-        self._stop = stop or Event()
-        self._observe = observe
+    `client` makes (and keeps) the boto3 client of a service; `attempts` counts the first try too; `stop`, once set, lets no
+    further try begin; `observe` gets a record of each try.
+    """
+
+    target: Target
+    client: Callable[[str], Any]
+    _: KW_ONLY
+    clock: Clock = SYSTEM_CLOCK
+    attempts: int = 8
+    stop: Event = field(default_factory=Event)
+    observe: Callable[[CallRecord], None] = lambda record: None
+
+    def __post_init__(self) -> None:
         self._answered: set[str] = set()
         self._buckets: dict[str, TokenBucket] = {}
+        self._change_buckets: dict[str, TokenBucket] = {}
+
+    def bucket(self, change: Change) -> TokenBucket:
+        """The bucket of a changing call, one for the whole run: AWS's own doesn't know about our steps.  `call` takes
+        nothing out of it."""
+        if change.call not in self._change_buckets:
+            self._change_buckets[change.call] = change_bucket(self.clock, change)
+        return self._change_buckets[change.call]
 
     def call(self, action: str, *, attempts: int | None = None, unread: bool = False, **parameters: Any) -> dict[str, Any]:
         """One call (`DescribeImages`, `ssm:GetParameters`), tried again while it may help, at most `attempts` times.
@@ -66,7 +71,7 @@ class Api:
         Raises an `AwsError`, or one of its kinds (`errors.py`).
         """
         operation = OPERATIONS[action]
-        retries = Retries(self.clock, attempts or self._attempts)
+        retries = Retries(self.clock, attempts or self.attempts)
         if operation.many:
             self._buckets.setdefault(action, read_bucket(self.clock, full=True))
         while True:
@@ -79,8 +84,8 @@ class Api:
                 answer: dict[str, Any] = getattr(client, xform_name(operation.name))(**parameters)
                 if operation.changes:
                     _check_done(answer)
-                if not unread and isinstance(listed := answer.get(operation.items), Unread):
-                    answer[operation.items] = list(listed.read())
+                if not unread and isinstance(listed := answer.get(operation.items), Iterator):
+                    answer[operation.items] = list(listed)
             except Exception as exception:
                 error = map_error(operation.action, exception, self.target)
                 self._record(action, started, error.code)
@@ -101,7 +106,7 @@ class Api:
                 pause = retries.pause(error, attempts=4 if lacks and error.code == "ResponseParserError" else None)
                 if pause is None:
                     raise (self._unsupported(error) if lacks else error) from exception
-                if self._stop.is_set():
+                if self.stop.is_set():
                     raise error from exception
                 self.clock.sleep(pause)
             else:
@@ -120,7 +125,7 @@ class Api:
 
     def _client_of(self, action: str, operation: Operation) -> Any:
         try:
-            return self._client(operation.service)
+            return self.client(operation.service)
         except (boto.BotoCoreError, *PLAIN) as exception:
             if isinstance(exception, boto.BotoCoreError) or about_credentials(exception):
                 raise map_error(operation.action, exception, self.target) from exception
@@ -138,7 +143,7 @@ class Api:
             answer = self.call(action, unread=True, **parameters)
             while True:
                 listed = answer.get(operation.items)
-                if not isinstance(listed, list | Unread):
+                if not isinstance(listed, list | Iterator):
                     raise self.malformed(action, f"the response has no {operation.items}")
                 token = answer.get(operation.next_page) if operation.next_page else None
                 if token in tokens:
@@ -148,7 +153,7 @@ class Api:
                     parameters[operation.next_page] = token
                     upcoming = pool.submit(self.call, action, unread=True, **parameters)
                 try:
-                    yield from listed.read() if isinstance(listed, Unread) else listed
+                    yield from listed
                 except ResponseParserError as error:
                     raise self.malformed(action, str(error)) from error
                 if not token:
@@ -180,9 +185,8 @@ class Api:
         return UnsupportedCallError(error.action, error.code, error.message, self.target, hint=LACKS)
 
     def _record(self, action: str, started: float, outcome: str) -> None:
-        if self._observe:
-            seconds = self.clock.monotonic() - started
-            self._observe(CallRecord(OPERATIONS[action].action, self.target, seconds, outcome))
+        seconds = self.clock.monotonic() - started
+        self.observe(CallRecord(OPERATIONS[action].action, self.target, seconds, outcome))
 
 
 def _lacks(operation: Operation, error: AwsError, endpoint: str) -> bool:

@@ -4,7 +4,7 @@ It decides nothing about AMIs.  Every change of a run goes through `Changer.chan
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -15,7 +15,7 @@ from ..clock import Clock
 from ..errors import AwsError, CredentialsError, DeniedError, ThrottledError
 from ..models import Failure, Target
 from .api import Api
-from .rate_limits import RateLimits, Retries
+from .rate_limits import Retries
 
 CALLS_AT_ONCE = 32
 """Changing calls in flight in all targets together, at most."""
@@ -28,7 +28,8 @@ IN_USE = "InvalidSnapshot.InUse"
 
 IN_USE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 
-FOREVER = float("inf")
+WORKERS = 4
+"""AMIs in work in one target together: at 80 ms a call they use up AWS's bucket in a few seconds."""
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ class Attempts:
     may have acted."""
 
     retries: Retries
-    in_use: int = 0
+    in_use_pauses: Iterator[float] = field(default_factory=lambda: iter(IN_USE_PAUSES))
     lost: bool = False
     error: AwsError | None = None
 
@@ -83,10 +84,10 @@ class Changed:
         """What the result of a change that did not succeed says."""
         if self.error is None:
             return Failure("Interrupted", "The run was stopped first.")
+        message = self.error.message
         if self.lost:
-            message = f"{self.error.message} (one try got no response: it may be done)".lstrip()
-            return Failure(self.error.code, message, self.error.action)
-        return Failure(self.error.code, self.error.message, self.error.action)
+            message = f"{message} (one try got no response: it may be done)".lstrip()
+        return Failure(self.error.code, message, self.error.action)
 
 
 @dataclass(eq=False)
@@ -100,7 +101,6 @@ class Changer:
     apis: Mapping[Target, Api]
     clock: Clock
     audit: AuditLog
-    limits: RateLimits
     max_attempts: int
     pool: ThreadPoolExecutor
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -122,17 +122,13 @@ class Changer:
         """The tries of a change that was not tried yet."""
         return Attempts(Retries(self.clock, self.max_attempts))
 
-    def within(self, change: Change, target: Target, seconds: float) -> int:
-        """How many of these changes AWS's rate allows in that time."""
-        return self.limits.bucket(change, target).within(seconds)
-
     async def change(
         self,
         change: Change,
         subject: Subject,
         *,
         attempts: Attempts | None = None,
-        expires: float = FOREVER,
+        expires: float = float("inf"),
         finishing: bool = False,
         **parameters: Any,
     ) -> Changed:
@@ -142,7 +138,7 @@ class Changer:
         completes what was begun, so that a stop does not prevent it.  Raises nothing that AWS answers.
         """
         tries = attempts or self.attempts()
-        bucket = self.limits.bucket(change, subject.target)
+        bucket = self.apis[subject.target].bucket(change)
         while True:
             while not bucket.take():
                 if not await self.sleep(bucket.wait(), finishing=finishing):
@@ -176,7 +172,7 @@ class Changer:
                 self.halt(made.error, at_once=True)
             if isinstance(made.error, ThrottledError):
                 bucket.throttled()
-            pause = self._pause(tries, made.error)
+            pause = next(tries.in_use_pauses, None) if made.error.code == IN_USE else tries.retries.pause(made.error)
             if pause is None or not await self.sleep(pause, finishing=finishing):
                 return tries.ended("refused")
 
@@ -244,12 +240,6 @@ class Changer:
 
     def _forbidden(self, finishing: bool) -> bool:
         return self._no_further_call or (self.stopping.is_set() and not finishing)
-
-    def _pause(self, tries: Attempts, error: AwsError) -> float | None:
-        if error.code != IN_USE:
-            return tries.retries.pause(error)
-        tries.in_use += 1
-        return IN_USE_PAUSES[tries.in_use - 1] if tries.in_use <= len(IN_USE_PAUSES) else None
 
     def _call(
         self, change: Change, subject: Subject, expires: float, parameters: dict[str, Any]

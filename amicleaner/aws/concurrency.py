@@ -5,10 +5,9 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TypeVar
 
-T = TypeVar("T")
+from ..interrupts import LOOK
 
-LOOK = 0.2
-"""Seconds between two checks for a signal.  One that arrives just before the main thread begins to wait does not wake it."""
+T = TypeVar("T")
 
 
 @contextmanager

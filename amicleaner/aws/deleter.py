@@ -14,13 +14,10 @@ from ..audit import return_codes
 from ..errors import AmicleanerError, AwsError
 from ..models import Ami, AmiResult, Failure, SnapshotResult, Target
 from ..quarantine import DISABLED, format_time, quarantine_end
-from .changes import IN_USE, Changed, Changer
+from .changes import IN_USE, WORKERS, Changed, Changer
 from .fetcher import GONE, fetch_state
 from .snapshots import MISSING_PERMISSIONS, SnapshotReferences, classify_snapshots, in_device_order
 from .usage_monitor import Job, Recheck, Round, UsageMonitor, Verdict
-
-WORKERS = 4
-"""AMIs in work in one target together: at 80 ms a call they use up AWS's bucket in a few seconds."""
 
 _End = Literal["tried", "untouched", "again"]
 """How a job ended: AWS was asked and answered, or nobody asked, or what is known of it became too old first."""
@@ -197,7 +194,7 @@ class Deleter:
     def _snapshot_result(self, job: Job, id: str, changed: Changed) -> SnapshotResult:
         if changed.succeeded:
             return SnapshotResult(job.target, id, "removed")
-        if changed.error is not None and changed.error.code == IN_USE:
+        if changed.code == IN_USE:
             return SnapshotResult(job.target, id, "kept", used_by=self.references.users(job.target, id))
         return SnapshotResult(job.target, id, "failed", changed.failure)
 

@@ -2,6 +2,7 @@
 that they cannot drift apart."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from .. import actions
@@ -23,6 +24,7 @@ def policy(config: Config) -> dict[str, Any]:
     credentials that the command starts with, the others to each role.  `sts:GetCallerIdentity` needs no permission (STS API
     reference), so it is not here.
     """
+    config = replace(config, iam_policy=False)  # which is no part of the run that the policy is for
     statements = [*_restoring(config)] if config.restore else [*_cleaning(config)]
     if config.organization_role:
         statements.append(_statement("ListAccounts", {"organizations:ListAccounts"}))
@@ -40,7 +42,7 @@ def _cleaning(config: Config) -> Iterable[dict[str, Any]]:
     reads.update(*(source.actions for source in sources))
     if not config.include_shared:
         reads.add("ec2:DescribeImageAttribute")
-    if config.check_orphans or _deletes(config):
+    if config.check_orphans or config.deletes:
         reads.add("ec2:ListImagesInRecycleBin")
     if _names_regions(config):
         reads.add("ec2:DescribeRegions")
@@ -51,7 +53,7 @@ def _cleaning(config: Config) -> Iterable[dict[str, Any]]:
         yield _statement("ReadParameters", parameters, PARAMETERS)
     if behind:
         yield _statement("ReadReferences", behind) | {"Condition": VIA}
-    if _deletes(config):
+    if config.deletes:
         yield _changes("Delete", actions.DELETE.calls)
         if config.quarantine is not None:
             yield _changes("Quarantine", (*actions.QUARANTINE.calls, *actions.RELEASE.calls))
@@ -67,11 +69,6 @@ def _restoring(config: Config) -> Iterable[dict[str, Any]]:
     if not config.dry_run:
         restored = (actions.RESTORE_SNAPSHOT, actions.RESTORE_IMAGE, actions.ENABLE, actions.UNTAG)
         yield _changes("Restore", restored)
-
-
-def _deletes(config: Config) -> bool:
-    # The option that asks for the policy is no part of the run that the policy is for.
-    return not (config.dry_run or config.save_plan or config.suggest_config)
 
 
 def _names_regions(config: Config) -> bool:

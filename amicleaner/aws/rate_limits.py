@@ -5,12 +5,12 @@ below (reads).  A fifth of the bucket and a twentieth of the rate are left to ot
 """
 
 import random
+from dataclasses import dataclass
 from threading import Lock
 
 from ..actions import Change
 from ..clock import Clock
 from ..errors import AwsError, ThrottledError, TransientError
-from ..models import Target
 
 READS_AT_ONCE = 100.0
 """Describe calls in AWS's full bucket (EC2's guide)."""
@@ -36,26 +36,23 @@ _SHORTEST = 0.001
 """Seconds: a shorter wait could be lost in the rounding of a clock that counts from long ago, and never end."""
 
 
+@dataclass(eq=False)
 class TokenBucket:
-    """One bucket, full at first.  Safe to use from several threads; it never sleeps: it says how long to wait."""
+    """One bucket, full at first.  Safe to use from several threads; it never sleeps: it says how long to wait.
 
-    def __init__(self, clock: Clock, capacity: float, rate: float) -> None:
-        """`capacity` in tokens, `rate` in tokens a second."""
-        self._clock = clock
-        self._capacity = capacity
-        self._whole = rate
-        self._rate = rate
-        self._level = capacity
-        self._seen = clock.monotonic()
-        self._slowed: float | None = None
+    `capacity` is in tokens, `rate` in tokens a second, when it was last asked for one.
+    """
+
+    clock: Clock
+    capacity: float
+    rate: float
+    _slowed: float | None = None
+
+    def __post_init__(self) -> None:
+        self._whole = self.rate
+        self._level = self.capacity
+        self._seen = self.clock.monotonic()
         self._lock = Lock()
-
-    @property
-    def rate(self) -> float:
-        """Tokens a second, now."""
-        with self._lock:
-            self._fill()
-            return self._rate
 
     def take(self) -> bool:
         """Takes a token, if there is one."""
@@ -70,13 +67,13 @@ class TokenBucket:
         """Seconds until there is a token, if nobody else takes it and the rate stays as it is; 0.0: there is one."""
         with self._lock:
             self._fill()
-            return 0.0 if self._level >= 1 - _ROUNDING else max(_SHORTEST, (1 - self._level) / self._rate)
+            return 0.0 if self._level >= 1 - _ROUNDING else max(_SHORTEST, (1 - self._level) / self.rate)
 
     def within(self, seconds: float) -> int:
         """How many calls may start in that time."""
         with self._lock:
             self._fill()
-            return int(self._level + self._rate * max(0.0, seconds) + _ROUNDING)
+            return int(self._level + self.rate * max(0.0, seconds) + _ROUNDING)
 
     def throttled(self) -> None:
         """AWS said "too fast", so others use the bucket too: what is left of ours counts for nothing, the rate is halved."""
@@ -84,7 +81,7 @@ class TokenBucket:
             now = self._fill()
             self._level = 0.0
             if self._slowed is None or now - self._slowed >= SETTLING:
-                self._rate = max(self._whole * SLOWEST, self._rate / 2)
+                self.rate = max(self._whole * SLOWEST, self.rate / 2)
                 self._slowed = now
 
     def empty(self) -> None:
@@ -94,11 +91,11 @@ class TokenBucket:
             self._level = 0.0
 
     def _fill(self) -> float:
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         passed = max(0.0, now - self._seen)
         # At the rate that held when the wait was told, so that a token is there when `wait` said it would be.
-        self._level = min(self._capacity, self._level + passed * self._rate)
-        self._rate = min(self._whole, self._rate + self._whole * passed / RECOVERY)
+        self._level = min(self.capacity, self._level + passed * self.rate)
+        self.rate = min(self._whole, self.rate + self._whole * passed / RECOVERY)
         self._seen = max(now, self._seen)
         return now
 
@@ -116,20 +113,9 @@ def read_bucket(clock: Clock, *, full: bool) -> TokenBucket:
     return bucket
 
 
-class RateLimits:
-    """The buckets of a run; keep one for the whole of it, since AWS's buckets don't know about our steps."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._buckets: dict[tuple[str, Target], TokenBucket] = {}
-
-    def bucket(self, change: Change, target: Target) -> TokenBucket:
-        """The bucket of a changing call in one Region of one account."""
-        key = (change.call, target)
-        if key not in self._buckets:
-            capacity, rate = change.bucket * SHARE_OF_BUCKET, change.rate * SHARE_OF_RATE
-            self._buckets[key] = TokenBucket(self._clock, capacity, rate)
-        return self._buckets[key]
+def change_bucket(clock: Clock, change: Change) -> TokenBucket:
+    """The bucket of a changing call in one Region of one account."""
+    return TokenBucket(clock, change.bucket * SHARE_OF_BUCKET, change.rate * SHARE_OF_RATE)
 
 
 LONGEST_PAUSE = 5.0
@@ -146,15 +132,15 @@ UNREACHABLE_ATTEMPTS = 3
 """A person waits: a host that does not answer, or cannot be trusted, is given up early."""
 
 
+@dataclass(slots=True)
 class Retries:
     """The tries of one call.  `attempts` counts the first try too; throttles do not count, for they are known to pass."""
 
-    def __init__(self, clock: Clock, attempts: int) -> None:
-        self._clock = clock
-        self._attempts = attempts
-        self._failures = 0
-        self._throttles = 0
-        self._throttled_since: float | None = None
+    clock: Clock
+    attempts: int
+    _failures: int = 0
+    _throttles: int = 0
+    _throttled_since: float | None = None
 
     def pause(self, error: AwsError, *, attempts: int | None = None) -> float | None:
         """Seconds to wait before the next attempt; None: the error is final.  `attempts` lowers the limit for this error."""
@@ -164,16 +150,16 @@ class Retries:
         if not isinstance(error, TransientError):
             return None
         self._failures += 1
-        limit = min(self._attempts, attempts or self._attempts)
+        limit = min(self.attempts, attempts or self.attempts)
         if error.code in UNREACHABLE:
             limit = min(limit, UNREACHABLE_ATTEMPTS)
         return None if self._failures >= limit else _backoff(self._failures, LONGEST_PAUSE)
 
     def _pause_throttled(self) -> float | None:
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         self._throttled_since = now if self._throttled_since is None else self._throttled_since
         self._throttles += 1
-        if self._attempts == 1 or now - self._throttled_since >= THROTTLED_LIMIT:
+        if self.attempts == 1 or now - self._throttled_since >= THROTTLED_LIMIT:
             return None
         return _backoff(self._throttles, LONGEST_THROTTLED_PAUSE)
 

@@ -9,7 +9,6 @@ a list of both elements, in which nobody would find an id again.  `validate_resp
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, fromstring, tostring
@@ -24,24 +23,17 @@ Read = Callable[[Element], Any]
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3})?Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """The list of a response, still in XML.  `Api` reads it, of several pages once the next one is on its way."""
-
-    operation: str
-    node: Element
-    item: Read
-
-    def read(self) -> Iterator[Any]:
-        """Its items, once: the XML of each is let go, for a page of images takes ten MiB.  Raises ResponseParserError
-        if one is not what the model says."""
-        for child in self.node:
-            try:
-                found = self.item(child)
-            except Exception as error:  # botocore's errors for a timestamp are of several kinds
-                raise _not_as_modelled(self.operation) from error
-            child.clear()
-            yield found
+def read_items(operation: str, node: Element, item: Read) -> Iterator[Any]:
+    """The items of a list that is still in XML; `Api` asks for them, of several pages once the next one is on its way.  The
+    XML of each is let go, for a page of images takes ten MiB.  Raises ResponseParserError if one is not what the model
+    says."""
+    for child in node:
+        try:
+            found = item(child)
+        except Exception as error:  # botocore's errors for a timestamp are of several kinds
+            raise _not_as_modelled(operation) from error
+        child.clear()
+        yield found
 
 
 def parse_list(
@@ -60,14 +52,14 @@ def parse_list(
         return  # botocore says what is wrong
     shape = operation_model.output_shape.members[operation.items]
     name = shape.serialization.get("name", operation.items)
-    nodes = [child for child in root if _tag(child) == name]
+    nodes = [child for child in root if child.tag.rpartition("}")[2] == name]  # without its namespace
     if not nodes:
         return
     if len(nodes) > 1:
         raise _not_as_modelled(operation_model.name)
     if operation_model.name not in _READERS:
         _READERS[operation_model.name] = _reader(shape.member)
-    customized_response_dict[operation.items] = Unread(operation_model.name, nodes[0], _READERS[operation_model.name])
+    customized_response_dict[operation.items] = read_items(operation_model.name, nodes[0], _READERS[operation_model.name])
     root.remove(nodes[0])
     response_dict["body"] = tostring(root)
 
@@ -117,11 +109,6 @@ def _structure(node: Element, members: dict[str, tuple[str, Read]]) -> dict[str,
     return found
 
 
-def _tag(node: Element) -> str:
-    """The name of an element without its namespace."""
-    return str(node.tag).rpartition("}")[2]
-
-
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str,
     "boolean": bool,
@@ -150,7 +137,7 @@ def _fits(value: Any, shape: Any) -> bool:
         members = shape.members
         return all(_fits(inner, members[name]) for name, inner in value.items() if name in members)
     if kind == "list":
-        return isinstance(value, Unread) or (isinstance(value, list) and all(_fits(item, shape.member) for item in value))
+        return isinstance(value, Iterator) or (isinstance(value, list) and all(_fits(item, shape.member) for item in value))
     if kind == "map":
         return isinstance(value, dict) and all(_fits(item, shape.value) for item in value.values())
     return isinstance(value, _TYPES[kind])

@@ -11,11 +11,8 @@ from ..models import Ami, RestoreResult, Target
 from ..quarantine import DISABLED
 from ..restore_steps import Holdings, Step, Wanted
 from .api import Api
-from .changes import Changed, Changer
+from .changes import WORKERS, Changed, Changer
 from .fetcher import fetch_ami, fetch_amis, fetch_bin, fetch_bin_snapshots, fetch_snapshots_by_id
-
-WORKERS = 4
-"""AMIs in work in one target together."""
 
 POLL = 2.0
 """Seconds between two looks whether restored snapshots are there."""

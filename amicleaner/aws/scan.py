@@ -57,14 +57,15 @@ class Scan:
         return self.inventory.target
 
 
+@dataclass(eq=False)
 class Scanner:
-    """Reads locations concurrently.  Every method raises the `AwsError` of the first location that has one, in their
-    order."""
+    """Reads locations concurrently.  Every method raises the `AwsError` of the first location that has one, in their order.
+    `scanned` is called with each location and its number of AMIs, from any thread."""
 
-    def __init__(self, config: Config, scanned: Callable[[Target, int], None]) -> None:
-        """`scanned` is called with each location and its number of AMIs, from any thread."""
-        self._config = config
-        self._scanned = scanned
+    config: Config
+    scanned: Callable[[Target, int], None]
+
+    def __post_init__(self) -> None:
         self._most = 0
         self._read: set[Location] = set()
         self._calls = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="call")
@@ -90,7 +91,7 @@ class Scanner:
 
         def read(scan: Scan) -> UsageReading:
             ids = asked[scan.target]
-            found = usage.read_on_demand(scan.location.api, scan.reading, ids, self._config, self._calls, again=again)
+            found = usage.read_on_demand(scan.location.api, scan.reading, ids, self.config, self._calls, again=again)
             return _with_account(found, scan.target.account)
 
         return self._each_again([scan for scan in scans if scan.target in asked], read)
@@ -147,7 +148,7 @@ class Scanner:
             if isinstance(found, BinRules):
                 rules[location.api.target] = found
                 continue
-            if self._config.require_recycle_bin is not None:
+            if self.config.require_recycle_bin is not None:
                 raise found
             rules[location.api.target] = None
             text = f"{found.action} failed ({found.code}), so it is not known whether the deletion can be undone."
@@ -157,7 +158,7 @@ class Scanner:
     def template_versions(self, scans: Sequence[Scan]) -> list[tuple[Scan, UsageReading]]:
         """What any version of a launch template names."""
         return self._each_again(
-            scans, lambda scan: usage.read_template_versions(scan.location.api, scan.reading, self._config, self._calls)
+            scans, lambda scan: usage.read_template_versions(scan.location.api, scan.reading, self.config, self._calls)
         )
 
     def _each_again(self, scans: Sequence[Scan], read: Callable[[Scan], T]) -> list[tuple[Scan, T]]:
@@ -193,11 +194,11 @@ class Scanner:
         api = location.api
         started = api.clock.monotonic()
         owns = not location.read_only
-        amis = self._calls.submit(fetch_amis, api) if owns or self._config.check_orphans else None
-        snapshots = self._calls.submit(fetch_snapshots, api) if owns and self._config.check_orphans else None
-        bin = self._calls.submit(fetch_bin, api) if self._config.check_orphans else None
+        amis = self._calls.submit(fetch_amis, api) if owns or self.config.check_orphans else None
+        snapshots = self._calls.submit(fetch_snapshots, api) if owns and self.config.check_orphans else None
+        bin = self._calls.submit(fetch_bin, api) if self.config.check_orphans else None
         try:
-            reading = usage.read_usage(api, self._config, self._calls)
+            reading = usage.read_usage(api, self.config, self._calls)
             found, first = snapshots.result() if snapshots else ((), ())
             recycled, second = bin.result() if bin else ({}, ())
         except AwsError as error:
@@ -210,7 +211,7 @@ class Scanner:
             api.target = Target(_owner(inventory), api.target.region)
         self._read.add(location)
         if owns:
-            self._scanned(api.target, len(inventory))
+            self.scanned(api.target, len(inventory))
         reading = _with_account(reading, api.target.account)
         warnings = (*reading.warnings, *first, *second)
         return Scan(location, Inventory(api.target, inventory), reading, started, found, frozenset(recycled), warnings)

@@ -3,8 +3,9 @@ reads."""
 
 import os
 from copy import copy
+from dataclasses import KW_ONLY, dataclass, field
 from functools import cache, lru_cache
-from threading import Lock, RLock, Thread
+from threading import RLock, Thread
 from typing import Any
 
 import boto3
@@ -12,7 +13,7 @@ from botocore.config import Config as BotoConfig
 from botocore.credentials import Credentials
 from botocore.handlers import BUILTIN_HANDLERS, REGISTER_FIRST, REGISTER_LAST
 from botocore.hooks import EventAliaser, HierarchicalEmitter
-from botocore.loaders import Loader
+from botocore.loaders import Loader, instance_cache
 from botocore.session import Session as BotocoreSession
 from botocore.utils import EVENT_ALIASES
 
@@ -46,7 +47,9 @@ READ: dict[str, frozenset[str]] = {
 }
 """Shapes of EC2's responses and the members that are read; a shape that is not here is read whole."""
 
-SLIM = frozenset({operation.service for operation in OPERATIONS.values()} - {"organizations", "ssm", "sts"})
+SERVICES = frozenset(operation.service for operation in OPERATIONS.values())
+
+SLIM = SERVICES - {"organizations", "ssm", "sts"}
 """The services whose models are cut down: those of which only this tool makes clients.  boto3's own credential providers
 use `sts` and others."""
 
@@ -54,22 +57,13 @@ use `sts` and others."""
 class TrimmedLoader(Loader):
     """botocore's loader, with the cut models; each is loaded once for all sessions that share the loader."""
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._slim: dict[str, dict[str, Any]] = {}
-        self._loading = Lock()
-
+    @instance_cache
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
         """As in botocore.  The whole model is not kept."""
         if service_name not in SLIM or type_name != "service-2":
             return super().load_service_model(service_name, type_name, api_version)
-        with self._loading:
-            if service_name not in self._slim:
-                whole = Loader(self.search_paths, include_default_search_paths=False).load_service_model(
-                    service_name, type_name, api_version
-                )
-                self._slim[service_name] = slim(service_name, whole)
-            return self._slim[service_name]
+        whole = Loader(self.search_paths, include_default_search_paths=False)
+        return slim(service_name, whole.load_service_model(service_name, type_name, api_version))
 
 
 def slim(service: str, model: dict[str, Any]) -> dict[str, Any]:
@@ -104,8 +98,7 @@ _loader = TrimmedLoader()
 """One for all sessions: a service model is loaded once, however many accounts take part."""
 
 
-_services = {operation.service for operation in OPERATIONS.values()}
-_aliases = {name: alias for name, alias in EVENT_ALIASES.items() if name in _services}
+_aliases = {name: alias for name, alias in EVENT_ALIASES.items() if name in SERVICES}
 """Other names of the services that are called.  botocore holds each event of each client against those of all services."""
 
 
@@ -142,6 +135,18 @@ def new_session(*, profile: str | None = None) -> boto3.Session:
     return made
 
 
+def known_regions() -> list[str]:
+    """The Regions that this version of botocore knows, the isolated partitions' aside: for the shell's completion."""
+    session = BotocoreSession()
+    partitions = [name for name in session.get_available_partitions() if "iso" not in name]
+    return sorted(region for name in partitions for region in session.get_available_regions("ec2", name))
+
+
+def known_profiles() -> list[str]:
+    """The profiles in the AWS configuration files, sorted."""
+    return sorted(BotocoreSession().available_profiles)
+
+
 def resolve_credentials(session: boto3.Session, target: Target, timeout: float) -> None:
     """Finds the session's credentials once, before calls in many threads ask for them: botocore's providers may run a
     process or ask for an MFA code each time that they are asked.  What hangs is given up after `timeout` seconds, unless a
@@ -158,17 +163,13 @@ def resolve_credentials(session: boto3.Session, target: Target, timeout: float) 
 
     thread = Thread(target=resolve, name="credentials", daemon=True)
     thread.start()
-    thread.join(None if _asks_for_code(session) else timeout)
+    profiles = session._session.full_config.get("profiles", {}).values()
+    thread.join(None if any("mfa_serial" in profile for profile in profiles) else timeout)
     if thread.is_alive():
         message = f"they could not be resolved within {timeout:g} seconds"
         raise CredentialsError("credentials", "Timeout", message, target, hint=CREDENTIALS_HINT)
     if failed:
         raise map_credentials_error(failed[0], target) from failed[0]
-
-
-def _asks_for_code(session: boto3.Session) -> bool:
-    profiles = session._session.full_config.get("profiles", {})
-    return any("mfa_serial" in profile for profile in profiles.values())
 
 
 def with_credentials(session: boto3.Session, credentials: Credentials) -> boto3.Session:
@@ -194,17 +195,16 @@ def _config(connect_timeout: float, read_timeout: float) -> BotoConfig:
     )
 
 
+@dataclass(eq=False)
 class Clients:
-    """The clients of one account and Region, made when they are first needed."""
+    """The clients of one account and Region, made when they are first needed.  Time limits are in seconds."""
 
-    def __init__(
-        self, session: boto3.Session, region: str, *, connect_timeout: float = 10.0, read_timeout: float = 60.0
-    ) -> None:
-        """Time limits are in seconds."""
-        self._session = session
-        self._region = region
-        self._config = _config(connect_timeout, read_timeout)
-        self._clients: dict[str, Any] = {}
+    session: boto3.Session
+    region: str
+    _: KW_ONLY
+    connect_timeout: float = 10.0
+    read_timeout: float = 60.0
+    _clients: dict[str, Any] = field(default_factory=dict)
 
     def __call__(self, service: str) -> Any:
         """The client of a service (`ec2`)."""
@@ -216,7 +216,8 @@ class Clients:
     def make(self, service: str, **credentials: Any) -> Any:
         """A client for its caller alone, on request with other credentials (by the names that boto3 has for them)."""
         with _making:
-            return self._session.client(service, region_name=self._region, config=self._config, **credentials)
+            config = _config(self.connect_timeout, self.read_timeout)
+            return self.session.client(service, region_name=self.region, config=config, **credentials)
 
     def disconnect(self) -> None:
         """Closes all connections; they are opened again when they are needed again."""

@@ -14,7 +14,6 @@ MISSING_PERMISSIONS = "missing-permissions"
 
 _MESSAGES = {
     MISSING_PERMISSIONS: "AWS did not delete the snapshot with its AMI: the IAM action ec2:DeleteSnapshot is not granted",
-    "client-error": "AWS did not delete the snapshot with its AMI",
     "": "AWS did not say what became of the snapshot",
 }
 

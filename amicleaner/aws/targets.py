@@ -9,7 +9,6 @@ from typing import Any
 import boto3
 from botocore import exceptions as boto
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-from botocore.session import Session as BotocoreSession
 
 from ..config import ACCOUNT_ID, ROLE_ARN, Config
 from ..errors import AmicleanerError, UsageError
@@ -17,7 +16,7 @@ from ..models import Target
 from .api import Api
 from .concurrency import run_concurrently, thread_pool
 from .error_mapping import SENSELESS
-from .session import Clients, new_session, resolve_credentials, with_credentials
+from .session import Clients, known_profiles, new_session, resolve_credentials, with_credentials
 
 ACCOUNTS_AT_ONCE = 16
 """Accounts whose Regions are read at once, at most."""
@@ -56,8 +55,7 @@ def make_session(profile: str | None) -> boto3.Session:
     try:
         return new_session(profile=profile)
     except boto.ProfileNotFound as error:
-        known = ", ".join(sorted(BotocoreSession().available_profiles)) or "none"
-        raise UsageError(f"{error}.", hint=f"Existing profiles: {known}.") from error
+        raise UsageError(f"{error}.", hint=f"Existing profiles: {', '.join(known_profiles()) or 'none'}.") from error
     except (boto.BotoCoreError, UnicodeDecodeError, OSError) as error:
         raise UsageError(f"The AWS configuration cannot be read: {error}") from error
 

@@ -237,8 +237,7 @@ class UsageMonitor:
         """Whether jobs wait while fewer are ready than can be done until the next round would be over."""
         end = self._monotonic() + took
         return any(
-            sum(expires > end for _, _, expires in queue.ready)
-            <= self.changer.within(queue.pending[0].action.slowest, target, took + LOOKAHEAD)
+            sum(expires > end for _, _, expires in queue.ready) <= self._within(target, queue.pending[0], took + LOOKAHEAD)
             for target, queue in self._waiting(region)
         )
 
@@ -246,7 +245,7 @@ class UsageMonitor:
         """Takes the jobs out of the queues of a Region that can be done in that time, at least one of each target."""
         batch = []
         for target, queue in self._waiting(region):
-            room = self.changer.within(queue.pending[0].action.slowest, target, seconds)
+            room = self._within(target, queue.pending[0], seconds)
             batch += [queue.pending.popleft() for _ in range(min(max(room, 1), len(queue.pending)))]
         return batch
 
@@ -258,10 +257,14 @@ class UsageMonitor:
             by_target.setdefault(job.target, []).append(job)
         for target, jobs in by_target.items():
             if queue := self._queues.get(target):
-                room = max(1, self.changer.within(jobs[0].action.slowest, target, seconds) - len(queue.ready))
+                room = max(1, self._within(target, jobs[0], seconds) - len(queue.ready))
                 queue.ready.extend((job, found.verdicts[job.key], found.expires) for job in jobs[:room])
                 queue.pending.extendleft(reversed(jobs[room:]))
                 queue.tell()
+
+    def _within(self, target: Target, job: Job, seconds: float) -> int:
+        """How many jobs like this one AWS's rate allows in that time."""
+        return self.changer.apis[target].bucket(job.action.slowest).within(seconds)
 
     def _release(self, job: Job) -> None:
         self._busy -= job.snapshots

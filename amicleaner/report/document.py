@@ -25,7 +25,7 @@ from ..result import Orphan, Result
 from ..version import __version__
 from .result_sentences import kept_because, restore_line
 from .sanitize import escape_control
-from .sentences import age_days, cautions, gib, monthly_usd, orphan_block
+from .sentences import age_days, cautions, gib, monthly_usd
 
 VERSION = 1
 
@@ -141,7 +141,7 @@ def _orphan(orphan: Orphan, now: datetime) -> dict[str, Any]:
     return {
         **_target(orphan.target),
         "id": orphan.snapshot.id,
-        "size_gib": orphan_block(orphan).size_gib,
+        "size_gib": orphan.snapshot.block().size_gib,
         "age_days": age_days(orphan.snapshot.started, now),
         "ami": orphan.ami,
         "outcome": result.outcome if result else None,

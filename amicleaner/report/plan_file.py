@@ -56,12 +56,9 @@ class SavedPlan:
             # Without an organization no account is looked for, and the plan's targets are checked in any case.
             options["exclude_account"] = ()
         try:
-            config = replace(given, **options, apply_plan=None)
-            for rule in config.rules:
-                config.for_rule(rule)
+            return replace(given, **options, apply_plan=None)
         except UsageError as error:
             raise UsageError(f"{escape_control(self.path)}: its options are not valid: {error}") from error
-        return config
 
     def check_accounts(self, accounts: Iterable[str]) -> None:
         """Raises UsageError unless the run works in every account of the plan: known before any Region is."""

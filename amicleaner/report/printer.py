@@ -119,9 +119,9 @@ class Printer:
         if text:
             self._write(self._messages, style("\n".join(safe_lines(text, self.width))) + "\n")
 
-    def block(self, block: str, style: Callable[[str], str] = plain) -> None:
+    def block(self, block: str) -> None:
         """A table, or an empty line."""
-        self._write(self._messages, style(block) + "\n")
+        self._write(self._messages, block + "\n")
 
     def ask(self, prompt: str) -> None:
         """A prompt, which is never wrapped: scripts wait for it."""

@@ -4,27 +4,25 @@ import io
 import os
 import select
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import IO
 
 from ..errors import InputEnded
+from ..interrupts import LOOK
 from .terminal import is_terminal
-
-LOOK = 0.2
-"""Seconds between two checks for a signal.  A signal just before the system's `read` begins does not
-interrupt it: without these checks it would be handled only after the answer."""
 
 LONGEST = 65536
 """Bytes: no answer is longer, and the rest is not read."""
 
 
+@dataclass(slots=True)
 class Prompt:
     """Reads one line per prompt.  `messages` is the stream of the prompt: its line is ended there, so that the next message
     begins a line of its own."""
 
-    def __init__(self, stdin: IO[str] | None, messages: IO[str] | None) -> None:
-        self._stdin = stdin
-        self._messages = messages
-        self._ahead = b""
+    stdin: IO[str] | None
+    messages: IO[str] | None
+    _ahead: bytes = b""
 
     def read(self, ask: Callable[[], None] = lambda: None) -> bool:
         """Whether the answer is `y` or `yes`, in any case.  Raises InputEnded if there is no answer to read.
@@ -37,21 +35,21 @@ class Prompt:
             answer = self._line()
         finally:
             # The Return key has ended the line already, if it was echoed to the stream of the prompt.
-            echoed = answer.endswith(b"\n") and is_terminal(self._stdin) and is_terminal(self._messages)
-            if self._messages is not None and not echoed:
-                self._messages.write("\n")
-                self._messages.flush()
+            echoed = answer.endswith(b"\n") and is_terminal(self.stdin) and is_terminal(self.messages)
+            if self.messages is not None and not echoed:
+                self.messages.write("\n")
+                self.messages.flush()
         if not answer:
             raise InputEnded("No confirmation given (standard input is closed or not a terminal).")
         return answer.strip().lower() in (b"y", b"yes")
 
     def _line(self) -> bytes:
         """One line with its end, or nothing.  Bytes, so that what can't be decoded is an answer too: a no."""
-        if self._stdin is None:
+        if self.stdin is None:
             return b""
         try:
-            number = _number(self._stdin)
-            return self._stdin.readline().encode("utf-8", "replace") if number is None else self._line_of(number)
+            number = _number(self.stdin)
+            return self.stdin.readline().encode("utf-8", "replace") if number is None else self._line_of(number)
         except UnicodeDecodeError:
             return b"?\n"
         except (OSError, ValueError):

@@ -7,7 +7,7 @@ from ..actions import DELETE, DELETE_SNAPSHOT, DEREGISTER, ORDER, QUARANTINE
 from ..models import AmiResult, BlockSnapshot, Failure, RestoreResult, SnapshotResult, number
 from ..result import Result
 from ..uses import condensed
-from .sentences import day, listing, restorable, series, uncapitalized, upper_bound
+from .sentences import listing, restorable, series, uncapitalized, upper_bound
 
 _DENIED = ("UnauthorizedOperation", "AccessDenied", "AccessDeniedException")
 
@@ -18,7 +18,7 @@ def ami_line(result: AmiResult) -> str:
         # Where somebody else was faster the explanation says so.
         return result.explanation or f"{result.id} deregistered"
     if result.outcome == "quarantined":
-        return f"{result.id} quarantined{f' until {day(result.until)}' if result.until else ''}"
+        return f"{result.id} quarantined{f' until {result.until:%Y-%m-%d}' if result.until else ''}"
     if result.outcome == "kept":
         why = kept_because(result)
         return f"{result.id} kept{f': {why}' if why else ''}"

@@ -14,7 +14,7 @@ from ..actions import DELETE, ORDER, QUARANTINE
 from ..config import Config
 from ..decisions import Decision
 from ..models import BlockSnapshot, Reason, Target, number
-from ..plan import Allowed, Plan, measured
+from ..plan import Allowed, Plan
 from ..result import Orphan
 
 REASON_WORDS: Mapping[Reason, str] = {
@@ -55,21 +55,14 @@ ARCHIVED_PRICE = 0.0125
 """USD per GiB-month in the archive tier (EBS pricing)."""
 
 
-def listing(names: Sequence[str], most: int = 3) -> str:
+def listing(names: Sequence[str]) -> str:
     """`a, b, c`, or the first two and how many more."""
-    if len(names) <= most:
-        return ", ".join(names)
-    return f"{', '.join(names[: most - 1])}, {len(names) - most + 1} more"
+    return ", ".join(names if len(names) <= 3 else [*names[:2], f"{len(names) - 2} more"])
 
 
 def where(target: Target) -> str:
     """`account 123456789012, Region eu-west-1`."""
     return f"account {target.account}, Region {target.region}" if target.account else f"Region {target.region}"
-
-
-def day(time: datetime) -> str:
-    """The UTC day of a time in UTC."""
-    return f"{time:%Y-%m-%d}"
 
 
 def age_days(created: datetime | None, now: datetime) -> int | None:
@@ -91,12 +84,6 @@ def gib(plan: Plan, *decisions: Decision) -> int:
         for snapshot in decision.ami.snapshots
     }
     return sum(found.values())
-
-
-def orphan_block(orphan: Orphan) -> BlockSnapshot:
-    """An orphaned snapshot with its measured size."""
-    snapshot = orphan.snapshot
-    return measured(BlockSnapshot(snapshot.id, snapshot.size_gib, snapshot.archived), snapshot)
 
 
 def monthly_cost(snapshots: Iterable[BlockSnapshot], price_per_gib: float) -> Decimal:
@@ -186,7 +173,7 @@ def restorable(count: int, total: int, until: datetime, known: bool) -> str:
     """How many of the deleted AMIs can be restored; `known` says that the rest cannot."""
     least = "" if known or count == total else "at least "
     others = f"; the other {total - count} cannot be restored" if known and count < total else ""
-    return f"Recycle Bin: {least}{count} of {number(total, 'AMI')} can be restored until {day(until)}{others}."
+    return f"Recycle Bin: {least}{count} of {number(total, 'AMI')} can be restored until {until:%Y-%m-%d}{others}."
 
 
 def unknown_ids(plan: Plan) -> list[str]:
@@ -237,7 +224,7 @@ def orphans_sentence(orphans: Sequence[Orphan], price_per_gib: float) -> str:
     """Their total, or `No orphaned snapshots.`"""
     if not orphans:
         return "No orphaned snapshots."
-    bounds = [bound for bound in upper_bound(map(orphan_block, orphans), price_per_gib) if bound]
+    bounds = [bound for bound in upper_bound((orphan.snapshot.block() for orphan in orphans), price_per_gib) if bound]
     return f"{', '.join([number(len(orphans), 'orphaned snapshot'), *bounds])}."
 
 

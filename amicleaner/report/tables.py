@@ -13,7 +13,7 @@ from ..plan import GroupSummary, Plan, oldest_first
 from ..reducer import newest_first
 from ..result import Orphan
 from .layout import Column, table
-from .sentences import age, gib, orphan_block, where
+from .sentences import age, gib, where
 from .terminal import plain
 
 ALL_NAMED = 20
@@ -98,7 +98,7 @@ def orphan_snapshots(orphans: Iterable[Orphan], several: bool, now: datetime, wi
     rows = [
         {
             "Orphan Snapshots": orphan.snapshot.id,
-            "GiB": str(orphan_block(orphan).size_gib),
+            "GiB": str(orphan.snapshot.block().size_gib),
             "Age": age(orphan.snapshot.started, now),
             "Created for": orphan.ami,
         }

@@ -19,7 +19,7 @@ from amicleaner.audit import AuditError, AuditLog, Subject
 from amicleaner.aws.api import Api
 from amicleaner.aws.changes import Changer
 from amicleaner.aws.deleter import Deleter, Shared
-from amicleaner.aws.rate_limits import RateLimits
+from amicleaner.aws.rate_limits import TokenBucket
 from amicleaner.aws.snapshots import SnapshotReferences
 from amicleaner.aws.usage_monitor import Job, Round, Verdict
 from amicleaner.clock import Clock
@@ -179,9 +179,12 @@ class FakeAws:
     """One Region of one account.  `faults` by (call, id) or id, one for each call, in turn."""
 
     filled = Api.filled
+    bucket = Api.bucket
 
     def __init__(self, time: SimulatedTime, *, emulator: bool) -> None:
         self.time = time
+        self.clock = time.clock
+        self._change_buckets: dict[str, TokenBucket] = {}
         self.emulator = emulator
         self.images: dict[str, Image] = {}
         self.snapshots: set[str] = set()
@@ -343,7 +346,6 @@ class Scene:
             cast(Mapping[Target, Api], apis(self.time) if apis else self.aws),
             clock=self.clock,
             audit=audit or AuditLog(log, clock=self.clock),
-            limits=RateLimits(self.clock),
             max_attempts=attempts,
             pool=self.pool,  # type: ignore[arg-type]
         )

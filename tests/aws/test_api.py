@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http.client import RemoteDisconnected
 from threading import Event
@@ -18,7 +18,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyErr
 
 from amicleaner.aws.api import AWS_SUFFIXES, Api
 from amicleaner.aws.error_mapping import BAD_CREDENTIALS, THROTTLES, TRANSIENT
-from amicleaner.aws.response_parser import Unread
+from amicleaner.aws.response_parser import read_items
 from amicleaner.clock import Clock
 from amicleaner.errors import (
     AwsError,
@@ -440,7 +440,7 @@ def test_nonsense_is_given_up_early() -> None:
     assert sum(fake.slept) < 2
 
 
-def unread(*images: str, broken: bool = False) -> Unread:
+def unread(*images: str, broken: bool = False) -> Iterator[Any]:
     node = fromstring("<imagesSet>" + "".join(f"<item>{image}</item>" for image in images) + "</imagesSet>")
 
     def item(child: Any) -> dict[str, Any]:
@@ -448,7 +448,7 @@ def unread(*images: str, broken: bool = False) -> Unread:
             raise ValueError("not what the model says")
         return {"ImageId": child.text}
 
-    return Unread("DescribeImages", node, item)
+    return read_items("DescribeImages", node, item)
 
 
 def test_the_next_page_is_asked_for_before_the_items_of_one_are_read() -> None:

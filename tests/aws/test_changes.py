@@ -11,7 +11,7 @@ import pytest
 
 from amicleaner.actions import DELETE_SNAPSHOT, DEREGISTER, DISABLE, TAG
 from amicleaner.audit import AuditError, AuditLog, Subject
-from amicleaner.aws.changes import CALLS_AT_ONCE, FOREVER, Changed
+from amicleaner.aws.changes import CALLS_AT_ONCE, Changed
 from amicleaner.models import Target
 
 from .simulation import (
@@ -39,7 +39,7 @@ def scene(*faults: Exception, audit: AuditLog | None = None, log: Path | None = 
     return made
 
 
-def change(scene: Scene, *, expires: float = FOREVER, finishing: bool = False) -> Changed:
+def change(scene: Scene, *, expires: float = float("inf"), finishing: bool = False) -> Changed:
     async def main() -> Changed:
         return await scene.changer.change(DEREGISTER, AMI, expires=expires, finishing=finishing)
 
@@ -115,9 +115,9 @@ def test_calls_take_a_token_each_from_the_bucket_of_their_kind_and_target() -> N
     made = Scene(HOME, FAR)
     change_all(made, 100)
     assert 20 / 4.75 <= made.time.seconds < 20 / 4.75 + 0.5
-    assert made.changer.within(DELETE_SNAPSHOT, HOME, 0.0) == 80
-    assert made.changer.within(DISABLE, HOME, 0.0) == 40
-    assert made.changer.within(TAG, HOME, 1.0) == 89
+    assert made.changer.apis[HOME].bucket(DELETE_SNAPSHOT).within(0.0) == 80
+    assert made.changer.apis[HOME].bucket(DISABLE).within(0.0) == 40
+    assert made.changer.apis[HOME].bucket(TAG).within(1.0) == 89
 
 
 def test_at_most_thirty_two_calls_are_under_way() -> None:
@@ -130,8 +130,8 @@ def test_at_most_thirty_two_calls_are_under_way() -> None:
 def test_a_throttle_slows_down_the_calls_of_its_kind() -> None:
     made = scene(throttle())
     change(made)
-    assert made.changer.within(DEREGISTER, HOME, 10.0) < 30
-    assert made.changer.within(DELETE_SNAPSHOT, HOME, 10.0) == 127
+    assert made.changer.apis[HOME].bucket(DEREGISTER).within(10.0) < 30
+    assert made.changer.apis[HOME].bucket(DELETE_SNAPSHOT).within(10.0) == 127
 
 
 # The audit log
@@ -241,7 +241,7 @@ def test_a_stop_ends_a_pause_between_two_tries(error: Exception, lost: bool) -> 
 
 def test_a_stop_ends_the_wait_for_a_token() -> None:
     made = scene()
-    bucket = made.changer.limits.bucket(DEREGISTER, HOME)
+    bucket = made.changer.apis[HOME].bucket(DEREGISTER)
     bucket.empty()
     made.time.at(0.05, made.changer.halt)
     assert change(made).end == "stopped"

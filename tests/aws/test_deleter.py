@@ -496,7 +496,7 @@ def test_a_stop_in_any_phase_ends_within_twenty_seconds_and_tells_what_was_tried
     scene = Scene(emulator=True, shared=shared)
     ami = scene.home.add("ami-1", "snap-1")
     if phase == "token":
-        scene.changer.limits.bucket(DEREGISTER, HOME).empty()
+        scene.changer.apis[HOME].bucket(DEREGISTER).empty()
     elif phase == "call":
         scene.home.faults["ami-1"] = [HANG]
     elif phase == "pause":

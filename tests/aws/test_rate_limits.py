@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amicleaner.actions import CHANGES, DELETE_SNAPSHOT, DEREGISTER, DISABLE, TAG, Change
-from amicleaner.aws.rate_limits import RateLimits, TokenBucket, read_bucket
+from amicleaner.aws.api import Api
+from amicleaner.aws.rate_limits import TokenBucket, change_bucket, read_bucket
 from tests.virtual_time import Time
 
 from .simulation import FAR, HOME
@@ -29,7 +30,7 @@ def test_a_fifth_of_a_bucket_and_a_twentieth_of_its_rate_are_left_to_others(
     change: Change, bucket: int, rate: float
 ) -> None:
     time = Time()
-    tokens = RateLimits(time.clock).bucket(change, HOME)
+    tokens = change_bucket(time.clock, change)
     assert take_all(tokens) == bucket
     time.sleep(100.0)
     assert take_all(tokens) == bucket
@@ -39,10 +40,10 @@ def test_a_fifth_of_a_bucket_and_a_twentieth_of_its_rate_are_left_to_others(
 
 
 def test_each_call_of_each_target_has_its_own_bucket() -> None:
-    limits = RateLimits(Time().clock)
-    buckets = [limits.bucket(change, target) for change in CHANGES for target in (HOME, FAR)]
+    apis = [Api(target, lambda service: None, clock=Time().clock) for target in (HOME, FAR)]
+    buckets = [api.bucket(change) for change in CHANGES for api in apis]
     assert len(set(map(id, buckets))) == len(buckets)
-    assert limits.bucket(DEREGISTER, HOME) is buckets[0]
+    assert apis[0].bucket(DEREGISTER) is buckets[0]
 
 
 def test_there_is_a_token_after_the_wait() -> None:
@@ -103,8 +104,10 @@ def test_a_storm_of_throttles_leaves_one_try_per_second_and_the_rate_recovers() 
         bucket.throttled()
     assert 1.0 < bucket.wait() <= 1.1
     time.sleep(30.0)
+    bucket.wait()
     assert 2.0 < bucket.rate < 2.2
     time.sleep(120.0)
+    bucket.wait()
     assert bucket.rate == 4.75
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 from xml.sax.saxutils import escape
@@ -16,7 +16,7 @@ from botocore.parsers import ResponseParserError, create_parser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amicleaner.aws.response_parser import Unread, parse_list, validate_response
+from amicleaner.aws.response_parser import parse_list, validate_response
 from amicleaner.aws.session import Clients, new_session, with_credentials
 from tests.fake_aws.attach import Body
 
@@ -50,7 +50,7 @@ def xml_of(random: Random, shape: Any, member: str) -> str:
 
 def read(response: dict[str, Any]) -> dict[str, Any]:
     """A response with the list that `Api` reads."""
-    return {name: list(value.read()) if isinstance(value, Unread) else value for name, value in response.items()}
+    return {name: list(value) if isinstance(value, Iterator) else value for name, value in response.items()}
 
 
 def both(action: str, content: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -81,7 +81,7 @@ def test_it_reads_what_botocore_reads(action: str, random: Random) -> None:
 
 def test_the_list_of_a_response_is_read_later() -> None:
     _, parsed = both("DescribeImages", "<imagesSet><item><imageId>ami-1</imageId></item></imagesSet>")
-    assert isinstance(parsed["Images"], Unread)
+    assert isinstance(parsed["Images"], Iterator)
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ def test_a_call_that_is_tried_again_and_again_is_confirmed_again_and_again() -> 
 
 def test_a_machine_that_slept_reads_again_before_it_gives_up() -> None:
     scene = Scene()
-    scene.changer.limits.bucket(DEREGISTER, HOME).empty()
+    scene.changer.apis[HOME].bucket(DEREGISTER).empty()
     scene.time.at(0.1, lambda: setattr(scene.time, "seconds", 5000.0))
     assert set(scene.delete([scene.home.add(f"ami-{number}") for number in range(100)]).values()) == {"removed"}
 

@@ -44,7 +44,10 @@ def test_plan_for_a_pull_request() -> None:
     assert [page[3], *page[5:]] == [
         "### Account 123456789012, Region us-east-1",
         "Kept:",
-        "| kept because | reason | AMIs |\n| --- | --- | --- |\n| newest in group | kept-previous | 12 |\n| in use | in-use | 1 |\n",
+        (
+            "| kept because | reason | AMIs |\n"
+            "| --- | --- | --- |\n| newest in group | kept-previous | 12 |\n| in use | in-use | 1 |\n"
+        ),
     ]
 
 

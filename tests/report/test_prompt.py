@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from amicleaner.errors import InputEnded
+from amicleaner.interrupts import LOOK
 from amicleaner.report import prompt
 from amicleaner.report.prompt import Prompt
 
@@ -138,5 +139,5 @@ def test_a_signal_that_came_just_before_the_reading_is_handled(
     messages = io.StringIO()
     with pytest.raises(KeyboardInterrupt):
         Prompt(pipe[0], messages).read()
-    assert looks[1:] == [prompt.LOOK] * 3
+    assert looks[1:] == [LOOK] * 3
     assert messages.getvalue() == "\n"

@@ -9,7 +9,7 @@ Region that does not have the service holds no reference.  A call that the endpo
 a warning, unless the source is required or was asked for.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -17,29 +17,26 @@ from importlib import import_module
 
 from ...config import Config
 from ...errors import AwsError, CredentialsError, UnsupportedCallError
-from ...models import Target, Use
+from ...models import Target
 from ...sources import IMAGE_REFERENCES, INSTANCE_REFRESHES, LAUNCH_TEMPLATES, SOURCES, SSM_PARAMETERS, UsageSource
-from ...uses import Uses, merge_uses
+from ...uses import Uses, uses_of
 from ..api import Api
 from ..concurrency import run_concurrently
 from ..error_mapping import DENIED, NO_SUCH_HOST
 from . import auto_scaling, image_references, launch_templates, ssm_parameters
-from .usage_report import TemplateVersion, UsageReport
-
-NEVER_SKIPPED = frozenset({"instances"})
-"""Checks that no message advises to skip."""
+from .usage_report import Read, TemplateVersion, UsageReport
 
 NO_SERVICE = frozenset({NO_SUCH_HOST, "OptInRequired", "SubscriptionRequiredException", "UnsupportedOperation"})
 """What is answered for a service that the Region does not have, or that the account never signed up for (common errors in
 the API references of EC2 and others)."""
 
-SourceRead = tuple[UsageSource, Callable[[], UsageReport]]
+SourceRead = tuple[UsageSource, Read]
 """A source, and one of its reads."""
 
 
-def _reader(name: str) -> Callable[[Api], UsageReport]:
+def _reader(name: str) -> Read:
     module, _, function = name.partition(".")
-    found: Callable[[Api], UsageReport] = getattr(import_module(f".{module}", __package__), function)
+    found: Read = getattr(import_module(f".{module}", __package__), function)
     return found
 
 
@@ -77,12 +74,12 @@ def read_usage(api: Api, config: Config, pool: Executor) -> UsageReading:
 
     Raises `AwsError`: the error of the first source in the registry that has one.
     """
-    report = _read(pool, _listed(api, config, "always"))
+    report = _read(api, pool, _listed(config, "always"))
     if config.all_launch_template_versions:
         report.add(_all_versions(api, report.versions, pool))
-    _follow(api, report, report.versions, config, pool)
-    refreshes = _read(pool, [(INSTANCE_REFRESHES, partial(auto_scaling.read_refreshes, api, report.groups))])
-    _follow(api, refreshes, report.versions, config, pool)
+    _follow(report, report.versions, config, pool)
+    refreshes = _read(api, pool, [(INSTANCE_REFRESHES, partial(auto_scaling.read_refreshes, report.groups))])
+    _follow(refreshes, report.versions, config, pool)
     report.add(refreshes)
     return _reading(report)
 
@@ -95,85 +92,81 @@ def read_on_demand(
 
     Raises `AwsError`.
     """
-    reads = [] if again else _listed(api, config, "late", "on request")
+    reads = [] if again else _listed(config, "late", "on request")
     if IMAGE_REFERENCES.check not in config.skip_check:
-        reads.insert(0, (IMAGE_REFERENCES, partial(image_references.read, api, tuple(ami_ids))))
-    report = _read(pool, reads)
-    _follow(api, report, reading.versions, config, pool)
+        reads.insert(0, (IMAGE_REFERENCES, partial(image_references.read, tuple(ami_ids))))
+    report = _read(api, pool, reads)
+    _follow(report, reading.versions, config, pool)
     return _reading(report)
 
 
 def read_template_versions(api: Api, reading: UsageReading, config: Config, pool: Executor) -> UsageReading:
     """What any version of the templates in `reading` names: one call per template.  Raises `AwsError`."""
     known = config.all_launch_template_versions  # then the reading has them
-    return _reading(UsageReport() if known else _all_versions(api, reading.versions, pool))
+    return _reading(UsageReport(api) if known else _all_versions(api, reading.versions, pool))
 
 
-def _listed(api: Api, config: Config, *when: str) -> list[SourceRead]:
-    chosen = [source for source in sources(config) if source in READERS and source.when in when]
-    return [(source, partial(READERS[source], api)) for source in chosen]
+def _listed(config: Config, *when: str) -> list[SourceRead]:
+    return [(source, READERS[source]) for source in sources(config) if source in READERS and source.when in when]
 
 
 def _all_versions(api: Api, versions: Iterable[TemplateVersion], pool: Executor) -> UsageReport:
     """Every version of each of these versions' templates: one call per template."""
     templates = sorted({version.template for version in versions})
-    return _read(pool, [(LAUNCH_TEMPLATES, partial(launch_templates.read_all_versions, api, id)) for id in templates])
+    return _read(api, pool, [(LAUNCH_TEMPLATES, partial(launch_templates.read_all_versions, id)) for id in templates])
 
 
-def _read(pool: Executor, reads: list[SourceRead]) -> UsageReport:
+def _read(api: Api, pool: Executor, reads: list[SourceRead]) -> UsageReport:
     """What all reads report, and all further reads that they ask for.
 
     Raises `AwsError`: the error of the first source, in the order of `reads`, that has one.
     """
-    report = UsageReport()
+    report = UsageReport(api)
     while reads:
-        parts = run_concurrently(pool, [partial(guarded, source, read) for source, read in reads])
+        parts = run_concurrently(pool, [partial(guarded, source, api, read) for source, read in reads])
         for part in parts:
             report.add(part)
         reads = [(source, read) for (source, _), part in zip(reads, parts, strict=True) for read in part.next_reads]
     return report
 
 
-def _follow(api: Api, report: UsageReport, versions: Iterable[TemplateVersion], config: Config, pool: Executor) -> None:
+def _follow(report: UsageReport, versions: Iterable[TemplateVersion], config: Config, pool: Executor) -> None:
     """Replaces, in `report`, launch template versions and SSM parameters by the images that they resolve to.
 
     `versions` are those that are known already.  Where the check of launch templates is skipped, no version is looked up.
     An SSM parameter always is.
     """
     if LAUNCH_TEMPLATES.check not in config.skip_check:
-        resolve = partial(launch_templates.resolve, api, report.template_refs, versions, pool)
-        report.add(guarded(LAUNCH_TEMPLATES, resolve))
+        resolve = partial(launch_templates.resolve, report.template_refs, versions, pool)
+        report.add(guarded(LAUNCH_TEMPLATES, report.api, resolve))
     by_parameter = [named for named in report.images if named[0].startswith(ssm_parameters.SCHEME)]
     report.images = [named for named in report.images if not named[0].startswith(ssm_parameters.SCHEME)]
-    report.add(guarded(SSM_PARAMETERS, partial(ssm_parameters.resolve, api, by_parameter, pool)))
+    report.add(guarded(SSM_PARAMETERS, report.api, partial(ssm_parameters.resolve, by_parameter, pool)))
 
 
 def _reading(report: UsageReport) -> UsageReading:
     warnings = tuple(dict.fromkeys(report.warnings))
-    return UsageReading(_by_id(report.images), _by_id(report.snapshots), warnings, tuple(report.versions))
+    return UsageReading(uses_of(report.images), uses_of(report.snapshots), warnings, tuple(report.versions))
 
 
-def _by_id(named: Iterable[tuple[str, Use]]) -> Uses:
-    return merge_uses({id: [use]} for id, use in named)
-
-
-def guarded(source: UsageSource, read: Callable[[], UsageReport]) -> UsageReport:
+def guarded(source: UsageSource, api: Api, read: Read) -> UsageReport:
     """What `read` reports.  Raises `AwsError`, with what helps in its hint."""
+    report = UsageReport(api)
     try:
-        return read()
+        read(report)
+        return report
     except AwsError as error:
         # A role's credentials are renewed inside whichever call comes first; skipping a check is no help there.
         if isinstance(error, CredentialsError) or error.action.startswith("sts:"):
             raise
         no_service = error.code in NO_SERVICE and not error.exists and not source.required
         if no_service and source.reader:
-            return UsageReport()
+            return UsageReport(api)
         # The resources behind any other source may exist without this call: SSM parameters, Auto Scaling groups.
         unsupported = no_service or isinstance(error, UnsupportedCallError)
         if unsupported and not (source.required or source.on_request):
-            return UsageReport(
-                warnings=[f"This endpoint doesn't support {error.action}; references from {source.things} were not checked."]
-            )
+            warning = f"This endpoint doesn't support {error.action}; references from {source.things} were not checked."
+            return UsageReport(api, warnings=[warning])
         if unsupported or error.code in DENIED:
             error.hint = _hint(source, error)
         if unsupported:
@@ -189,7 +182,7 @@ def _hint(source: UsageSource, error: AwsError) -> str:
     hint = error.hint
     if hint.startswith("Grant ") and source.via:
         hint = f"{hint.rstrip('.')} and the actions behind it (see --iam-policy)."
-    if not source.check or source.check in NEVER_SKIPPED:
+    if source.check in ("", "instances"):  # which no message advises to skip
         return hint
     way = f"remove {source.check} from --also-check" if source.on_request else f"pass --skip-check {source.check}"
     skip = f"To proceed without it, {way}. AMIs used only by {source.things} will then NOT be protected."

@@ -11,9 +11,8 @@ from typing import Any
 
 from ...errors import AwsError
 from ...models import Use
-from ..api import Api
 from .ssm_parameters import PREFIX
-from .usage_report import UsageReport, first_then_others, read_each, unless_gone, use_of
+from .usage_report import UsageReport, unless_gone
 
 IMAGE_ARN = re.compile(r"arn:[^:]+:imagebuilder:[^:]+:[0-9]{12}:image/.+")
 """An image of an account; those that AWS offers (`…:aws:image/…`) come out as AMIs of AWS."""
@@ -22,21 +21,18 @@ PARAMETER = "ssm:"
 BUILT = "AVAILABLE"
 
 
-def read(api: Api) -> UsageReport:
+def read(report: UsageReport) -> None:
     """Recipes of both kinds, and pipelines."""
-    images = ("imagebuilder:ListImageRecipes", "image recipe", "parentImage")
-    containers = ("imagebuilder:ListContainerRecipes", "container recipe", "parentImage", "instanceImage")
-    return first_then_others(
-        [partial(_recipes, api, *images), partial(_recipes, api, *containers), partial(_pipelines, api)]
-    )
+    images = ("imagebuilder:ListImageRecipes", "image recipe", ("parentImage",))
+    containers = ("imagebuilder:ListContainerRecipes", "container recipe", ("parentImage", "instanceImage"))
+    report.first_then_others([partial(_recipes, *images), partial(_recipes, *containers), _pipelines])
 
 
-def _recipes(api: Api, call: str, word: str, *members: str) -> UsageReport:
-    report = UsageReport()
+def _recipes(call: str, word: str, members: tuple[str, ...], report: UsageReport) -> None:
     images: dict[str, list[Use]] = {}
-    for recipe in api.pages(call, owner="Self"):
-        id = _name(api.filled(call, recipe, "arn", f"an {word}"))
-        use = use_of(api, word.replace(" ", "-"), id, f"Image Builder {word} {id}")
+    for recipe in report.api.pages(call, owner="Self"):
+        id = _name(report.api.filled(call, recipe, "arn", f"an {word}"))
+        use = report.use(word.replace(" ", "-"), id, f"Image Builder {word} {id}")
         for name in members:
             parent = str(recipe.get(name) or "")
             if parent.startswith("ami-"):
@@ -45,50 +41,46 @@ def _recipes(api: Api, call: str, word: str, *members: str) -> UsageReport:
                 report.add_image(PREFIX + parent.removeprefix(PARAMETER), use)
             elif IMAGE_ARN.fullmatch(parent):
                 images.setdefault(parent, []).append(use)
-    report.next_reads = [partial(_parent, api, arn, uses) for arn, uses in sorted(images.items())]
-    return report
+    report.next_reads += [partial(_parent, arn, uses) for arn, uses in sorted(images.items())]
 
 
-def _parent(api: Api, arn: str, uses: list[Use]) -> UsageReport:
+def _parent(arn: str, uses: list[Use], report: UsageReport) -> None:
     """The AMIs of the image that a recipe builds on: of the latest available one that its version matches."""
     call = "imagebuilder:GetImage"
-    report = UsageReport()
     try:
-        image = api.filled(call, api.call(call, imageBuildVersionArn=arn), "image", arn)
+        image = report.api.filled(call, report.api.call(call, imageBuildVersionArn=arn), "image", arn)
     except AwsError as error:
         if error.code != "ResourceNotFoundException":
             raise
         first = min(use.label for use in uses)
         warning = f"Image Builder image {_name(arn)} does not exist (named by {first}); it protects no AMI."
-        return UsageReport(warnings=[warning])
+        report.warnings.append(warning)
+        return
     for use in uses:
-        _add_output(api, report, image, use.through(f"image {_name(arn)}"))
-    return report
+        _add_output(report, image, use.through(f"image {_name(arn)}"))
 
 
-def _pipelines(api: Api) -> UsageReport:
-    return read_each(api, "imagebuilder:ListImagePipelines", "arn", "a pipeline", partial(_last_output, api))
+def _pipelines(report: UsageReport) -> None:
+    report.read_each("imagebuilder:ListImagePipelines", "arn", "a pipeline", _last_output)
 
 
 @unless_gone
-def _last_output(api: Api, pipeline: str) -> UsageReport:
+def _last_output(pipeline: str, report: UsageReport) -> None:
     """The AMIs of the newest image that a pipeline has built."""
     call = "imagebuilder:ListImagePipelineImages"
-    report = UsageReport()
-    images = api.pages(call, imagePipelineArn=pipeline)
+    images = report.api.pages(call, imagePipelineArn=pipeline)
     built = [image for image in images if (image.get("state") or {}).get("status") == BUILT]
-    newest = max((str(api.filled(call, image, "dateCreated", "an image")) for image in built), default="")
+    newest = max((str(report.api.filled(call, image, "dateCreated", "an image")) for image in built), default="")
     name = _name(pipeline)
-    use = use_of(api, "image-pipeline", name, f"latest image of Image Builder pipeline {name}")
+    use = report.use("image-pipeline", name, f"latest image of Image Builder pipeline {name}")
     for image in built:
         if image["dateCreated"] == newest:
-            _add_output(api, report, image, use)
-    return report
+            _add_output(report, image, use)
 
 
-def _add_output(api: Api, report: UsageReport, image: dict[str, Any], use: Use) -> None:
+def _add_output(report: UsageReport, image: dict[str, Any], use: Use) -> None:
     for ami in (image.get("outputResources") or {}).get("amis") or ():
-        if ami.get("region") in (None, api.target.region):
+        if ami.get("region") in (None, report.api.target.region):
             report.add_image(ami.get("image"), use)
 
 

@@ -12,21 +12,10 @@ from typing import Any
 from ...actions import AMI_GONE
 from ...errors import AwsError
 from ...models import Use
-from ..api import Api
-from .usage_report import UsageReport, first_then_others, use_of
+from .usage_report import UsageReport
 
 CALL = "DescribeImageReferences"
-LIVE = ("pending", "running", "shutting-down", "stopping", "stopped")
-TYPES: list[dict[str, Any]] = [
-    {
-        "ResourceType": "ec2:Instance",
-        "ResourceTypeOptions": [{"OptionName": "state-name", "OptionValues": list(LIVE)}],
-    },
-    {"ResourceType": "ssm:Parameter"},
-    {"ResourceType": "imagebuilder:ImageRecipe"},
-    {"ResourceType": "imagebuilder:ContainerRecipe"},
-]
-
+LIVE = ["pending", "running", "shutting-down", "stopping", "stopped"]
 
 AT_ONCE = 10
 """AMIs that the call takes."""
@@ -39,32 +28,35 @@ KINDS = {
 }
 """Resource type: its kind, and its name for people."""
 
+TYPES: list[dict[str, Any]] = [{"ResourceType": name} for name in KINDS]
+TYPES[0]["ResourceTypeOptions"] = [{"OptionName": "state-name", "OptionValues": LIVE}]
 
-def read(api: Api, ami_ids: Iterable[str]) -> UsageReport:
+
+def read(ami_ids: Iterable[str], report: UsageReport) -> None:
     """What refers to these AMIs, 10 a call."""
     ids = sorted(set(ami_ids))
     batches = [ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE)]
-    return first_then_others([partial(_read_batch, api, batch) for batch in batches])
+    report.first_then_others([partial(_read_batch, batch) for batch in batches])
 
 
-def _read_batch(api: Api, ami_ids: Sequence[str]) -> UsageReport:
+def _read_batch(ami_ids: Sequence[str], report: UsageReport) -> None:
     """An AMI that vanished has no references and gives a warning."""
     try:
-        references = list(api.pages(CALL, ImageIds=list(ami_ids), ResourceTypes=TYPES))
+        references = list(report.api.pages(CALL, ImageIds=list(ami_ids), ResourceTypes=TYPES))
+        report.images += [_named(report, reference, ami_ids) for reference in references]
     except AwsError as error:
         if error.code not in AMI_GONE:
             raise
         if len(ami_ids) == 1:
-            return UsageReport(warnings=[f"{ami_ids[0]} was deleted during the scan."])
-        report = UsageReport()
+            report.warnings.append(f"{ami_ids[0]} was deleted during the scan.")
+            return
         for id in ami_ids:
-            report.add(_read_batch(api, [id]))
-        return report
-    return UsageReport(images=[_named(api, reference, ami_ids) for reference in references])
+            _read_batch([id], report)
 
 
-def _named(api: Api, reference: dict[str, Any], ami_ids: Sequence[str]) -> tuple[str, Use]:
+def _named(report: UsageReport, reference: dict[str, Any], ami_ids: Sequence[str]) -> tuple[str, Use]:
     """The AMI, and the resource that names it: `image-recipe/web/1.0.0`, the end of its ARN, is the recipe `web/1.0.0`."""
+    api = report.api
     image = str(api.member(CALL, reference, "ImageId", "a reference"))
     arn = str(api.member(CALL, reference, "Arn", f"a reference to {image}"))
     type = str(api.member(CALL, reference, "ResourceType", f"the reference {arn}"))
@@ -74,4 +66,4 @@ def _named(api: Api, reference: dict[str, Any], ami_ids: Sequence[str]) -> tuple
     if type == "ssm:Parameter" and "/" in id:
         id = f"/{id}"  # an ARN does not double the slash of a hierarchical name: `parameter/golden/web` is `/golden/web`
     kind, word = KINDS[type]
-    return image, use_of(api, kind, id, f"{word} {id}")
+    return image, report.use(kind, id, f"{word} {id}")

@@ -12,12 +12,12 @@ from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...errors import AwsError
 from ..api import Api
 from ..concurrency import run_concurrently
-from .usage_report import TemplateVersion, TemplateVersionRef, UsageReport, snapshots_of, use_of
+from .usage_report import Template, TemplateVersion, TemplateVersionRef, UsageReport, snapshots_of
 
 CALL = "DescribeLaunchTemplateVersions"
 VERSION_GONE = "InvalidLaunchTemplateId.VersionNotFound"
@@ -37,47 +37,38 @@ AT_ONCE = 200
 MARKS = {"$Default": "default", "$Latest": "latest"}
 
 
-class Template(NamedTuple):
-    """How a call names a template: by its id where that is known."""
-
-    key: str
-    by_name: bool = False
-
-
-def read(api: Api) -> UsageReport:
+def read(report: UsageReport) -> None:
     """The default and latest versions of all templates, hidden managed ones included."""
-    return _report(api, Versions=["$Latest", "$Default"])
+    _add_versions(report, Versions=["$Latest", "$Default"])
 
 
-def read_all_versions(api: Api, template: str) -> UsageReport:
+def read_all_versions(template: str, report: UsageReport) -> None:
     """Every version of one template; a template that was deleted meanwhile gives a warning."""
     try:
-        return _report(api, LaunchTemplateId=template)
+        _add_versions(report, LaunchTemplateId=template)
     except AwsError as error:
         if error.code not in TEMPLATE_GONE:
             raise
-        return UsageReport(warnings=[f"Launch template {template} was deleted during the scan; it protects no AMI."])
+        report.warnings.append(f"Launch template {template} was deleted during the scan; it protects no AMI.")
 
 
-def _report(api: Api, **parameters: Any) -> UsageReport:
+def _add_versions(report: UsageReport, **parameters: Any) -> None:
     """The versions in a listing that has at least the default and the latest of each template in it, once each."""
     versions = {}
     default: dict[str, int] = {}
     latest: dict[str, int] = defaultdict(int)
-    for item in api.pages(CALL, **parameters, IncludeManagedResources=True):
-        version = _version(api, item)
+    for item in report.api.pages(CALL, **parameters, IncludeManagedResources=True):
+        version = _version(report.api, item)
         versions[version.template, version.number] = version
         latest[version.template] = max(latest[version.template], version.number)
         if item.get("DefaultVersion"):
             default[version.template] = version.number
-    report = UsageReport()
     for version in versions.values():
         marks = (("default", default), ("latest", latest))
         told = tuple(word for word, numbers in marks if numbers.get(version.template) == version.number)
         marked = replace(version, marks=told)
         report.versions.append(marked)
-        report.add_version(marked, use_of(api, "launch-template", marked.template, marked.label))
-    return report
+        report.add_version(marked, report.use("launch-template", marked.template, marked.label))
 
 
 def _version(api: Api, item: dict[str, Any]) -> TemplateVersion:
@@ -90,8 +81,8 @@ def _version(api: Api, item: dict[str, Any]) -> TemplateVersion:
 
 
 def resolve(
-    api: Api, refs: Iterable[TemplateVersionRef], versions: Iterable[TemplateVersion], pool: Executor
-) -> UsageReport:
+    refs: Iterable[TemplateVersionRef], versions: Iterable[TemplateVersion], pool: Executor, report: UsageReport
+) -> None:
     """The images and snapshots of the versions that `refs` name; also the versions that had to be read, because they are not
     among `versions`."""
     ids: dict[str, str] = {}
@@ -102,17 +93,15 @@ def resolve(
             known.setdefault((Template(version.template), spelling), version)
     named: dict[tuple[Template, str], list[TemplateVersionRef]] = defaultdict(list)
     for ref in refs:
-        template = (
-            Template(ids[ref.template]) if ref.by_name and ref.template in ids else Template(ref.template, ref.by_name)
-        )
+        template = Template(ids[ref.template.key]) if ref.template.by_name and ref.template.key in ids else ref.template
         asked = (ref.version.lstrip("0") or "0") if ref.version.isdecimal() else ref.version
         named[template, asked].append(ref)
     wanted: dict[Template, set[str]] = defaultdict(set)
     for template, asked in named.keys() - known.keys():
         wanted[template].add(asked)
-    report = UsageReport()
     templates = sorted(wanted)
-    answers = run_concurrently(pool, [partial(_read, api, template, sorted(wanted[template])) for template in templates])
+    reads = [partial(_read, report.api, template, sorted(wanted[template])) for template in templates]
+    answers = run_concurrently(pool, reads)
     for template, answer in zip(templates, answers, strict=True):
         known |= {(template, asked): version for asked, version in answer.items()}
         report.versions += answer.values()
@@ -125,7 +114,6 @@ def resolve(
             report.warnings.append(
                 f"Launch template {template.key} version {asked} does not exist (named by {first}); it protects no AMI."
             )
-    return report
 
 
 def _read(api: Api, template: Template, asked: list[str]) -> dict[str, TemplateVersion]:

@@ -4,8 +4,7 @@ import re
 from functools import partial
 from typing import Any
 
-from ..api import Api
-from .usage_report import UsageReport, add_configuration, add_specification, first_then_others, use_of
+from .usage_report import UsageReport
 
 SPOT_FLEETS_OVER = frozenset({"cancelled", "cancelled_running", "cancelled_terminating", "failed"})
 FLEETS_OVER = frozenset({"deleted", "deleted_running", "deleted_terminating", "failed"})
@@ -31,114 +30,101 @@ CUSTOM_ENGINES = (
 AMI_ID = re.compile(r"\bami-[0-9a-f]+\b")
 
 
-def read_instances(api: Api) -> UsageReport:
+def read_instances(report: UsageReport) -> None:
     """Every instance that is not terminated, and the AMI it was launched from.
 
     No filter by state is sent: a list of the states that count would hide an instance in a state that AWS adds later.
     An instance without `ImageId` makes the response malformed; an empty one is the odd shape of a very old instance.
     """
     call = "DescribeInstances"
-    report = UsageReport()
-    for reservation in api.pages(call, IncludeManagedResources=True):
-        for instance in api.member(call, reservation, "Instances", "a reservation"):
+    for reservation in report.api.pages(call, IncludeManagedResources=True):
+        for instance in report.api.member(call, reservation, "Instances", "a reservation"):
             state = (instance.get("State") or {}).get("Name") or "unknown"
             if state == "terminated":
                 continue
-            id = str(api.member(call, instance, "InstanceId", "an instance"))
-            image = api.member(call, instance, "ImageId", f"instance {id}")
-            report.add_image(image, use_of(api, "instance", id, f"instance {id} ({state})"))
-    return report
+            id = str(report.api.member(call, instance, "InstanceId", "an instance"))
+            image = report.api.member(call, instance, "ImageId", f"instance {id}")
+            report.add_image(image, report.use("instance", id, f"instance {id} ({state})"))
 
 
-def read_launch_configurations(api: Api) -> UsageReport:
+def read_launch_configurations(report: UsageReport) -> None:
     """Every launch configuration, whether a group uses it or not: its AMI (a member that the service model requires) and the
     snapshots of its block devices."""
     call = "autoscaling:DescribeLaunchConfigurations"
-    report = UsageReport()
-    for configuration in api.pages(call):
-        name = str(api.filled(call, configuration, "LaunchConfigurationName", "a launch configuration"))
-        use = use_of(api, "launch-configuration", name, f'launch configuration "{name}"')
-        report.add_image(api.filled(call, configuration, "ImageId", f"launch configuration {name}"), use)
+    for configuration in report.api.pages(call):
+        name = str(report.api.filled(call, configuration, "LaunchConfigurationName", "a launch configuration"))
+        use = report.use("launch-configuration", name, f'launch configuration "{name}"')
+        report.add_image(report.api.filled(call, configuration, "ImageId", f"launch configuration {name}"), use)
         report.add_block_devices(configuration.get("BlockDeviceMappings"), use)
-    return report
 
 
-def read_spot_fleets(api: Api) -> UsageReport:
+def read_spot_fleets(report: UsageReport) -> None:
     """Launch specifications (image and snapshots), or launch templates with overrides, of Spot Fleets that may launch."""
     call = "DescribeSpotFleetRequests"
-    report = UsageReport()
-    for fleet in api.pages(call):
+    for fleet in report.api.pages(call):
         state = fleet.get("SpotFleetRequestState") or "unknown"
         if state in SPOT_FLEETS_OVER:
             continue
-        id = str(api.member(call, fleet, "SpotFleetRequestId", "a Spot Fleet"))
-        use = use_of(api, "spot-fleet", id, f"Spot Fleet {id} ({state})")
-        config = api.member(call, fleet, "SpotFleetRequestConfig", f"Spot Fleet {id}")
+        id = str(report.api.member(call, fleet, "SpotFleetRequestId", "a Spot Fleet"))
+        use = report.use("spot-fleet", id, f"Spot Fleet {id} ({state})")
+        config = report.api.member(call, fleet, "SpotFleetRequestConfig", f"Spot Fleet {id}")
         if not config.get("LaunchSpecifications"):
-            api.filled(call, config, "LaunchTemplateConfigs", f"Spot Fleet {id}")  # it has the one or the other
+            report.api.filled(call, config, "LaunchTemplateConfigs", f"Spot Fleet {id}")  # it has the one or the other
         for specification in config.get("LaunchSpecifications") or ():
-            report.add_image(api.filled(call, specification, "ImageId", f"Spot Fleet {id}"), use)
+            report.add_image(report.api.filled(call, specification, "ImageId", f"Spot Fleet {id}"), use)
             report.add_block_devices(specification.get("BlockDeviceMappings"), use)
         for configuration in config.get("LaunchTemplateConfigs") or ():
-            add_configuration(api, call, report, configuration, use)
-    return report
+            report.add_configuration(call, configuration, use)
 
 
-def read_spot_requests(api: Api) -> UsageReport:
+def read_spot_requests(report: UsageReport) -> None:
     """The image and snapshots of the launch specification of each Spot request that may launch."""
     call = "DescribeSpotInstanceRequests"
-    report = UsageReport()
-    for request in api.pages(call):
+    for request in report.api.pages(call):
         state = request.get("State") or "unknown"
         if state in SPOT_REQUESTS_OVER:
             continue
-        id = str(api.member(call, request, "SpotInstanceRequestId", "a Spot request"))
-        use = use_of(api, "spot-request", id, f"Spot request {id} ({state})")
-        specification = api.member(call, request, "LaunchSpecification", f"Spot request {id}")
-        report.add_image(api.filled(call, specification, "ImageId", f"Spot request {id}"), use)
+        id = str(report.api.member(call, request, "SpotInstanceRequestId", "a Spot request"))
+        use = report.use("spot-request", id, f"Spot request {id} ({state})")
+        specification = report.api.member(call, request, "LaunchSpecification", f"Spot request {id}")
+        report.add_image(report.api.filled(call, specification, "ImageId", f"Spot request {id}"), use)
         report.add_block_devices(specification.get("BlockDeviceMappings"), use)
-    return report
 
 
-def read_fleets(api: Api) -> UsageReport:
+def read_fleets(report: UsageReport) -> None:
     """The launch templates and, in their overrides, images and snapshots of each EC2 Fleet that may launch.
 
     AWS shows fleets of the type `instant` only to a caller that knows their id.  They launch once, when they are made.
     """
     call = "DescribeFleets"
-    report = UsageReport()
-    for fleet in api.pages(call):
+    for fleet in report.api.pages(call):
         state = fleet.get("FleetState") or "unknown"
         if state in FLEETS_OVER:
             continue
-        id = str(api.member(call, fleet, "FleetId", "a fleet"))
-        use = use_of(api, "fleet", id, f"EC2 Fleet {id} ({state})")
-        for configuration in api.filled(call, fleet, "LaunchTemplateConfigs", f"fleet {id}"):
-            add_configuration(api, call, report, configuration, use)
-    return report
+        id = str(report.api.member(call, fleet, "FleetId", "a fleet"))
+        use = report.use("fleet", id, f"EC2 Fleet {id} ({state})")
+        for configuration in report.api.filled(call, fleet, "LaunchTemplateConfigs", f"fleet {id}"):
+            report.add_configuration(call, configuration, use)
 
 
-def read_fast_launch(api: Api) -> UsageReport:
+def read_fast_launch(report: UsageReport) -> None:
     """Each AMI with Windows fast launch in any state, and the launch template that prepares its snapshots."""
     call = "DescribeFastLaunchImages"
-    report = UsageReport()
-    for item in api.pages(call):
-        image = str(api.filled(call, item, "ImageId", "an entry of Windows fast launch"))
-        use = use_of(api, "fast-launch", image, f"Windows fast launch of {image} ({item.get('State') or 'unknown'})")
+    for item in report.api.pages(call):
+        image = str(report.api.filled(call, item, "ImageId", "an entry of Windows fast launch"))
+        use = report.use("fast-launch", image, f"Windows fast launch of {image} ({item.get('State') or 'unknown'})")
         report.add_image(image, use)
-        add_specification(api, call, report, item.get("LaunchTemplate"), use)
-    return report
+        report.add_specification(call, item.get("LaunchTemplate"), use)
 
 
-def read_batch(api: Api) -> UsageReport:
+def read_batch(report: UsageReport) -> None:
     """The images and launch templates of Batch's compute environments; an unmanaged one has none."""
     call = "batch:DescribeComputeEnvironments"
-    report = UsageReport()
-    for environment in api.pages(call):
-        name = str(api.filled(call, environment, "computeEnvironmentName", "a compute environment"))
+    for environment in report.api.pages(call):
+        name = str(report.api.filled(call, environment, "computeEnvironmentName", "a compute environment"))
         if environment.get("status") in ENVIRONMENTS_OVER:
             continue
-        use = use_of(api, "batch-compute-environment", name, f'Batch compute environment "{name}"')
+        use = report.use("batch-compute-environment", name, f'Batch compute environment "{name}"')
         resources = environment.get("computeResources") or {}
         report.add_image(resources.get("imageId"), use)
         for configuration in resources.get("ec2Configuration") or ():
@@ -146,8 +132,7 @@ def read_batch(api: Api) -> UsageReport:
         template = resources.get("launchTemplate")
         if template is not None:
             for specification in (template, *(template.get("overrides") or ())):
-                add_specification(api, call, report, _ec2_names(specification), use)
-    return report
+                report.add_specification(call, _ec2_names(specification), use)
 
 
 def _ec2_names(specification: dict[str, Any]) -> dict[str, Any]:
@@ -156,30 +141,26 @@ def _ec2_names(specification: dict[str, Any]) -> dict[str, Any]:
     return {name: specification.get(name[0].lower() + name[1:]) for name in names}
 
 
-def read_rds_custom(api: Api) -> UsageReport:
+def read_rds_custom(report: UsageReport) -> None:
     """The AMI of each custom engine version, those that are not available included: one listing per engine."""
-    return first_then_others([partial(_engine_versions, api, engine) for engine in CUSTOM_ENGINES])
+    report.first_then_others([partial(_engine_versions, engine) for engine in CUSTOM_ENGINES])
 
 
-def _engine_versions(api: Api, engine: str) -> UsageReport:
+def _engine_versions(engine: str, report: UsageReport) -> None:
     call = "rds:DescribeDBEngineVersions"
-    report = UsageReport()
-    for version in api.pages(call, Engine=engine, IncludeAll=True):
-        id = f"{engine} {api.filled(call, version, 'EngineVersion', f'a version of {engine}')}"
+    for version in report.api.pages(call, Engine=engine, IncludeAll=True):
+        id = f"{engine} {report.api.filled(call, version, 'EngineVersion', f'a version of {engine}')}"
         image = (version.get("Image") or {}).get("ImageId")
-        report.add_image(image, use_of(api, "rds-custom-engine-version", id, f"RDS Custom engine version {id}"))
-    return report
+        report.add_image(image, report.use("rds-custom-engine-version", id, f"RDS Custom engine version {id}"))
 
 
-def read_cloudformation(api: Api) -> UsageReport:
+def read_cloudformation(report: UsageReport) -> None:
     """The AMI ids among the parameters of each stack, those that an SSM parameter was resolved to included."""
     call = "cloudformation:DescribeStacks"
-    report = UsageReport()
-    for stack in api.pages(call):
-        name = str(api.filled(call, stack, "StackName", "a stack"))
+    for stack in report.api.pages(call):
+        name = str(report.api.filled(call, stack, "StackName", "a stack"))
         for parameter in stack.get("Parameters") or ():
             label = f'CloudFormation stack "{name}", parameter {parameter.get("ParameterKey")}'
             for value in (parameter.get("ParameterValue"), parameter.get("ResolvedValue")):
                 for image in AMI_ID.findall(value or ""):
-                    report.add_image(image, use_of(api, "cloudformation-stack", name, label))
-    return report
+                    report.add_image(image, report.use("cloudformation-stack", name, label))

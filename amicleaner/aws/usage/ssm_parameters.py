@@ -27,21 +27,20 @@ NAME = re.compile(r"[a-zA-Z0-9_.\-/:]+")
 """What names and ARNs are made of (API reference of PutParameter); on anything else GetParameters refuses the whole call."""
 
 
-def resolve(api: Api, images: Iterable[tuple[str, Use]], pool: Executor) -> UsageReport:
+def resolve(images: Iterable[tuple[str, Use]], pool: Executor, report: UsageReport) -> None:
     """The AMIs that SSM parameters hold.  `images` are references to parameters (`SCHEME`); the labels then name them.  One
     that holds no AMI gives a warning."""
-    report = UsageReport()
     uses: dict[str, list[Use]] = defaultdict(list)
     for image, use in images:
         if image.startswith(PREFIX):
             uses[image.removeprefix(PREFIX).strip()].append(use)
         else:
             # Something newer than this tool: which AMI it means is not known, so nothing may be deleted.
-            raise api.malformed(CALL, f"{use.label} names an image in an unknown format: {image}")
+            raise report.api.malformed(CALL, f"{use.label} names an image in an unknown format: {image}")
     names = sorted(name for name in uses if NAME.fullmatch(name))
     batches = [names[start : start + AT_ONCE] for start in range(0, len(names), AT_ONCE)]
     values: dict[str, str] = {}
-    for answer in run_concurrently(pool, [partial(read, api, batch) for batch in batches]):
+    for answer in run_concurrently(pool, [partial(read, report.api, batch) for batch in batches]):
         values |= answer
     for name, named in sorted(uses.items()):
         value = values.get(name)
@@ -51,7 +50,6 @@ def resolve(api: Api, images: Iterable[tuple[str, Use]], pool: Executor) -> Usag
             wrong = "does not exist" if value is None else "does not hold an AMI id"
             first = min(use.label for use in named)
             report.warnings.append(f"SSM parameter {name} {wrong} (named by {first}); it protects no AMI.")
-    return report
 
 
 def read(api: Api, names: list[str]) -> dict[str, str]:

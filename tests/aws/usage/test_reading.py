@@ -45,7 +45,7 @@ class Failing:
         return call
 
     def read(self, source: UsageSource) -> Any:
-        return guarded(source, lambda: READERS[source](self.api))
+        return guarded(source, self.api, READERS[source])
 
 
 (BATCH,) = (source for source in SOURCES if source.check == "batch")

@@ -289,15 +289,15 @@ def test_an_empty_account_has_no_uses(account: Account) -> None:
     assert (found.uses, found.snapshots, found.warnings) == ({}, {}, ())
 
 
-def test_credentials_that_cannot_be_renewed_are_no_missing_call() -> None:
+def test_credentials_that_cannot_be_renewed_are_no_missing_call(account: Account) -> None:
     """An endpoint may lack an optional source's call; an account that cannot be asked is an error."""
 
-    def read() -> UsageReport:
+    def read(report: UsageReport) -> None:
         raise UnsupportedCallError("sts:AssumeRole", "InvalidAction", "no such action")
 
     (source,) = (source for source in SOURCES if source.things == "Spot Fleets")
     with pytest.raises(UnsupportedCallError, match="sts:AssumeRole"):
-        guarded(source, read)
+        guarded(source, account.api, read)
 
 
 @pytest.mark.parametrize("source", LISTED, ids=lambda source: source.things)
@@ -305,4 +305,4 @@ def test_a_response_without_its_first_member_stops_the_run(account: Account, sou
     """A response that cannot be read is an error that names the call, never a crash."""
     account.api.pages = lambda action, **_: [{}]  # type: ignore[assignment, method-assign]
     with pytest.raises(AwsError, match=r"\w+ .*: MalformedResponse: .* has no \w+"):
-        READERS[source](account.api)
+        READERS[source](UsageReport(account.api))
