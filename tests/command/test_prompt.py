@@ -87,14 +87,6 @@ def test_end_of_input_is_an_error(account: Account, shell: str) -> None:
     assert removed(account)
 
 
-def test_force_delete_shows_no_prompt(orphaned: Account) -> None:
-    finished = run("-f", "--check-orphans", env=orphaned.environment)
-    assert (finished.status, finished.errors) == (0, [])
-    assert "[y/N]" not in finished.out
-    assert "2 orphan snapshots successfully removed !" in finished.lines
-    assert len(orphaned.images) == len(orphaned.snapshots) == 17
-
-
 def test_from_ids_shows_no_prompt(account: Account) -> None:
     finished = run("--from-ids", FOUR[0], FOUR[1], env=account.environment)
     assert (finished.status, finished.errors) == (0, [])
@@ -118,24 +110,6 @@ def test_each_prompt_reads_its_own_answer(orphaned: Account) -> None:
     assert lines[-2] == QUESTION.format(4)
     assert not orphaned.snapshots.intersection(ORPHANS)
     assert len(orphaned.images) == len(orphaned.snapshots) == 21
-
-
-def test_end_of_input_at_the_second_prompt_is_an_error(orphaned: Account) -> None:
-    finished = run("--check-orphans", answer="n\n", env=orphaned.environment)
-    assert finished.status == 1
-    assert finished.out.count("[y/N]") == 2
-    assert finished.errors[0].startswith("Error: No confirmation given")
-    assert orphaned.deletions() == []
-
-
-def test_prompt_of_a_data_format_is_on_standard_error(account: Account) -> None:
-    finished = run("--output", "csv", answer="y\n", env=account.environment)
-    assert finished.status == 0
-    assert "[y/N]" not in finished.out
-    assert finished.lines[0].startswith("account,region,")
-    assert len(finished.lines) == 22
-    assert f"\n{QUESTION.format(4)}\nCleaning 4 AMIs ...\n" in finished.err
-    assert removed(account, *FOUR)
 
 
 def test_closed_streams_stop_nothing(account: Account) -> None:

@@ -15,7 +15,7 @@ import pytest
 from amicleaner.demo.article import IMAGES, REGION
 from tests.fake_aws import Fault
 
-from .accounts import FOUR, Account, article_account, snapshot_of
+from .accounts import FOUR, Account, article_account
 from .process import INSTALLED, MODULE, Finished, run
 from .sessions import ARTICLE, contains
 
@@ -63,19 +63,6 @@ def test_session_has_what_the_article_prints(untouched: Account, arguments: str)
     assert (finished.status, finished.errors) == (0, [])
     assert contains(before_the_answer(finished), arguments)
     assert finished.out.endswith("[y/N] ? : \nNothing was deleted.\n")
-
-
-def test_yes_deletes_the_amis_of_the_plan_and_a_second_run_nothing(account: Account) -> None:
-    finished = run("--keep-previous", "2", answer="yes\n", env=account.environment)
-    assert (finished.status, finished.errors) == (0, [])
-    gone = {image.id for image in IMAGES if image.name in TWELVE}
-    left = {image.id for image in IMAGES} - gone
-    assert account.images == left
-    assert account.snapshots == set(map(snapshot_of, left))
-    assert deleted(finished) == gone | set(map(snapshot_of, gone))
-    again = run("--keep-previous", "2", env=account.environment)
-    assert (again.status, again.errors) == (0, [])
-    assert "[y/N]" not in again.out
 
 
 def test_after_a_response_that_a_proxy_lost_the_ami_is_looked_up(account: Account, tmp_path: Path) -> None:
