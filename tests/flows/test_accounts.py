@@ -8,7 +8,6 @@ import threading
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -316,32 +315,34 @@ class TestProtection:
         assert (planned(result), removed(result), kept(result)) == ({held, free, theirs}, {free, theirs}, {held})
         assert self.asked_about(flow, OWN) == self.asked_about(flow, OTHER) == {held, free, theirs}
 
-    @pytest.mark.parametrize("options", [{"dry_run": True, "force_delete": False}, {"force_delete": True}])
-    def test_without_a_prompt_they_are_asked_for_the_plan(self, flow: Flow, options: dict[str, Any]) -> None:
-        flow.patch.setattr(planning, "ASK_ACCOUNTS_FIRST", 0)
-        held, free = flow.several(2)
-        flow.region(OTHER).add_parameter("/golden", held)
-        result = flow.clean(**self.roles(flow), **options)
-        assert result.plan is not None
-        assert not result.plan.accounts_unasked
-        assert planned(result) == {free}
-
-    @pytest.mark.parametrize(("calls", "limit"), [(1, None), (0, 2)])
-    def test_few_accounts_and_all_with_a_limit_are_asked_before_the_prompt(
-        self, flow: Flow, calls: int, limit: int | None
+    @pytest.mark.parametrize(
+        ("first", "options", "unasked"),
+        [
+            (0, {}, True),
+            (1, {}, False),
+            (0, {"limit": 2}, False),
+            (0, {"dry_run": True}, False),
+            (0, {"force_delete": True}, False),
+        ],
+    )
+    def test_the_plan_says_whether_all_were_asked_about_the_amis_of_others(
+        self, flow: Flow, first: int, options: dict[str, Any], unasked: bool
     ) -> None:
-        flow.patch.setattr(planning, "ASK_ACCOUNTS_FIRST", calls)
+        """They are for one call, for a limit, and where no prompt follows."""
+        flow.patch.setattr(planning, "ASK_ACCOUNTS_FIRST", first)
         held, free = flow.several(2)
         flow.region(OTHER).add_parameter("/golden", held)
-        assert planned(flow.asks(lambda: None, limit=limit, **self.roles(flow))) == {free}
+        result = flow.clean(**{"force_delete": False, **self.roles(flow), **options})
+        assert result.plan is not None
+        assert result.plan.accounts_unasked is unasked
+        assert planned(result) == ({held, free} if unasked else {free})
 
-    @pytest.mark.parametrize("skip", [(), ("image-references",)])
-    def test_the_plan_says_so_only_where_it_is_asked_at_all(self, flow: Flow, skip: tuple[str, ...]) -> None:
+    def test_a_plan_without_this_check_asks_nobody_and_does_not_say_so(self, flow: Flow) -> None:
         flow.patch.setattr(planning, "ASK_ACCOUNTS_FIRST", 0)
         flow.several(2)
-        result = flow.asks(lambda: None, skip_check=skip, **self.roles(flow))
+        result = flow.asks(lambda: None, skip_check=("image-references",), **self.roles(flow))
         assert result.plan is not None
-        assert result.plan.accounts_unasked is not bool(skip)
+        assert not result.plan.accounts_unasked
 
     def test_refreshes_are_read_in_every_account(self, flow: Flow) -> None:
         held, free = flow.several(2)
@@ -455,13 +456,13 @@ def shuffle(numbers: random.Random, seconds: float) -> None:
     threading.Event().wait(numbers.random() * 0.02)
 
 
-def test_the_output_does_not_depend_on_the_order_of_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_output_does_not_depend_on_the_order_of_answers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Lines about single AMIs are printed as they become true; all else is sorted."""
     found = set()
     for seed in range(3):
-        folder = tmp_path / str(seed)
-        folder.mkdir()
-        flow = Flow(monkeypatch, folder)
+        flow = Flow(monkeypatch, tmp_path_factory.mktemp("flow"))
         options = everything(flow)
         flow.fake_aws.latency = 1.0 if seed else 0.0
         flow.fake_aws.sleep = partial(shuffle, random.Random(seed))
