@@ -235,18 +235,6 @@ def test_reading_after_the_confirmation_delays_no_interruption(account: Account)
 # A reader that goes away
 
 
-def test_reader_of_one_line_ends_the_run(account: Account) -> None:
-    with Running("-f", env=account.environment) as running:
-        assert running.read_line() == "Default values : ==>\n"
-        running.stop_reading()
-        finished = running.finish()
-    assert finished.status == 1
-    [error] = finished.errors
-    assert error.startswith("Error: Standard output was closed. ")
-    assert error.endswith("; nothing is in progress.")
-    assert account.deletions() == []
-
-
 def test_reader_that_goes_in_the_middle_of_a_deletion_ends_it(large: Account) -> None:
     gone = threading.Event()
     large.fake_aws.before("DeregisterImage", at(3, lambda: gone.wait(SOON)))
