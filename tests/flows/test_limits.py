@@ -64,12 +64,6 @@ def test_limit_counts_over_all_targets_and_before_the_maxima(flow: Flow) -> None
     assert (removed(result), result.exit_status) == ({older}, 0)
 
 
-def test_limit_counts_quarantines_too(flow: Flow) -> None:
-    *_, oldest = flow.several(3)
-    flow.clean(limit=1, quarantine=7)
-    assert set(flow.changes()) == {oldest}
-
-
 def test_an_ami_that_is_kept_meanwhile_makes_no_room_for_another(flow: Flow) -> None:
     """Nobody was shown the next oldest."""
     _, middle, oldest = flow.several(3)
