@@ -19,7 +19,7 @@ from amicleaner.aws.api import Api
 from amicleaner.aws.changes import CALLS_AT_ONCE
 from amicleaner.aws.session import Clients
 from amicleaner.config import Config
-from amicleaner.errors import AmicleanerError, UsageError
+from amicleaner.errors import AmicleanerError, AwsError, UsageError
 from amicleaner.models import Target
 from amicleaner.report.console import Console
 from amicleaner.report.document import document, to_json
@@ -186,9 +186,12 @@ class TestAccounts:
 
 
 class TestOrganization:
-    def test_the_own_account_needs_no_role_and_closed_accounts_are_left_out(self, flow: Flow) -> None:
+    @pytest.mark.parametrize("state", ["CLOSED", "PENDING_CLOSURE"])
+    def test_the_own_account_needs_no_role_and_only_active_accounts_take_part(self, flow: Flow, state: str) -> None:
         flow.fake_aws.pager.cap = 1
         flow.organization()
+        assert flow.world.organization
+        flow.world.organization.accounts[THIRD].state = state
         flow.role(OWN)
         flow.role(THIRD)
         free = {flow.add(region=flow.region(account)).image_id for account in (OWN, OTHER)}
@@ -309,6 +312,11 @@ class TestProtection:
         result = flow.asks(lambda: None, skip_check=("image-references",), **self.roles(flow))
         assert result.plan is not None
         assert not result.plan.accounts_unasked
+
+    def test_not_in_another_region(self, flow: Flow) -> None:
+        image = flow.add().image_id
+        flow.region(OTHER, FAR).add_instance(image)
+        assert removed(flow.clean(**self.roles(flow), region=(HOME, FAR))) == {image}
 
     def test_sharing_with_an_account_of_the_run_keeps_nothing_but_use_does(self, flow: Flow) -> None:
         shared, used = flow.several(2, shared_with=(OTHER,))
@@ -486,6 +494,17 @@ def test_a_wrong_clock_is_told_as_that(flow: Flow) -> None:
     error = flow.fails(role_arn=(role,))
     assert "still expired" in error.message
     assert error.hint == "Renew your AWS credentials, or check this machine's clock."
+
+
+def test_outside_aws_a_role_that_cannot_be_renewed_is_no_unsupported_call(flow: Flow) -> None:
+    flow.outside_aws()
+    flow.add()
+    flow.patch.setattr(flow.view, "targets", lambda targets: flow.time.sleep(3500))
+    role = flow.role(OWN)
+    flow.fault("AssumeRole", code="InternalFailure", status=500, when=lambda call: flow.time.seconds > 3000)
+    with pytest.raises(AwsError, match="sts:AssumeRole failed"):
+        flow.clean(role_arn=(role,), max_attempts=2, include_shared=True)
+    assert flow.changes() == []
 
 
 @pytest.mark.parametrize("expiration", ["lately", "1e300", None])

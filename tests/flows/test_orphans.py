@@ -85,17 +85,6 @@ def test_there_are_two_prompts_and_each_can_be_declined(flow: Flow) -> None:
     assert image in flow.home.images
 
 
-def test_the_amis_follow_after_a_no(flow: Flow) -> None:
-    orphan, image = flow.orphan(), flow.add().image_id
-    answers = iter([False, True])
-
-    def ask() -> None:
-        flow.view.yes = next(answers)
-
-    assert removed(flow.asks(ask, check_orphans=True)) == {image}
-    assert orphan in flow.home.snapshots
-
-
 def test_force_delete_shows_neither_prompt(flow: Flow) -> None:
     flow.orphan()
     flow.add()
@@ -109,12 +98,6 @@ def test_without_the_option_no_snapshots_are_listed(flow: Flow) -> None:
     flow.clean()
     assert flow.calls("DescribeSnapshots") == flow.calls("ListImagesInRecycleBin") == []
     assert len(flow.home.snapshots) == 1
-
-
-def test_no_orphans_are_looked_for_in_read_only_accounts(flow: Flow) -> None:
-    theirs = flow.orphan(region=flow.region(OTHER))
-    result = flow.clean(check_orphans=True, used_by_role_arn=(flow.role(OTHER),))
-    assert (result.orphans, theirs in flow.region(OTHER).snapshots) == ((), True)
 
 
 def test_a_dry_run_only_shows_them(flow: Flow) -> None:
@@ -235,13 +218,6 @@ class TestSeveralTargets:
         copied = flow.orphan("ami-11111111")
         assert flow.clean(check_orphans=True, used_by_role_arn=(flow.role(OTHER),)).orphans == ()
         assert copied in flow.home.snapshots
-
-    def test_each_account_deletes_its_own(self, flow: Flow) -> None:
-        flow.orphan()
-        flow.orphan(region=flow.region(OTHER))
-        flow.clean(check_orphans=True, role_arn=(flow.role(OWN), flow.role(OTHER)))
-        assert flow.home.snapshots == flow.region(OTHER).snapshots == {}
-        assert {(call.account, call.outcome) for call in flow.calls("DeleteSnapshot")} == {(OWN, "OK"), (OTHER, "OK")}
 
 
 def test_expired_credentials_end_the_run_before_the_amis(flow: Flow) -> None:

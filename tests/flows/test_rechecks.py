@@ -23,11 +23,6 @@ class TestAtThePrompt:
         assert (removed(result), kept(result)) == ({free}, {held})
         assert flow.view.of("kept")[0].used_by[0].account == OTHER
 
-    def test_a_reference_in_another_region_keeps_nothing(self, flow: Flow) -> None:
-        [image] = flow.several(1)
-        roles = (flow.role(OWN), flow.role(OTHER))
-        assert removed(flow.asks(lambda: flow.region(OTHER, FAR).add_instance(image), role_arn=roles)) == {image}
-
     @pytest.mark.parametrize(("midway", "empty"), [(False, True), (True, False)])
     def test_a_copy_into_another_region_keeps_the_ami(self, flow: Flow, midway: bool, empty: bool) -> None:
         held, *free = [flow.add(days=days).image_id for days in (10, 20, 30, 40)]

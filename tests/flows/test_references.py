@@ -69,13 +69,6 @@ def test_an_ami_in_use_takes_no_place_among_the_newest(flow: Flow) -> None:
     assert decisions(result)[second].reason == "kept-previous"
 
 
-@pytest.mark.parametrize("where", [{"name": FAR}, {"account": OTHER}])
-def test_a_reference_outside_the_run_keeps_nothing(flow: Flow, where: dict[str, str]) -> None:
-    image = flow.add().image_id
-    flow.region(**where).add_instance(image)
-    assert removed(flow.clean()) == {image}
-
-
 def test_references_are_read_for_the_kept_amis_of_a_group_too(flow: Flow) -> None:
     """Only DescribeImageReferences tells that the newest is in use, so the second newest is kept in its place."""
     newest, second, third = flow.several(3)
