@@ -116,12 +116,6 @@ class TestEndpointsOutsideAws:
         assert len(removed(result)) == 2
         assert "doesn't support ec2:DescribeFleets" in result.warnings[0]
 
-    @pytest.mark.parametrize("kind", ["refuse", "hang"])
-    def test_a_denial_or_silence_does_not(self, full: Flow, kind: str) -> None:
-        full.outside_aws()
-        full.fault("DescribeFleets", kind)
-        assert full.fails().action == "ec2:DescribeFleets"
-
 
 def test_with_several_targets_a_warning_says_where(flow: Flow) -> None:
     flow.organization()

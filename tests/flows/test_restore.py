@@ -86,17 +86,6 @@ def test_an_ami_deleted_out_of_quarantine_comes_back_enabled_and_without_the_tag
     assert QUARANTINE_TAG not in flow.home.images[id].tags
 
 
-def test_a_dry_run_changes_nothing_and_says_what_it_would_do(flow: Flow) -> None:
-    (id,) = flow.several(1)
-    flow.clean()
-    before = len(flow.changes())
-    result = bring_back(flow, id, dry_run=True)
-    assert set(outcomes(result).values()) == {"planned"}
-    assert id in outcomes(result)
-    assert len(flow.changes()) == before
-    assert result.exit_status == 0
-
-
 def test_what_cannot_be_brought_back_is_named_with_the_reason(flow: Flow) -> None:
     available, gone = flow.add().image_id, "ami-0123456789abcdef0"
     disabled = flow.add(state="disabled").image_id
@@ -107,10 +96,6 @@ def test_what_cannot_be_brought_back_is_named_with_the_reason(flow: Flow) -> Non
     assert "Recycle Bin" in reasons[gone]
     assert result.exit_status == 1
     assert flow.changes() == []
-
-
-def test_an_ami_that_is_available_already_is_no_failure(flow: Flow) -> None:
-    assert bring_back(flow, flow.add().image_id).exit_status == 0
 
 
 def test_an_ami_waits_for_its_snapshots(flow: Flow) -> None:
