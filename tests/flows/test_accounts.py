@@ -138,8 +138,9 @@ class TestAccounts:
     @pytest.mark.parametrize("option", ["profile", "used_by_profile"])
     def test_an_unknown_profile_is_named_with_those_that_exist(self, flow: Flow, option: str) -> None:
         flow.profile("one", OWN)
+        options: dict[str, Any] = {option: ("one", "tow")}
         with pytest.raises(UsageError, match="tow") as caught:
-            flow.clean(**{option: ("one", "tow")})
+            flow.clean(**options)
         assert caught.value.hint == "Existing profiles: one."
         assert flow.fake_aws.calls.records == []
 

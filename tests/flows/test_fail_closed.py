@@ -108,13 +108,12 @@ def test_a_call_that_the_endpoint_lacks_gives_a_warning(full: Flow) -> None:
     assert full.view.of("warning") == [warning]
 
 
-class TestEndpointsOutsideAws:
-    def test_a_failure_that_is_no_answer_of_aws_means_unsupported(self, full: Flow) -> None:
-        full.outside_aws()
-        full.fault("DescribeFleets", "http500")
-        result = full.clean()
-        assert len(removed(result)) == 2
-        assert "doesn't support ec2:DescribeFleets" in result.warnings[0]
+def test_outside_aws_a_failure_that_is_no_answer_of_aws_means_unsupported(full: Flow) -> None:
+    full.outside_aws()
+    full.fault("DescribeFleets", "http500")
+    result = full.clean()
+    assert len(removed(result)) == 2
+    assert "doesn't support ec2:DescribeFleets" in result.warnings[0]
 
 
 def test_with_several_targets_a_warning_says_where(flow: Flow) -> None:

@@ -100,16 +100,15 @@ def test_an_ami_that_is_no_longer_kept_at_the_prompt_is_not_released(flow: Flow)
     assert (ends(result), image.state) == ({image.image_id: "kept"}, "disabled")
 
 
-class TestRefusals:
-    @pytest.mark.parametrize("action", ["CreateTags", "DisableImage"])
-    def test_a_missing_permission_stops_the_target(self, flow: Flow, action: str) -> None:
-        flow.several(4)
-        far = flow.add(region=flow.region(OTHER)).image_id
-        flow.fault(action, when=lambda call: call.account == OWN)
-        result = run(flow, role_arn=(flow.role(OWN), flow.role(OTHER)))
-        assert sorted(ends(result).values()) == ["failed", "quarantined"]
-        assert ends(result)[far] == "quarantined"
-        assert len({id for call in flow.calls(action, account=OWN) for id in call.ids}) == 1
-        [problem] = result.problems
-        assert "Nothing more is changed in" in problem
-        assert "Grant the IAM actions ec2:CreateTags, ec2:DeleteTags, ec2:DisableImage." in problem
+@pytest.mark.parametrize("action", ["CreateTags", "DisableImage"])
+def test_a_missing_permission_stops_the_target(flow: Flow, action: str) -> None:
+    flow.several(4)
+    far = flow.add(region=flow.region(OTHER)).image_id
+    flow.fault(action, when=lambda call: call.account == OWN)
+    result = run(flow, role_arn=(flow.role(OWN), flow.role(OTHER)))
+    assert sorted(ends(result).values()) == ["failed", "quarantined"]
+    assert ends(result)[far] == "quarantined"
+    assert len({id for call in flow.calls(action, account=OWN) for id in call.ids}) == 1
+    [problem] = result.problems
+    assert "Nothing more is changed in" in problem
+    assert "Grant the IAM actions ec2:CreateTags, ec2:DeleteTags, ec2:DisableImage." in problem
