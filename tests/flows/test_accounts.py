@@ -363,6 +363,11 @@ class TestReadOnlyAccounts:
         flow.clean(region=("eu-west-1", "eu-west-2"), used_by_role_arn=(flow.role(OTHER),))
         assert {call.region for call in flow.calls("DescribeInstances", account=OTHER)} == {"eu-west-1"}
 
+    def test_one_that_cannot_be_read_stops_the_run(self, flow: Flow) -> None:
+        flow.add()
+        flow.fault("DescribeFleets", when=lambda call: call.account == OTHER)
+        assert f"account {OTHER}" in str(flow.fails(used_by_role_arn=(flow.role(OTHER),)))
+
 
 THREE = [f"{number:012}" for number in range(100, 103)]
 

@@ -123,6 +123,16 @@ def test_with_several_targets_a_warning_says_where(flow: Flow) -> None:
     assert f"({OWN} {HOME}, {OTHER} {HOME})" in warning
 
 
+def test_an_endpoint_without_snapshots_gives_a_warning_that_their_tags_were_not_checked(flow: Flow) -> None:
+    flow.add()
+    flow.fake_aws.missing_actions.add("DescribeSnapshots")
+    result = flow.clean()
+    assert len(removed(result)) == 1
+    [warning] = result.warnings
+    assert warning.startswith("This endpoint doesn't support ec2:DescribeSnapshots; tags of snapshots (keep tags, ")
+    assert flow.view.of("warning") == [warning]
+
+
 def test_endpoints_without_the_recycle_bin_cannot_be_required_to_have_it(flow: Flow) -> None:
     flow.add()
     flow.fake_aws.missing_actions.add("ListRules")
