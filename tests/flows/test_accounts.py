@@ -298,7 +298,7 @@ class TestProtection:
     def test_the_plan_says_whether_all_were_asked_about_the_amis_of_others(
         self, flow: Flow, first: int, options: dict[str, Any], unasked: bool
     ) -> None:
-        """They are for one call, for a limit, and where no prompt follows."""
+        """All are asked before the prompt if it takes few calls or there is a limit, and where no prompt follows."""
         flow.patch.setattr(planning, "ASK_ACCOUNTS_FIRST", first)
         held, free = flow.several(2)
         flow.region(OTHER).add_parameter("/golden", held)

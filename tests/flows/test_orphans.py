@@ -51,7 +51,7 @@ def held(flow: Flow) -> str:
 
 
 KEPT: dict[str, Callable[[Flow], str]] = {
-    "made for an AMI that exists": existing,
+    "made for a disabled AMI that exists": existing,
     "of an AMI in the Recycle Bin": recycled,
     "held by another AMI": held,
     "an old version of a template that nothing else names": template,
