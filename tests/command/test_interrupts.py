@@ -66,56 +66,34 @@ def at(nth: int, do: Callable[[], object]) -> Callable[[World, Call], None]:
 # At the prompt
 
 
-@pytest.mark.parametrize("key, status", [(CTRL_C, 130), (CTRL_D, 1)])
-def test_key_at_the_prompt_ends_the_run(account: Account, key: bytes, status: int) -> None:
-    with Terminal(env=account.environment, columns=200) as terminal:
-        terminal.read_until("[y/N] ? : ")
-        terminal.type(key)
-        finished = terminal.finish()
-    assert finished.status == status
-    prompt, said = plain(finished.out).split("\n")[-3:-1]
-    assert prompt.removesuffix("^C") == QUESTION.format(4)
-    assert said.startswith("Interrupted. Deleted 0 of 4 AMIs;" if key == CTRL_C else "Error: No confirmation given")
-    assert finished.untroubled
-    assert account.deletions() == []
-
-
-def test_signal_at_the_prompt_ends_the_run(account: Account) -> None:
-    with Terminal(env=account.environment) as terminal:
-        terminal.read_until("[y/N] ? : ")
-        terminal.signal(SIGTERM)
-        finished = terminal.finish()
-    assert finished.status == 143
-    prompt, said = plain(finished.out).split("\n")[-3:-1]
-    assert prompt == QUESTION.format(4)
-    assert said == "Interrupted. Deleted 0 of 4 AMIs; nothing is in progress."
-    assert finished.untroubled
-    assert account.deletions() == []
-
-
-def test_ctrl_c_at_the_prompt_for_orphaned_snapshots_ends_the_run(account: Account) -> None:
+@pytest.mark.parametrize(
+    ("options", "key", "status", "said"),
+    [
+        ((), CTRL_C, 130, "Interrupted. Deleted 0 of 4 AMIs; nothing is in progress."),
+        ((), CTRL_D, 1, "Error: No confirmation given"),
+        ((), b"", 143, "Interrupted. Deleted 0 of 4 AMIs; nothing is in progress."),
+        (("--check-orphans",), CTRL_C, 130, "Interrupted. Nothing was deleted; nothing is in progress."),
+    ],
+    ids=["Ctrl-C", "Ctrl-D", "SIGTERM", "Ctrl-C at the prompt for orphaned snapshots"],
+)
+def test_key_or_signal_at_the_prompt_ends_the_run(
+    account: Account, options: tuple[str, ...], key: bytes, status: int, said: str
+) -> None:
     started = account.region.images["ami-50504e36"].created
     account.region.add_snapshot("Created by CreateImage(i-1) for ami-654b5503", started=started)
-    with Terminal("--check-orphans", env=account.environment) as terminal:
+    with Terminal(*options, env=account.environment, columns=200) as terminal:
         terminal.read_until("[y/N] ? : ")
-        terminal.type(CTRL_C)
+        if key:
+            terminal.type(key)
+        else:
+            terminal.signal(SIGTERM)
         finished = terminal.finish()
-    assert finished.status == 130
-    prompt, said = plain(finished.out).split("\n")[-3:-1]
-    assert prompt.removesuffix("^C") == ORPHAN_QUESTION.format(1)
-    assert said == "Interrupted. Nothing was deleted; nothing is in progress."
+    assert finished.status == status
+    prompt, last = plain(finished.out).split("\n")[-3:-1]
+    assert prompt.removesuffix("^C") == (ORPHAN_QUESTION.format(1) if options else QUESTION.format(4))
+    assert last.startswith(said)
+    assert finished.untroubled
     assert account.deletions() == []
-
-
-def test_document_comes_after_an_interruption_at_the_prompt_too(account: Account) -> None:
-    with Terminal("--output", "json", env=account.environment, piped=("stdout",)) as terminal:
-        terminal.read_until("[y/N] ? : ")
-        terminal.type(CTRL_C)
-        finished = terminal.finish(timeout=SOON)
-    assert finished.status == 130
-    document = json.loads(finished.out)
-    assert (document["status"], document["exit_status"], document["totals"]["amis"]) == ("interrupted", 130, 4)
-    assert {ami["outcome"] for ami in document["amis"]} == {None}
 
 
 def test_lost_terminal_at_the_prompt_ends_the_run(account: Account) -> None:
@@ -257,18 +235,6 @@ def test_reading_after_the_confirmation_delays_no_interruption(account: Account)
 # A reader that goes away
 
 
-def test_reader_of_one_line_ends_the_run(account: Account) -> None:
-    with Running("-f", env=account.environment) as running:
-        assert running.read_line() == "Default values : ==>\n"
-        running.stop_reading()
-        finished = running.finish()
-    assert finished.status == 1
-    [error] = finished.errors
-    assert error.startswith("Error: Standard output was closed. ")
-    assert error.endswith("; nothing is in progress.")
-    assert account.deletions() == []
-
-
 def test_reader_that_goes_in_the_middle_of_a_deletion_ends_it(large: Account) -> None:
     gone = threading.Event()
     large.fake_aws.before("DeregisterImage", at(3, lambda: gone.wait(SOON)))
@@ -302,21 +268,6 @@ def test_slow_reader_misses_nothing() -> None:
             assert running.finish().status == 0
     assert len(data) > 1 << 16
     assert [ami["outcome"] for ami in json.loads(data)["amis"]].count("removed") == 1
-
-
-def test_data_comes_though_the_reader_of_the_messages_went(large: Account) -> None:
-    gone = threading.Event()
-    large.fake_aws.before("DeregisterImage", at(3, lambda: gone.wait(SOON)))
-    with Running("-f", "--keep-previous", "0", "--output", "json", env=large.environment) as running:
-        while not running.read_line("stderr").endswith(" deregistered\n"):
-            pass
-        running.stop_reading("stderr")
-        gone.set()
-        finished = running.finish()
-    assert finished.status == 1
-    deleted = {ami["id"] for ami in json.loads(finished.out)["amis"] if ami["outcome"] == "removed"}
-    assert deleted == {str(call.params["ImageId"]) for call in large.fake_aws.calls.of("DeregisterImage")}
-    assert len(large.images) == len(large.snapshots) == COUNT - len(deleted)
 
 
 @only_with_a_full_device

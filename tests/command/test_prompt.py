@@ -19,18 +19,6 @@ def account() -> Iterator[Account]:
         yield account
 
 
-@pytest.fixture
-def orphaned(account: Account) -> Account:
-    """The article's account with two snapshots whose AMIs are gone."""
-    for id in ORPHANS:
-        account.region.add_snapshot(
-            "Created by CreateImage(i-06a469f2d64822242) for ami-654b5503 from vol-06caf0d5af00505e7",
-            snapshot_id=id,
-            started=datetime(2017, 6, 15, tzinfo=UTC),
-        )
-    return account
-
-
 def removed(account: Account, *amis: str) -> bool:
     """Whether these AMIs and their snapshots are gone, and no others, each by one call."""
     assert sorted(account.deletions()) == [("DeregisterImage", ami) for ami in sorted(amis)]
@@ -87,26 +75,11 @@ def test_end_of_input_is_an_error(account: Account, shell: str) -> None:
     assert removed(account)
 
 
-def test_force_delete_shows_no_prompt(orphaned: Account) -> None:
-    finished = run("-f", "--check-orphans", env=orphaned.environment)
-    assert (finished.status, finished.errors) == (0, [])
-    assert "[y/N]" not in finished.out
-    assert "2 orphan snapshots successfully removed !" in finished.lines
-    assert len(orphaned.images) == len(orphaned.snapshots) == 17
-
-
-def test_from_ids_shows_no_prompt(account: Account) -> None:
-    finished = run("--from-ids", FOUR[0], FOUR[1], env=account.environment)
-    assert (finished.status, finished.errors) == (0, [])
-    assert "[y/N]" not in finished.out
-    first = finished.lines.index("Cleaning from 2 AMI id(s) ...")
-    done = [line for ami in FOUR[:2] for line in (f"{ami} deregistered", f"{snapshot_of(ami)} deleted")]
-    assert sorted(finished.lines[first + 1 : first + 5]) == sorted(done)
-    assert removed(account, FOUR[0], FOUR[1])
-
-
-def test_each_prompt_reads_its_own_answer(orphaned: Account) -> None:
-    finished = run("--check-orphans", answer="y\nn\n", env=orphaned.environment)
+def test_each_prompt_reads_its_own_answer(account: Account) -> None:
+    text, started = "Created by CreateImage(i-0) for ami-654b5503 from vol-0", datetime(2017, 6, 15, tzinfo=UTC)
+    for id in ORPHANS:
+        account.region.add_snapshot(text, snapshot_id=id, started=started)
+    finished = run("--check-orphans", answer="y\nn\n", env=account.environment)
     assert (finished.status, finished.errors) == (0, [])
     lines = finished.lines
     asked = lines.index(ORPHAN_QUESTION.format(2))
@@ -116,26 +89,8 @@ def test_each_prompt_reads_its_own_answer(orphaned: Account) -> None:
     assert sorted(lines[asked + 2 : asked + 4]) == [f"{id} deleted" for id in ORPHANS]
     assert lines[asked + 4 : asked + 6] == ["2 orphan snapshots successfully removed !", "Default values : ==>"]
     assert lines[-2] == QUESTION.format(4)
-    assert not orphaned.snapshots.intersection(ORPHANS)
-    assert len(orphaned.images) == len(orphaned.snapshots) == 21
-
-
-def test_end_of_input_at_the_second_prompt_is_an_error(orphaned: Account) -> None:
-    finished = run("--check-orphans", answer="n\n", env=orphaned.environment)
-    assert finished.status == 1
-    assert finished.out.count("[y/N]") == 2
-    assert finished.errors[0].startswith("Error: No confirmation given")
-    assert orphaned.deletions() == []
-
-
-def test_prompt_of_a_data_format_is_on_standard_error(account: Account) -> None:
-    finished = run("--output", "csv", answer="y\n", env=account.environment)
-    assert finished.status == 0
-    assert "[y/N]" not in finished.out
-    assert finished.lines[0].startswith("account,region,")
-    assert len(finished.lines) == 22
-    assert f"\n{QUESTION.format(4)}\nCleaning 4 AMIs ...\n" in finished.err
-    assert removed(account, *FOUR)
+    assert not account.snapshots.intersection(ORPHANS)
+    assert len(account.images) == len(account.snapshots) == 21
 
 
 def test_closed_streams_stop_nothing(account: Account) -> None:

@@ -110,15 +110,6 @@ def test_progress_is_drawn_and_goes_away(own_account: Account) -> None:
     assert not any("Scanning…" in line for line in shown_lines(finished))
 
 
-def test_help_fits_a_terminal() -> None:
-    with Terminal("--help", env={"TERM": "no-such-terminal"}) as terminal:
-        finished = terminal.finish()
-    assert finished.status == 0
-    assert finished.untroubled
-    assert "\r\nUsage: amicleaner" in "\r\n" + finished.out
-    assert max(map(len, finished.out.splitlines())) <= 80
-
-
 def test_output_in_a_pipe_is_plain_and_the_answer_comes_from_the_terminal(own_account: Account) -> None:
     with Terminal(env=own_account.environment, piped=("stdout",)) as terminal:
         terminal.type("y\n")

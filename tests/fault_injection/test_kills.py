@@ -10,14 +10,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, Signals
-from threading import Event
 from typing import Any, Literal
 
 import pytest
 
 from tests.command.accounts import Account, large_account
-from tests.command.process import Running, run
-from tests.fake_aws import Broken, Call, Fault, World
+from tests.command.process import Finished, Running, run
+from tests.fake_aws import Broken, Call, World
 
 COUNT = 20
 AT_ONCE = 16
@@ -43,25 +42,29 @@ def account() -> Iterator[Account]:
         yield account
 
 
-def strike(account: Account, running: Running, number: Signals, action: str, moment: Moment, nth: int = 5) -> None:
-    """At the nth call the process gets the signal: before AWS acts, which it then never does; while it acts; once it has
+def struck(account: Account, words: tuple[str, ...], number: Signals, action: str, moment: Moment) -> Finished:
+    """A run that gets the signal at its fifth call: before AWS acts, which it then never does; while it acts; once it has
     acted, before its answer comes.  The account is locked meanwhile."""
-    struck = Event()
     calls = 0
 
     def hook(world: World, call: Call) -> None:
         nonlocal calls
         calls += 1
-        if calls == nth:
+        if calls == 5:
             running.signal(number)
             end = time.monotonic() + (10 if number == SIGKILL else 0.3)
             while running.alive and time.monotonic() < end:
                 time.sleep(0.01)
-            struck.set()
-        if moment == "before" and calls == nth:
-            raise Broken("cut")
+            if moment == "before":
+                raise Broken("cut")
 
-    (account.fake_aws.after if moment == "after" else account.fake_aws.before)(action, hook)
+    with Running(*words, env=account.environment) as running:
+        (account.fake_aws.after if moment == "after" else account.fake_aws.before)(action, hook)
+        finished = running.finish()
+    account.fake_aws._before.clear()
+    account.fake_aws._after.clear()
+    assert finished.status == STATUS[number]
+    return finished
 
 
 def log_of(path: Path) -> list[dict[str, Any]]:
@@ -99,12 +102,7 @@ def killed(account: Account, path: Path, number: Signals, action: str, moment: M
     before = account.images | account.snapshots
     held = {"ami-aaaaaaaa", "snap-bbbbbbbb", *account.region.images["ami-aaaaaaaa"].snapshot_ids}
     words = (*EVERYTHING, "--audit-log", str(path))
-    with Running(*words, env=account.environment) as running:
-        strike(account, running, number, action, moment)
-        finished = running.finish()
-    account.fake_aws._before.clear()
-    account.fake_aws._after.clear()
-    assert finished.status == STATUS[number]
+    finished = struck(account, words, number, action, moment)
     assert finished.untroubled
     there = account.images | account.snapshots
     assert held <= there
@@ -138,30 +136,6 @@ def test_every_signal_at_every_moment(
     killed(account, tmp_path / "audit.jsonl", number, action, moment)
 
 
-@pytest.mark.faults
-@pytest.mark.parametrize("number", [SIGKILL, SIGINT, SIGTERM, SIGHUP], ids=lambda number: number.name)
-@pytest.mark.parametrize("action", ["DescribeImages", "DescribeSnapshots", "DescribeInstances", "DescribeImageReferences"])
-def test_every_signal_while_reading(account: Account, tmp_path: Path, number: Signals, action: str) -> None:
-    before = account.images | account.snapshots
-    path = tmp_path / "audit.jsonl"
-    account.fake_aws.faults.append(Fault(action, "hang", times=None))
-    words = (*EVERYTHING, "--audit-log", str(path))
-    with Running(*words, env=account.environment) as running:
-        end = time.monotonic() + 10
-        while not account.fake_aws.calls.of(action):
-            assert time.monotonic() < end
-            time.sleep(0.01)
-        running.signal(number)
-        finished = running.finish(timeout=10)
-    assert finished.status == STATUS[number]
-    assert account.images | account.snapshots == before
-    assert log_of(path) == []
-    account.fake_aws.faults.release()
-    account.fake_aws.faults.clear()
-    assert run(*words, env=account.environment).status == 0
-    assert account.images == {"ami-aaaaaaaa"}
-
-
 QUARANTINING = ("-f", "--keep-previous", "0", "--quarantine", "7")
 TAG = "amicleaner:quarantined-at"
 
@@ -188,12 +162,7 @@ def test_every_signal_while_quarantining_and_releasing(
     before = account.images | account.snapshots
     path = tmp_path / "audit.jsonl"
     words = (*QUARANTINING, "--audit-log", str(path))
-    with Running(*words, env=account.environment) as running:
-        strike(account, running, number, action, moment)
-        finished = running.finish()
-    account.fake_aws._before.clear()
-    account.fake_aws._after.clear()
-    assert finished.status == STATUS[number]
+    struck(account, words, number, action, moment)
     again = run(*words, env=account.environment)
     assert (again.status, "Error" in again.err) == (0, False)
     assert account.images | account.snapshots == before

@@ -63,18 +63,9 @@ class Killer:
 
 
 @pytest.fixture
-def new_flow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], Flow]:
+def new_flow(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Flow]:
     """Makes accounts, each with a folder of its own."""
-    count = 0
-
-    def make() -> Flow:
-        nonlocal count
-        count += 1
-        folder = tmp_path / str(count)
-        folder.mkdir()
-        return Flow(monkeypatch, folder)
-
-    return make
+    return lambda: Flow(monkeypatch, tmp_path_factory.mktemp("flow"))
 
 
 def kills(

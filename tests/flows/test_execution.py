@@ -16,13 +16,6 @@ from amicleaner.run import clean
 from tests.flows.flow import Flow, removed
 
 
-def sharing(flow: Flow) -> tuple[str, str, str]:
-    """A snapshot, and the two AMIs that share it, the older one first."""
-    shared = flow.home.add_snapshot("shared").snapshot_id
-    younger, older = (flow.add(days=days, snapshots=[shared]).image_id for days in (10, 20))
-    return shared, older, younger
-
-
 def told_of_snapshots(flow: Flow) -> list[tuple[str, str]]:
     return [(kind, result[-1].id) for kind, *result in flow.view.told if kind.startswith("snapshot")]
 
@@ -34,14 +27,9 @@ def test_the_oldest_goes_first_and_results_are_in_the_order_of_the_plan(flow: Fl
     assert [id for _, id in result.amis] == ids
 
 
-def test_a_snapshot_that_amis_share_is_told_once(flow: Flow) -> None:
-    shared, *amis = sharing(flow)
-    assert removed(flow.clean()) == set(amis)
-    assert told_of_snapshots(flow) == [("snapshot removed", shared)]
-
-
 def test_a_snapshot_that_was_left_to_an_ami_which_is_kept_is_told_last(flow: Flow) -> None:
-    shared, older, younger = sharing(flow)
+    shared = flow.home.add_snapshot("shared").snapshot_id
+    younger, older = (flow.add(days=days, snapshots=[shared]).image_id for days in (10, 20))
     flow.fault("DeregisterImage", code="OperationNotPermitted", status=400, when=lambda call: younger in call.ids)
     assert removed(flow.clean()) == {older}
     assert told_of_snapshots(flow) == [("snapshot kept", shared)]
@@ -61,16 +49,6 @@ def test_the_log_has_what_somebody_needs_who_wants_an_ami_back(flow: Flow) -> No
         "old",
         ami.snapshot_ids,
     )
-
-
-def test_a_missing_permission_is_told_once_for_orphaned_snapshots_and_once_for_amis(flow: Flow) -> None:
-    flow.several(2)
-    flow.orphan()
-    flow.fault("DeleteSnapshot")
-    flow.fault("DeregisterImage")
-    first, second = flow.clean(check_orphans=True).problems
-    assert "refused to delete snap-" in first
-    assert "refused to delete ami-" in second
 
 
 def test_an_ami_that_is_gone_by_then_is_not_asked_for(flow: Flow) -> None:
@@ -113,16 +91,6 @@ def test_the_reading_that_finds_orphaned_snapshots_counts_from_its_first_call(fl
 
 
 # Interruptions and threads
-
-
-def test_an_interruption_starts_nothing_new_and_loses_nothing(flow: Flow) -> None:
-    ids = flow.several(30)
-    interrupts = Interrupts()
-    flow.patch.setattr(flow.view, "snapshot_done", lambda result: interrupts.interrupt(130))
-    result = clean(Config(keep_previous=0, force_delete=True), view=flow.view, clock=flow.time.clock, interrupts=interrupts)
-    assert removed(result) == set(ids) - set(flow.home.images)
-    assert 1 <= len(result.amis) <= 5
-    assert result.exit_status == 130
 
 
 def test_an_interruption_before_the_first_call_makes_none(flow: Flow) -> None:

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from amicleaner.errors import UsageError
 from tests.catalogue import ReferenceKind, plainest
-from tests.flows.flow import FAR, OTHER, OWN, Flow, kept, reasons, removed
+from tests.flows.flow import OWN, Flow, kept, reasons, removed
 
 
 def test_no_prompt_is_shown_and_groups_do_not_count(flow: Flow) -> None:
@@ -24,19 +23,6 @@ def test_an_ami_that_does_not_exist_is_named_and_the_others_are_deleted(flow: Fl
     assert removed(result) == {image}
     assert result.problems == (f"ami-12345678 does not exist in account {OWN}, Region eu-west-1.",)
     assert result.exit_status == 1
-
-
-def test_an_ami_of_another_account_does_not_exist(flow: Flow) -> None:
-    theirs = flow.add(region=flow.region(OTHER), public=True).image_id
-    assert flow.clean(from_ids=(theirs,)).exit_status == 1
-    assert theirs in flow.region(OTHER).images
-
-
-@pytest.mark.parametrize("ids", [("ami-xyz",), ("snap-12345678",)])
-def test_ids_are_checked_before_aws_is_called(flow: Flow, ids: tuple[str, ...]) -> None:
-    with pytest.raises(UsageError):
-        flow.clean(from_ids=ids)
-    assert flow.fake_aws.calls.records == []
 
 
 def test_an_ami_in_use_is_kept_and_named(flow: Flow) -> None:
@@ -58,31 +44,11 @@ def test_ignore_in_use_deletes_it(flow: Flow, kind: ReferenceKind) -> None:
     assert (removed(result), result.exit_status) == ({held}, 0)
 
 
-def test_ignore_in_use_still_fails_closed(flow: Flow) -> None:
-    [image] = flow.several(1)
-    flow.fault("DescribeImages")
-    assert flow.fails(from_ids=(image,), ignore_in_use=True).action == "ec2:DescribeImages"
-
-
-def test_listed_amis_are_found_in_every_target(flow: Flow) -> None:
-    near, far = flow.add().image_id, flow.add(region=flow.region(OTHER, FAR)).image_id
-    roles = (flow.role(OWN), flow.role(OTHER))
-    result = flow.clean(from_ids=(near, far), role_arn=roles, region=("eu-west-1", FAR))
-    assert (removed(result), result.exit_status) == ({near, far}, 0)
-
-
-@pytest.mark.parametrize("change", ["instance", "keep tag"])
-def test_an_ami_that_must_be_kept_by_its_turn_is_kept(flow: Flow, change: str) -> None:
+def test_an_ami_that_must_be_kept_by_its_turn_is_kept(flow: Flow) -> None:
+    """What can change is in `test_changes.py`."""
     held, *free = flow.several(5)
-
-    def do() -> None:
-        if change == "instance":
-            flow.home.add_instance(held)
-        else:
-            flow.home.images[held].tags["golden"] = "1"
-
-    flow.midway(do)
-    result = flow.clean(from_ids=(*free, held), keep_tag=("golden",))
+    flow.midway(lambda: flow.home.add_instance(held))
+    result = flow.clean(from_ids=(*free, held))
     assert (removed(result), kept(result), result.exit_status) == (set(free), {held}, 0)
 
 

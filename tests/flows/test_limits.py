@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from amicleaner.errors import AmicleanerError
-from tests.flows.flow import FAR, HOME, OTHER, OWN, Flow, planned, reasons, removed
+from tests.flows.flow import FAR, HOME, OTHER, OWN, Flow, removed
 
 
 @pytest.mark.parametrize(
@@ -49,34 +49,11 @@ def test_max_percent_holds_for_each_target(flow: Flow) -> None:
     assert f"2 of 2 AMIs in {OWN} {FAR}" in result.problems[0]
 
 
-def test_limit_leaves_the_newer_amis_for_the_next_run(flow: Flow) -> None:
-    newest, middle, oldest = flow.several(3)
-    result = flow.clean(limit=1)
-    assert (removed(result), result.exit_status) == ({oldest}, 0)
-    assert reasons(result) == {newest: "over-limit", middle: "over-limit", oldest: "old"}
-    assert removed(flow.clean(limit=1)) == {middle}
-
-
 def test_limit_counts_over_all_targets_and_before_the_maxima(flow: Flow) -> None:
     flow.several(2)
     older = flow.add(region=flow.region(OTHER), days=99).image_id
     result = flow.clean(limit=1, max_deletions=1, role_arn=(flow.role(OWN), flow.role(OTHER)))
     assert (removed(result), result.exit_status) == ({older}, 0)
-
-
-def test_limit_counts_quarantines_too(flow: Flow) -> None:
-    *_, oldest = flow.several(3)
-    flow.clean(limit=1, quarantine=7)
-    assert set(flow.changes()) == {oldest}
-
-
-def test_an_ami_that_is_kept_meanwhile_makes_no_room_for_another(flow: Flow) -> None:
-    """Nobody was shown the next oldest."""
-    _, middle, oldest = flow.several(3)
-    result = flow.asks(lambda: flow.home.add_instance(oldest), limit=1)
-    assert planned(result) == {oldest}
-    assert removed(result) == set()
-    assert middle in flow.home.images
 
 
 @pytest.mark.parametrize("way", ["own", "role", "one of two"])

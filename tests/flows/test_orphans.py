@@ -13,10 +13,6 @@ from tests.fake_aws import Call, World
 from tests.flows.flow import FAR, OTHER, OWN, Flow, removed
 
 GONE = "ami-00000abc"
-COPIED = (
-    "Copied for DestinationAmi {ami} from SourceAmi ami-00000def for SourceSnapshot snap-00000def. "
-    "Task created on 1,607,338,338,349."
-)
 TO_BLOCK = "BlockDeviceMappings"
 
 
@@ -24,26 +20,15 @@ def device(snapshot: str) -> list[dict[str, Any]]:
     return [{"DeviceName": "/dev/xvda"}, {"DeviceName": "/dev/sdf", "Ebs": {"SnapshotId": snapshot}}]
 
 
-def disabled(flow: Flow) -> str:
-    """A snapshot of a disabled AMI that was made from it, not for it."""
+def template(flow: Flow) -> str:
     snapshot = flow.orphan()
-    flow.add(snapshots=[snapshot], state="disabled")
+    flow.home.add_launch_template(versions=[{}, {TO_BLOCK: device(snapshot)}, {}])
     return snapshot
 
 
-def template(flow: Flow, *, number: int, versions: int, pinned: bool = False) -> str:
+def configuration(flow: Flow) -> str:
     snapshot = flow.orphan()
-    data: list[dict[str, Any]] = [{} for _ in range(versions)]
-    data[number - 1] = {TO_BLOCK: device(snapshot)}
-    made = flow.home.add_launch_template(versions=data)
-    if pinned:
-        flow.home.add_group(launch_template={"LaunchTemplateId": made.template_id, "Version": str(number)})
-    return snapshot
-
-
-def used(flow: Flow, use: Callable[[str], object]) -> str:
-    snapshot = flow.orphan()
-    use(snapshot)
+    flow.home.add_launch_configuration("ami-22222222", block_devices=device(snapshot))
     return snapshot
 
 
@@ -53,39 +38,25 @@ def recycled(flow: Flow) -> str:
     return flow.orphan(GONE)
 
 
-def existing(flow: Flow, **members: Any) -> str:
+def existing(flow: Flow) -> str:
     """Made for an AMI that exists, and no longer one of its block devices."""
-    return flow.orphan(flow.add(snapshots=[], tags={}, **members).image_id)
+    return flow.orphan(flow.add(snapshots=[], tags={}, state="disabled").image_id)
 
 
-def copy_of_existing(flow: Flow) -> str:
-    return flow.orphan(description=COPIED.format(ami=flow.add(snapshots=[], tags={}).image_id))
+def held(flow: Flow) -> str:
+    """Of an AMI that was made from it, and for which it was not made."""
+    snapshot = flow.orphan()
+    flow.add(snapshots=[snapshot], state="disabled")
+    return snapshot
 
 
 KEPT: dict[str, Callable[[Flow], str]] = {
-    "made for an AMI that exists": existing,
-    "made for a disabled AMI": lambda flow: existing(flow, state="disabled"),
-    "copied for an AMI that exists": copy_of_existing,
+    "made for a disabled AMI that exists": existing,
     "of an AMI in the Recycle Bin": recycled,
-    "held by another AMI": lambda flow: used(flow, lambda snapshot: flow.add(snapshots=[snapshot], tags={})),
-    "held by a disabled AMI": disabled,
-    "a template's default version": lambda flow: template(flow, number=1, versions=3),
-    "a template's latest version": lambda flow: template(flow, number=3, versions=3),
-    "an old version that nothing else names": lambda flow: template(flow, number=2, versions=3),
-    "a pinned version": lambda flow: template(flow, number=2, versions=3, pinned=True),
-    "a launch configuration": lambda flow: used(
-        flow, lambda snapshot: flow.home.add_launch_configuration("ami-22222222", block_devices=device(snapshot))
-    ),
-    "a Spot Fleet": lambda flow: used(
-        flow,
-        lambda snapshot: flow.home.add_spot_fleet(
-            launch_specifications=[{"ImageId": "ami-22222222", TO_BLOCK: device(snapshot)}]
-        ),
-    ),
-    "AWS Backup": lambda flow: flow.orphan(tags={"aws:backup:source-resource": "arn:aws:ec2:::instance/i-1"}),
-    "under way": lambda flow: flow.orphan(state="pending"),
+    "held by another AMI": held,
+    "an old version of a template that nothing else names": template,
+    "a launch configuration": configuration,
     "of somebody else": lambda flow: flow.orphan(owner_id=OTHER),
-    "a copy that repeats the description": lambda flow: flow.orphan(volume_id="vol-ffffffff"),
 }
 
 
@@ -114,17 +85,6 @@ def test_there_are_two_prompts_and_each_can_be_declined(flow: Flow) -> None:
     assert image in flow.home.images
 
 
-def test_the_amis_follow_after_a_no(flow: Flow) -> None:
-    orphan, image = flow.orphan(), flow.add().image_id
-    answers = iter([False, True])
-
-    def ask() -> None:
-        flow.view.yes = next(answers)
-
-    assert removed(flow.asks(ask, check_orphans=True)) == {image}
-    assert orphan in flow.home.snapshots
-
-
 def test_force_delete_shows_neither_prompt(flow: Flow) -> None:
     flow.orphan()
     flow.add()
@@ -138,12 +98,6 @@ def test_without_the_option_no_snapshots_are_listed(flow: Flow) -> None:
     flow.clean()
     assert flow.calls("DescribeSnapshots") == flow.calls("ListImagesInRecycleBin") == []
     assert len(flow.home.snapshots) == 1
-
-
-def test_no_orphans_are_looked_for_in_read_only_accounts(flow: Flow) -> None:
-    theirs = flow.orphan(region=flow.region(OTHER))
-    result = flow.clean(check_orphans=True, used_by_role_arn=(flow.role(OTHER),))
-    assert (result.orphans, theirs in flow.region(OTHER).snapshots) == ((), True)
 
 
 def test_a_dry_run_only_shows_them(flow: Flow) -> None:
@@ -184,14 +138,8 @@ def name_in_template(flow: Flow, snapshot: str) -> None:
 CHANGES: dict[str, Callable[[Flow, str], object]] = {
     "an AMI uses it": lambda flow, snapshot: flow.add(snapshots=[snapshot], tags={}),
     "a template names it": name_in_template,
-    "a launch configuration names it": lambda flow, snapshot: flow.home.add_launch_configuration(
-        "ami-22222222", block_devices=device(snapshot)
-    ),
     "Data Lifecycle Manager takes it": lambda flow, snapshot: flow.home.snapshots[snapshot].tags.update(
         {"dlm:managed": "true"}
-    ),
-    "AWS Backup takes it": lambda flow, snapshot: flow.home.snapshots[snapshot].tags.update(
-        {"aws:backup:source-resource": "i-1"}
     ),
     "its AMI comes back": lambda flow, snapshot: flow.add(image_id="ami-00000000", snapshots=[], tags={}),
 }
@@ -270,13 +218,6 @@ class TestSeveralTargets:
         copied = flow.orphan("ami-11111111")
         assert flow.clean(check_orphans=True, used_by_role_arn=(flow.role(OTHER),)).orphans == ()
         assert copied in flow.home.snapshots
-
-    def test_each_account_deletes_its_own(self, flow: Flow) -> None:
-        flow.orphan()
-        flow.orphan(region=flow.region(OTHER))
-        flow.clean(check_orphans=True, role_arn=(flow.role(OWN), flow.role(OTHER)))
-        assert flow.home.snapshots == flow.region(OTHER).snapshots == {}
-        assert {(call.account, call.outcome) for call in flow.calls("DeleteSnapshot")} == {(OWN, "OK"), (OTHER, "OK")}
 
 
 def test_expired_credentials_end_the_run_before_the_amis(flow: Flow) -> None:

@@ -119,15 +119,6 @@ def test_a_listed_ami_is_kept_for_its_own_sake_only(flow: Flow) -> None:
     assert result.exit_status == 1
 
 
-def test_ignore_in_use_overrides_no_other_reason(flow: Flow) -> None:
-    account = Account(flow)
-    for id in account.ids.values():
-        flow.home.add_instance(id)
-    ids = tuple(account.ids[case.name] for case in CASES if case.listed)
-    result = flow.clean(from_ids=ids, ignore_in_use=True, keep_tag=OPTIONS["keep_tag"])
-    assert (removed(result), result.exit_status) == (set(), 1)
-
-
 def test_the_newest_are_kept_after_everything_that_is_kept_for_itself(flow: Flow) -> None:
     first, second, third = flow.several(3)
     flow.home.images[second].shared_with = (OTHER,)

@@ -10,7 +10,7 @@ from amicleaner import planning
 from amicleaner.aws import rate_limits, scan, usage_monitor
 from tests.catalogue import batch, batch_template
 from tests.fake_aws import Call, World
-from tests.flows.flow import FAR, HOME, OTHER, OWN, THIRD, Flow, kept, planned, reasons, removed
+from tests.flows.flow import FAR, HOME, OTHER, OWN, THIRD, Flow, kept, planned, removed
 
 ONE_OF_EACH = ("DescribeImages", "DescribeInstances", "DescribeAutoScalingGroups", "DescribeImageReferences")
 
@@ -22,11 +22,6 @@ class TestAtThePrompt:
         result = flow.asks(lambda: flow.region(OTHER).add_instance(held), role_arn=roles)
         assert (removed(result), kept(result)) == ({free}, {held})
         assert flow.view.of("kept")[0].used_by[0].account == OTHER
-
-    def test_a_reference_in_another_region_keeps_nothing(self, flow: Flow) -> None:
-        [image] = flow.several(1)
-        roles = (flow.role(OWN), flow.role(OTHER))
-        assert removed(flow.asks(lambda: flow.region(OTHER, FAR).add_instance(image), role_arn=roles)) == {image}
 
     @pytest.mark.parametrize(("midway", "empty"), [(False, True), (True, False)])
     def test_a_copy_into_another_region_keeps_the_ami(self, flow: Flow, midway: bool, empty: bool) -> None:
@@ -66,27 +61,6 @@ class TestAtThePrompt:
         assert f"{action} failed in account {OWN}" in problem
         assert result.exit_status == 1
 
-    def test_a_failed_re_read_of_a_read_only_account_stops_the_deletion(self, flow: Flow) -> None:
-        flow.several(2)
-        result = flow.asks(
-            lambda: flow.fault("DescribeFleets", when=lambda call: call.account == OTHER),
-            used_by_role_arn=(flow.role(OTHER),),
-        )
-        assert (flow.changes(), result.exit_status) == ([], 1)
-        assert f"account {OTHER}" in result.problems[0]
-
-    @pytest.mark.parametrize(
-        ("action", "code"),
-        [
-            ("DescribeFleets", "UnsupportedOperation"), ("DescribeImageReferences", "OptInRequired"),
-            ("DescribeComputeEnvironments", "SubscriptionRequiredException"),
-        ],
-    )  # fmt: skip
-    def test_a_service_that_answered_before_the_prompt_is_never_missing(self, flow: Flow, action: str, code: str) -> None:
-        flow.several(2)
-        result = flow.asks(lambda: flow.fault(action, "refuse", code=code, status=400))
-        assert (flow.changes(), result.exit_status) == ([], 1)
-
     def test_a_call_that_was_answered_before_the_prompt_is_never_unsupported(self, flow: Flow) -> None:
         flow.outside_aws()
         flow.several(2)
@@ -108,17 +82,6 @@ class TestAtThePrompt:
         [warning] = result.warnings
         assert "version 7" in warning
         assert flow.view.of("warning") == [warning]
-
-    def test_a_parameter_that_cannot_be_resolved_by_then_stops_the_deletion(self, flow: Flow) -> None:
-        flow.several(2)
-
-        def change() -> None:
-            flow.home.add_launch_template(versions=[{"ImageId": "resolve:ssm:/golden"}])
-            flow.fault("GetParameters", code="UnknownOperationException", status=400)
-
-        result = flow.asks(change)
-        assert (flow.changes(), result.exit_status) == ([], 1)
-        assert "GetParameters" in result.problems[0]
 
 
 class TestWhileDeleting:
@@ -174,17 +137,6 @@ class TestWhileDeleting:
         assert len(removed(flow.clean(role_arn=(flow.role(OWN), flow.role(OTHER))))) == 1
         assert len(flow.calls("DescribeInstances", account=OTHER)) == 2
 
-    def test_a_reading_that_never_fits_into_a_minute_is_used_for_ten_seconds(self, flow: Flow) -> None:
-        ids = flow.several(5)
-
-        def later(world: World, call: Call) -> None:
-            flow.time.seconds += 80.0
-
-        flow.fault("DescribeInstances", "do", do=later)
-        flow.midway(lambda: None, seconds=11.0)
-        assert removed(flow.clean()) == set(ids)
-        assert len(flow.calls("DescribeInstances")) > 1
-
 
 class TestSharing:
     def several(self, flow: Flow, number: int) -> tuple[set[str], str]:
@@ -194,14 +146,6 @@ class TestSharing:
         ids = flow.several(number)
         flow.home.images[ids[1]].shared_with = (THIRD,)
         return set(ids) - {ids[1]}, ids[1]
-
-    def test_launch_permissions_of_few_amis_are_read_before_the_prompt(self, flow: Flow) -> None:
-        free, shared = self.several(flow, 3)
-        result = flow.asks(lambda: None)
-        assert reasons(result)[shared] == "shared"
-        assert removed(result) == free
-        assert result.plan is not None
-        assert not result.plan.shared_unasked
 
     @pytest.mark.parametrize("number", [3, 4])
     def test_launch_permissions_are_read_again_before_each_deletion(self, flow: Flow, number: int) -> None:
@@ -233,15 +177,3 @@ class TestSharing:
         free, shared = self.several(flow, 4)
         flow.profile("third", THIRD)
         assert removed(flow.clean(used_by_profile=("third",))) == {*free, shared}
-
-    def test_launch_permissions_are_not_read_with_include_shared(self, flow: Flow) -> None:
-        free, shared = self.several(flow, 4)
-        assert removed(flow.asks(lambda: None, include_shared=True)) == {*free, shared}
-        assert flow.calls("DescribeImageAttribute") == []
-
-    def test_a_denied_read_of_launch_permissions_stops_the_deletion(self, flow: Flow) -> None:
-        self.several(flow, 4)
-        flow.fault("DescribeImageAttribute")
-        result = flow.clean()
-        assert (flow.changes(), result.exit_status) == ([], 1)
-        assert "Grant the IAM action ec2:DescribeImageAttribute" in result.problems[0]

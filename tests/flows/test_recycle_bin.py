@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from amicleaner.errors import DeniedError
 from tests.flows.flow import Flow, decisions, planned, reasons, removed
 from tests.virtual_time import NOW
 
@@ -25,13 +24,6 @@ def test_the_plan_says_until_when_an_ami_can_be_restored(flow: Flow, amis: int, 
     assert decisions(result)[image].restorable_until == NOW + timedelta(days=days)
     assert result.plan is not None
     assert result.plan.bins_read
-
-
-@pytest.mark.parametrize("more", [{"status": "pending"}, {"match": {"team": "red"}}, {"exclude": {"role": "web"}}])
-def test_a_rule_that_does_not_retain_an_ami_does_not_count(flow: Flow, more: dict[str, Any]) -> None:
-    [image] = flow.several(1)
-    rules(flow, **more)
-    assert decisions(flow.clean(dry_run=True))[image].restorable_until is None
 
 
 def test_the_bin_is_read_after_the_deletion(flow: Flow) -> None:
@@ -93,16 +85,3 @@ class TestRequired:
         assert image in flow.home.images
         assert [end.reason for end in result.amis.values()] == ["no-recycle-bin"]
         assert result.exit_status == 0
-
-    def test_rules_are_read_again_while_deleting(self, flow: Flow) -> None:
-        ids = flow.several(5)
-        rules(flow)
-        flow.midway(flow.home.retention_rules.clear)
-        assert removed(flow.clean(require_recycle_bin=30)) == set(ids[-2:])
-
-    def test_a_denied_read_of_the_rules_stops_the_run(self, flow: Flow) -> None:
-        flow.several(1)
-        flow.fault("ListRules", "deny")
-        with pytest.raises(DeniedError, match="rbin:ListRules"):
-            flow.clean(require_recycle_bin=7)
-        assert flow.changes() == []

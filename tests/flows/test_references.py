@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.catalogue import UNOWNED, ReferenceKind, devices, plainest
+from tests.catalogue import UNOWNED, ReferenceKind, plainest
 from tests.flows.flow import FAR, HOME, OTHER, OWN, Flow, decisions, reasons, removed
 
 READ_SO = {(kind.source.registered.when, bool(kind.source.registered.reader)): kind for kind in plainest().values()}
@@ -32,25 +32,6 @@ def test_a_reference_on_the_last_page_keeps_the_ami(flow: Flow, kind: ReferenceK
     assert (result.exit_status, result.warnings) == (0, ())
 
 
-def test_a_block_device_that_names_a_snapshot_keeps_each_ami_that_has_it(flow: Flow) -> None:
-    shared = flow.home.add_snapshot("shared").snapshot_id
-    both = {flow.add(snapshots=[8, shared]).image_id for _ in range(2)}
-    [free] = flow.several(1)
-    flow.home.add_launch_template(versions=[{"BlockDeviceMappings": devices(shared)}])
-    result = flow.clean()
-    assert reasons(result) == dict.fromkeys(both, "in-use") | {free: "old"}
-    assert all(decisions(result)[id].used_by[0].label.startswith("launch template lt-") for id in both)
-
-
-def test_a_dangling_reference_keeps_nothing_and_gives_a_warning(flow: Flow) -> None:
-    [image] = flow.several(1)
-    flow.home.add_launch_template(versions=[{"ImageId": "resolve:ssm:/lost"}])
-    result = flow.clean()
-    assert (removed(result), result.exit_status) == ({image}, 0)
-    [warning] = result.warnings
-    assert warning.startswith("SSM parameter /lost does not exist")
-
-
 def test_references_to_amis_that_do_not_exist_are_reported(flow: Flow) -> None:
     theirs = flow.region(OTHER).add_image(public=True).image_id
     flow.home.add_launch_template("web", versions=[{"ImageId": "ami-0dead000"}])
@@ -61,21 +42,6 @@ def test_references_to_amis_that_do_not_exist_are_reported(flow: Flow) -> None:
     assert flow.clean(dry_run=True).dangling == ()
 
 
-def test_an_ami_in_use_takes_no_place_among_the_newest(flow: Flow) -> None:
-    used, second, third = flow.several(3)
-    flow.home.add_instance(used)
-    result = flow.clean(keep_previous=1)
-    assert removed(result) == {third}
-    assert decisions(result)[second].reason == "kept-previous"
-
-
-@pytest.mark.parametrize("where", [{"name": FAR}, {"account": OTHER}])
-def test_a_reference_outside_the_run_keeps_nothing(flow: Flow, where: dict[str, str]) -> None:
-    image = flow.add().image_id
-    flow.region(**where).add_instance(image)
-    assert removed(flow.clean()) == {image}
-
-
 def test_references_are_read_for_the_kept_amis_of_a_group_too(flow: Flow) -> None:
     """Only DescribeImageReferences tells that the newest is in use, so the second newest is kept in its place."""
     newest, second, third = flow.several(3)
@@ -83,16 +49,6 @@ def test_references_are_read_for_the_kept_amis_of_a_group_too(flow: Flow) -> Non
     result = flow.clean(keep_previous=1)
     assert removed(result) == {third}
     assert reasons(result) == {newest: "in-use", second: "kept-previous", third: "old"}
-
-
-def test_references_are_read_ten_at_a_time_and_only_of_groups_that_change(flow: Flow) -> None:
-    flow.several(12)
-    idle = flow.add(tags={"role": "idle"}).image_id
-    flow.clean(keep_previous=2)
-    asked = [call.params["ImageId"] for call in flow.calls("DescribeImageReferences")]
-    assert all(len(ids) <= 10 for ids in asked)
-    assert idle not in {id for ids in asked for id in ids}
-    assert len({id for ids in asked for id in ids}) == 12
 
 
 def test_reads_on_demand_are_not_made_where_nothing_would_be_deleted(flow: Flow) -> None:

@@ -15,8 +15,6 @@ from amicleaner.result import Result
 from amicleaner.run import clean
 from tests.flows.flow import Flow, removed
 
-SKIP = ("batch", "fast-launch", "image-builder")
-
 
 def bring_back(flow: Flow, *words: str, **options: object) -> Result:
     return clean(Config(restore=words, **options), view=flow.view, clock=flow.time.clock)  # type: ignore[arg-type]
@@ -31,7 +29,7 @@ def states(flow: Flow) -> dict[str, str]:
 
 
 @pytest.fixture
-def retaining(flow: Flow) -> Flow:
+def flow(flow: Flow) -> Flow:
     """An account whose Recycle Bin retains everything for a week."""
     for kind in ("EC2_IMAGE", "EBS_SNAPSHOT"):
         flow.home.add_retention_rule(kind, days=7)
@@ -41,7 +39,7 @@ def retaining(flow: Flow) -> Flow:
 def test_a_quarantined_ami_is_enabled_and_loses_its_tag(flow: Flow) -> None:
     ids = flow.several(2)
     before = {id: dict(flow.home.images[id].tags) for id in ids}
-    flow.clean(quarantine=7, skip_check=SKIP)
+    flow.clean(quarantine=7)
     assert set(states(flow).values()) == {"disabled"}
     result = bring_back(flow, *ids)
     assert outcomes(result) == dict.fromkeys(ids, "restored")
@@ -50,11 +48,10 @@ def test_a_quarantined_ami_is_enabled_and_loses_its_tag(flow: Flow) -> None:
     assert {id: dict(flow.home.images[id].tags) for id in ids} == before
 
 
-def test_a_deleted_ami_comes_back_after_its_snapshots(retaining: Flow) -> None:
-    flow = retaining
+def test_a_deleted_ami_comes_back_after_its_snapshots(flow: Flow) -> None:
     ami = flow.add(snapshots=[8, 8])
     snapshots = set(ami.snapshot_ids)
-    assert removed(flow.clean(skip_check=SKIP)) == {ami.image_id}
+    assert removed(flow.clean()) == {ami.image_id}
     result = bring_back(flow, ami.image_id)
     assert outcomes(result) == dict.fromkeys([*snapshots, ami.image_id], "restored")
     assert states(flow) == {ami.image_id: "available"}
@@ -63,11 +60,10 @@ def test_a_deleted_ami_comes_back_after_its_snapshots(retaining: Flow) -> None:
     assert made == ["RestoreSnapshotFromRecycleBin"] * 2 + ["RestoreImageFromRecycleBin"]
 
 
-def test_an_audit_log_brings_back_everything_in_it(retaining: Flow) -> None:
-    flow = retaining
+def test_an_audit_log_brings_back_everything_in_it(flow: Flow) -> None:
     ids = flow.several(3)
     log = flow.path("audit.jsonl")
-    flow.clean(audit_log=log, skip_check=SKIP)
+    flow.clean(audit_log=log)
     assert flow.home.images == {}
     result = bring_back(flow, log, audit_log=flow.path("restore.jsonl"))
     assert set(states(flow)) == set(ids)
@@ -80,27 +76,14 @@ def test_an_audit_log_brings_back_everything_in_it(retaining: Flow) -> None:
     assert all(line["outcome"] == "done" for line in lines if line["event"] == "after")
 
 
-def test_an_ami_deleted_out_of_quarantine_comes_back_enabled_and_without_the_tag(retaining: Flow) -> None:
-    flow = retaining
+def test_an_ami_deleted_out_of_quarantine_comes_back_enabled_and_without_the_tag(flow: Flow) -> None:
     (id,) = flow.several(1)
-    flow.clean(quarantine=1, skip_check=SKIP)
+    flow.clean(quarantine=1)
     flow.time.seconds += 2 * 86_400
-    assert removed(flow.clean(quarantine=1, skip_check=SKIP)) == {id}
+    assert removed(flow.clean(quarantine=1)) == {id}
     assert bring_back(flow, id).exit_status == 0
     assert states(flow) == {id: "available"}
     assert QUARANTINE_TAG not in flow.home.images[id].tags
-
-
-def test_a_dry_run_changes_nothing_and_says_what_it_would_do(retaining: Flow) -> None:
-    flow = retaining
-    (id,) = flow.several(1)
-    flow.clean(skip_check=SKIP)
-    before = len(flow.changes())
-    result = bring_back(flow, id, dry_run=True)
-    assert set(outcomes(result).values()) == {"planned"}
-    assert id in outcomes(result)
-    assert len(flow.changes()) == before
-    assert result.exit_status == 0
 
 
 def test_what_cannot_be_brought_back_is_named_with_the_reason(flow: Flow) -> None:
@@ -115,25 +98,19 @@ def test_what_cannot_be_brought_back_is_named_with_the_reason(flow: Flow) -> Non
     assert flow.changes() == []
 
 
-def test_an_ami_that_is_available_already_is_no_failure(flow: Flow) -> None:
-    assert bring_back(flow, flow.add().image_id).exit_status == 0
-
-
-def test_an_ami_waits_for_its_snapshots(retaining: Flow) -> None:
-    flow = retaining
+def test_an_ami_waits_for_its_snapshots(flow: Flow) -> None:
     (id,) = flow.several(1)
-    flow.clean(skip_check=SKIP)
+    flow.clean()
     flow.world.recovery = timedelta(seconds=30)
     start = flow.time.seconds
     assert bring_back(flow, id).exit_status == 0
     assert flow.time.seconds - start >= 30
 
 
-def test_without_all_its_snapshots_an_ami_of_a_log_is_not_restored(retaining: Flow) -> None:
-    flow = retaining
+def test_without_all_its_snapshots_an_ami_of_a_log_is_not_restored(flow: Flow) -> None:
     ami = flow.add(snapshots=[8, 8])
     log = flow.path("audit.jsonl")
-    flow.clean(audit_log=log, skip_check=SKIP)
+    flow.clean(audit_log=log)
     lost = flow.home.recycled_snapshots.popitem()[0]
     result = bring_back(flow, log)
     assert outcomes(result)[ami.image_id] == "failed"
@@ -141,26 +118,24 @@ def test_without_all_its_snapshots_an_ami_of_a_log_is_not_restored(retaining: Fl
     assert flow.home.images == {}
 
 
-def test_snapshots_of_a_run_that_did_not_know_its_account_come_back(retaining: Flow) -> None:
-    flow = retaining
+def test_snapshots_of_a_run_that_did_not_know_its_account_come_back(flow: Flow) -> None:
     orphan, log = flow.orphan(), flow.path("audit.jsonl")
-    flow.clean(check_orphans=True, audit_log=log, skip_check=SKIP)
+    flow.clean(check_orphans=True, audit_log=log)
     assert json.loads(Path(log).read_text().splitlines()[0])["account"] == ""
     assert outcomes(bring_back(flow, log)) == {orphan: "restored"}
     assert outcomes(bring_back(flow, log)) == {orphan: "already"}
 
 
 @pytest.mark.parametrize("left", [1, 12, 200, -1])
-def test_a_log_goes_on_after_a_line_that_a_killed_run_left_without_its_end(retaining: Flow, left: int) -> None:
-    flow = retaining
+def test_a_log_goes_on_after_a_line_that_a_killed_run_left_without_its_end(flow: Flow, left: int) -> None:
     log = Path(flow.path("audit.jsonl"))
-    flow.clean(audit_log=str(log), skip_check=SKIP)
+    flow.clean(audit_log=str(log))
     ids = flow.several(2)
-    flow.clean(audit_log=str(log), skip_check=SKIP)
+    flow.clean(audit_log=str(log))
     *whole, last = log.read_text().splitlines()
     log.write_text("\n".join([*whole, last[:left]]))
     ids += flow.several(1)
-    flow.clean(audit_log=str(log), skip_check=SKIP)
+    flow.clean(audit_log=str(log))
     assert set(outcomes(bring_back(flow, str(log)))) > {*ids}
     assert set(states(flow)) == {*ids}
 
@@ -191,11 +166,10 @@ def test_a_missing_file_is_refused(flow: Flow) -> None:
         bring_back(flow, flow.path("missing.jsonl"))
 
 
-def test_of_the_snapshots_in_a_log_the_one_that_is_lost_does_not_hold_up_the_others(retaining: Flow) -> None:
-    flow = retaining
+def test_of_the_snapshots_in_a_log_the_one_that_is_lost_does_not_hold_up_the_others(flow: Flow) -> None:
     ids = [flow.orphan(f"ami-0000000{number}") for number in range(3)]
     log = flow.path("audit.jsonl")
-    flow.clean(audit_log=log, check_orphans=True, skip_check=SKIP)
+    flow.clean(audit_log=log, check_orphans=True)
     assert flow.home.snapshots == {}
     lost, *others = ids
     del flow.home.recycled_snapshots[lost]
@@ -206,22 +180,20 @@ def test_of_the_snapshots_in_a_log_the_one_that_is_lost_does_not_hold_up_the_oth
     assert outcomes(bring_back(flow, log)) == {lost: "failed"} | dict.fromkeys(others, "already")
 
 
-def test_a_restored_ami_that_is_not_found_at_once_still_loses_its_tag(retaining: Flow) -> None:
-    flow = retaining
+def test_a_restored_ami_that_is_not_found_at_once_still_loses_its_tag(flow: Flow) -> None:
     (id,) = flow.several(1)
-    flow.clean(quarantine=1, skip_check=SKIP)
+    flow.clean(quarantine=1)
     flow.time.seconds += 2 * 86_400
-    flow.clean(quarantine=1, skip_check=SKIP)
+    flow.clean(quarantine=1)
     missing = {"code": "InvalidAMIID.NotFound", "status": 400, "when": lambda call: "ImageId" in call.params}
     flow.fault("DescribeImages", times=2, **missing)
     assert bring_back(flow, id).exit_status == 0
     assert QUARANTINE_TAG not in flow.home.images[id].tags
 
 
-def test_a_restored_ami_that_cannot_be_read_is_named(retaining: Flow) -> None:
-    flow = retaining
+def test_a_restored_ami_that_cannot_be_read_is_named(flow: Flow) -> None:
     (id,) = flow.several(1)
-    flow.clean(skip_check=SKIP)
+    flow.clean()
     flow.fault("DescribeImages", "deny", when=lambda call: "ImageId" in call.params)
     result = bring_back(flow, id)
     assert (outcomes(result)[id], result.exit_status) == ("failed", 1)

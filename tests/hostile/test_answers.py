@@ -331,16 +331,8 @@ def test_whatever_aws_answers(monkeypatch: pytest.MonkeyPatch) -> None:
         runs(case)
 
     for change in ALWAYS:
-        runs(
-            Case(
-                "organization" if change.call in ("DescribeRegions", "ListAccounts") else "plain",
-                "json",
-                True,
-                True,
-                None,
-                (change,),
-            )
-        )
+        mode = "organization" if change.call in ("DescribeRegions", "ListAccounts") else "plain"
+        runs(Case(mode, "json", True, True, None, (change,)))
     check()
 
 

@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass, field
 from unittest import mock
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -141,10 +140,3 @@ def test_dangerous_option_is_never_taken_from_the_environment(name: str, text: s
     ended = end_of([], {name: text})
     check_message(ended)
     assert f"AMICLEANER_{name} is not allowed" in ended.err
-
-
-@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
-def test_repeated_option_takes_no_option_as_its_value(option: Option) -> None:
-    ended = end_of([option.flag, option.flag, "--dry-run"])
-    assert ended.status in (0, 2)
-    assert all(config.dry_run for config in ended.configs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, cast, get_args
+from typing import get_args
 from unittest import mock
 
 import boto3
@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from amicleaner import planning
-from amicleaner.aws.session import new_session
 from amicleaner.config import Config
 from amicleaner.models import Reason
 from amicleaner.plan import Plan
@@ -25,7 +24,8 @@ from amicleaner.result import Result
 from amicleaner.run import clean
 from amicleaner.sources import IMAGE_REFERENCES, SOURCES
 from amicleaner.view import View
-from tests.fake_aws import FakeAws, RegionState, World, attach
+from tests.fake_aws import FakeAws, RegionState, World
+from tests.flows.flow import reused
 from tests.oracle.accounts import (
     AWAY,
     HOME,
@@ -49,44 +49,23 @@ pytestmark = [pytest.mark.accounts, pytest.mark.timeout(7200)]
 STANDIN = FakeAws(World())
 
 
-class Remembering:
-    """A session that makes each client once: to make one takes longer than a whole run."""
-
-    def __init__(self, account: str, region: str) -> None:
-        self._boto = new_session()
-        self._boto._session.set_credentials(*World().credentials(account).values())
-        self._boto._session.set_config_variable("region", region)
-        self._clients: dict[tuple[str, str | None], Any] = {}
-        attach(STANDIN, self._boto)
-
-    def client(self, service: str, region_name: str | None = None, **arguments: Any) -> Any:
-        made = self._clients.get((service, region_name))
-        if made is None:
-            make = cast("Callable[..., Any]", self._boto.client)
-            made = self._clients[service, region_name] = make(service, region_name=region_name, **arguments)
-        return made
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._boto, name)
-
-
-SESSIONS = {
-    ("main", HOME): Remembering(MAIN, HOME),
-    ("second", HOME): Remembering(SECOND, HOME),
-    ("second", AWAY): Remembering(SECOND, AWAY),
-}
+def session_of(account: str, region: str) -> boto3.Session:
+    session = reused(((account, region),))
+    session._session.set_credentials(*World().credentials(account).values())
+    session._session.set_config_variable("region", region)
+    session.take(STANDIN)
+    return session
 
 
 def run(account: Account, config: Config | None = None, view: View | None = None) -> Result:
-    def session_of(profile: str | None) -> boto3.Session:
-        home = account.second_home if profile == "second" else HOME
-        return cast("boto3.Session", SESSIONS[profile or "main", home])
+    def session(profile: str | None) -> boto3.Session:
+        return session_of(SECOND, account.second_home) if profile == "second" else session_of(MAIN, HOME)
 
     STANDIN.reset(account.world)
     STANDIN.pager.cap, STANDIN.pager.blank_pages = account.cap, account.blank_pages
     account.world.credentials(MAIN)
     account.world.credentials(SECOND)
-    return clean(config or account.config, view=view, sessions=session_of, clock=Time(NOW).clock)
+    return clean(config or account.config, view=view, sessions=session, clock=Time(NOW).clock)
 
 
 def removed(result: Result) -> set[str]:
