@@ -89,6 +89,8 @@ def configure(event: Mapping[str, Any], environ: Mapping[str, str], view: LogVie
     environment, warnings = from_environment({name: value for name, value in environ.items() if name != ALLOW})
     for warning in warnings:
         view.warning(warning)
+    if not isinstance(event, Mapping):
+        raise UsageError("The event is not a JSON object.")
     values = from_mapping(event, "event", allowed=allowed)
     line = {name: values.pop(name) for name in allowed if name in values}
     config = combine(line, environment, values)

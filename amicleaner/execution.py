@@ -161,10 +161,10 @@ class Execution:
         return self._round(scans, verdicts, [text for _, text in warnings])
 
     def _pending_elsewhere(self, region: str, jobs: Sequence[Job]) -> list[Inventory]:
-        """What the accounts of these AMIs are copying into other Regions of the run."""
+        """What the accounts of these AMIs, and read-only ones, are copying into other Regions of the run."""
         accounts = {"", *(job.target.account for job in jobs)}
-        others = [scan for scan in self.scans if scan.target.region != region and scan.target.account in accounts]
-        return self.planner.scanner.pending([scan.location for scan in others if not scan.location.read_only])
+        copying = [scan for scan in self.scans if scan.target.account in accounts or scan.location.read_only]
+        return self.planner.scanner.pending([scan.location for scan in copying if scan.target.region != region])
 
     def _round(self, scans: Sequence[Scan], verdicts: Mapping[tuple[Target, str], Verdict], warnings: list[str]) -> Round:
         started = min(scan.started for scan in scans)

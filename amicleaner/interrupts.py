@@ -4,7 +4,7 @@ flight finish."""
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event, Timer, main_thread
 from types import FrameType
 
@@ -58,6 +58,8 @@ class Interrupts:
 
         def handle(number: int, frame: FrameType | None) -> None:
             if self.status is not None:
+                with suppress(OSError):
+                    os.write(2, b"\nInterrupted. Calls in progress may still take effect.\n")
                 os._exit(STATUS[signal.Signals(number)])
             self.interrupt(STATUS[signal.Signals(number)])
 

@@ -40,8 +40,8 @@ class Target:
     region: str
 
     def __str__(self) -> str:
-        """For people: `123456789012 eu-west-1`."""
-        return f"{self.account} {self.region}".strip()
+        """For people: `account 123456789012, Region eu-west-1`."""
+        return f"account {self.account}, Region {self.region}" if self.account else f"Region {self.region}"
 
 
 @dataclass(frozen=True, slots=True, order=True)

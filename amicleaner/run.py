@@ -162,6 +162,8 @@ def _delete_amis(
     config, plan = run.config, known.plan
     run.result = replace(run.result, plan=plan)
     run.view.plan(plan)
+    if run.result.dangling:
+        run.view.dangling(run.result.dangling)
     for text in (*unknown_ids(plan), *refusals(plan, saved.changes if saved else None)):
         run.problem(text)
     if config.save_plan is not None:

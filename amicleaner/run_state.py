@@ -88,7 +88,7 @@ class Run:
             where.setdefault(text, {}).update({str(target): None} if target else {})
         for text, places in where.items():
             shown = [*list(places)[:3], *([f"and {len(places) - 3} more"] if len(places) > 3 else [])]
-            self.warning(f"{text} ({', '.join(shown)})" if self._several and shown else text)
+            self.warning(f"{text} ({'; '.join(shown)})" if self._several and shown else text)
 
     def lost_its_reader(self, failure: Exception | None) -> None:
         """A pipe that nobody reads ends the run.  A terminal that is lost breaks the output and sends SIGHUP, in either

@@ -87,7 +87,7 @@ def _count(decisions: Sequence[Decision]) -> str:
     deleted = sum(decision.candidate for decision in decisions)
     dates = sorted(decision.ami.created for decision in decisions if decision.ami.created is not None)
     made = f", created {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}" if dates else ""
-    action = f"Would delete {number(deleted, 'AMI')}" if deleted else "Would delete nothing"
+    action = f"Would delete up to {number(deleted, 'AMI')}" if deleted else "Would delete nothing"
     return f"{number(len(decisions), 'AMI')}{made}; {in_use} in use. {action}."
 
 
@@ -98,7 +98,7 @@ def _rest(decisions: Sequence[Decision]) -> list[str]:
     more = f", and {len(families) - _EXAMPLES} more" if len(families) > _EXAMPLES else ""
     return [
         "",
-        f"# No rule matches {number(len(decisions), 'AMI')}, so they are kept. By family:",
+        f"# AMIs that no rule matches, which are kept: {len(decisions)}. By family:",
         f"# {', '.join(map(_toml, families[:_EXAMPLES]))}{more}",
     ]
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from .config import Config
-from .models import AmiResult, CallRecord, RestoreResult, SnapshotResult, Target
+from .models import AmiResult, CallRecord, Reference, RestoreResult, SnapshotResult, Target
 from .plan import Plan
 from .result import Orphan, Result
 
@@ -37,6 +37,9 @@ class View:
 
     def plan(self, plan: Plan) -> None:
         """The plan, before the prompt."""
+
+    def dangling(self, references: Sequence[Reference]) -> None:
+        """The references to AMIs that do not exist, after the plan."""
 
     def confirm_orphans(self, orphans: Sequence[Orphan]) -> bool:
         """The prompt for orphaned snapshots.  Raises InputEnded."""

@@ -142,7 +142,19 @@ DOCUMENT = _object(
             "With --check-orphans, the orphaned snapshots, sorted likewise.",
         ),
         "dangling_references": _array(
-            _object({"ami": _type("string"), **_USE}), "What names an AMI that does not exist, and fails at its next launch."
+            _object({"ami": _type("string"), **_USE}),
+            "Resources that refer to a missing AMI and will fail at their next launch.",
+        ),
+        "restored": _array(
+            _object(
+                {
+                    **_WHERE,
+                    "id": _type("string"),
+                    "outcome": _one_of(("restored", "already", "failed", "planned")),
+                    "reason": _type("string", "Why it was not brought back; may be empty."),
+                }
+            ),
+            "With --restore, the AMIs and snapshots, sorted likewise.",
         ),
         "totals": _object(
             {

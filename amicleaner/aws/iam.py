@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from .. import actions
-from ..config import Config
+from ..config import AMI_ID, Config
 from . import usage
 
 VIA = {"ForAnyValue:StringEquals": {"aws:CalledVia": ["ec2-images.amazonaws.com"]}}
@@ -63,7 +63,8 @@ def _restoring(config: Config) -> Iterable[dict[str, Any]]:
     reads = {
         "ec2:DescribeImages", "ec2:DescribeSnapshots", "ec2:ListImagesInRecycleBin", "ec2:ListSnapshotsInRecycleBin",
     }  # fmt: skip
-    if _names_regions(config):
+    # An audit log names its Regions, too.
+    if _names_regions(config) or not all(map(AMI_ID.fullmatch, config.restore)):
         reads.add("ec2:DescribeRegions")
     yield _statement("Read", reads)
     if not config.dry_run:

@@ -37,11 +37,15 @@ CLIENTS_KEPT = 256
 """Regions (of all accounts) that keep their clients, about 0.5 MiB each, at most; to make them takes longer than to use
 them."""
 
+PENDING = [{"Name": "state", "Values": ["pending"]}]
+"""The filter of DescribeImages for AMIs that are being created or copied."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What was read of one location.  `inventory` holds the AMIs of a target, and of a read-only account only where orphaned
-    snapshots are looked for.  `started` is when the reading began, by the monotonic clock."""
+    """What was read of one location.  `inventory` holds the AMIs of a target; of a read-only account those that are being
+    created, which may be copies, and all only where orphaned snapshots are looked for.  `started` is when the reading began,
+    by the monotonic clock."""
 
     location: Location
     inventory: Inventory
@@ -98,8 +102,7 @@ class Scanner:
 
     def pending(self, locations: Sequence[Location]) -> list[Inventory]:
         """The AMIs of each location that are being created or copied, perhaps from an AMI of another Region."""
-        pending = [{"Name": "state", "Values": ["pending"]}]
-        found = self._each(locations, lambda location: fetch_amis(location.api, Filters=pending))
+        found = self._each(locations, lambda location: fetch_amis(location.api, Filters=PENDING))
         return [Inventory(location.api.target, amis) for location, amis in found.items()]
 
     def visible(self, asked: Mapping[Location, Collection[str]]) -> dict[Target, frozenset[str]]:
@@ -194,7 +197,8 @@ class Scanner:
         api = location.api
         started = api.clock.monotonic()
         owns = not location.read_only
-        amis = self._calls.submit(fetch_amis, api) if owns or self.config.check_orphans else None
+        filters = {} if owns or self.config.check_orphans else {"Filters": PENDING}
+        amis = self._calls.submit(fetch_amis, api, **filters)
         snapshots = self._calls.submit(fetch_snapshots, api) if owns and self.config.check_orphans else None
         bin = self._calls.submit(fetch_bin, api) if self.config.check_orphans else None
         try:
@@ -203,10 +207,9 @@ class Scanner:
             recycled, second = bin.result() if bin else ({}, ())
         except AwsError as error:
             # The AMIs are what a person expects to hear of first, so their error comes first.
-            owned = amis.result() if amis else ()
-            error.account = error.account or _owner(owned)
+            error.account = error.account or _owner(amis.result())
             raise
-        inventory = amis.result() if amis else ()
+        inventory = amis.result()
         if location not in self._read and inventory and not api.target.account:
             api.target = Target(_owner(inventory), api.target.region)
         self._read.add(location)

@@ -7,7 +7,7 @@ from typing import IO
 from ..actions import DELETE, ORDER, RELEASE
 from ..clock import Clock
 from ..config import Config
-from ..models import AmiResult, CallRecord, RestoreResult, SnapshotResult, Target
+from ..models import AmiResult, CallRecord, Reference, RestoreResult, SnapshotResult, Target
 from ..plan import Plan
 from ..result import Orphan, Result
 from ..view import View
@@ -116,6 +116,8 @@ class Console(View):
             # Nothing follows a dry run and a plan without changes, and a prompt needs to say what for.
             if not (plan.changes and self._config.deletes and (self._config.force_delete or self._config.from_ids)):
                 self._print.text(sentences.plan_sentence(plan))
+                if plan.removals and self._config.deletes:
+                    self._print.text(sentences.recycle_bin_sentence(plan))
             return
         self._print.text(sentences.account_line(plan))
         self._explain(plan)
@@ -135,6 +137,11 @@ class Console(View):
         self._print.text(sentences.plan_sentence(plan), styles.red if plan.removals else styles.bold)
         for text in (*sentences.plan_notes(plan), *sentences.tag_hints(plan)):
             self._print.text(text)
+
+    def dangling(self, references: Sequence[Reference]) -> None:
+        """Their table, with `--explain`."""
+        if self._config.explain is not None and not self._config.quiet:
+            self._print.block(tables.dangling(references, self._print.width))
 
     def confirm_orphans(self, orphans: Sequence[Orphan]) -> bool:
         prompt = f"Do you want to continue and remove {len(orphans)} orphan snapshots [y/N] ? : "
@@ -206,9 +213,7 @@ class Console(View):
     def _summarize(self, result: Result) -> None:
         self._failures("AMIs", result.failed_amis)
         self._failures("snapshots", result.failed_snapshots)
-        if self._config.explain is not None and result.dangling and not self._config.quiet:
-            self._print.block(tables.dangling(result.dangling, self._print.width))
-        if result.restored:
+        if result.restored or (self._config.restore and result.interrupted is None):
             self._print.text(result_sentences.restore_sentence(result))
         if self._config.save_plan is not None and result.plan is not None and result.interrupted is None:
             self._print.text(result_sentences.saved_sentence(self._config.save_plan, self._config.demo))
@@ -238,8 +243,8 @@ class Console(View):
 
     def _explain(self, plan: Plan) -> None:
         if self._config.explain:
-            for line in tables.in_detail(plan, self._config.explain):
-                self._print.text(line) if line else self._print.block("")
+            for line in tables.in_detail(plan, self._config.explain, self._print.width):
+                self._print.block(line)
         elif self._config.explain is not None:
             for heading, table in tables.by_group(plan, self._print.width, self._print.styles.red):
                 self._bold(heading)

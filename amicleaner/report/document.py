@@ -69,6 +69,10 @@ def document(result: Result, config: Config, created: datetime) -> dict[str, Any
             for orphan in sorted(result.orphans, key=lambda orphan: (orphan.target, orphan.snapshot.id))
         ],
         "dangling_references": [{"ami": reference.ami} | _use(reference.use) for reference in sorted(result.dangling)],
+        "restored": [
+            _target(restored.target) | {"id": restored.id, "outcome": restored.outcome, "reason": restored.reason}
+            for restored in sorted(result.restored, key=lambda restored: (restored.target, restored.id))
+        ],
         "totals": {
             "amis": len(plan.removals) if plan else 0,
             "snapshots": len(snapshots),

@@ -12,7 +12,7 @@ from ..plan import Plan, oldest_first
 from ..result import Result
 from . import result_sentences
 from .sanitize import escape_control
-from .sentences import REASON_WORDS, cautions, orphans_sentence, plan_notes, plan_sentence, uncapitalized, where
+from .sentences import REASON_WORDS, cautions, orphans_sentence, plan_notes, plan_sentence, uncapitalized
 from .tables import cells
 
 ROWS = 500
@@ -75,7 +75,7 @@ def _changes(plan: Plan, result: Result) -> Iterable[str]:
         columns = COLUMNS | ({"outcome": "Outcome"} if outcomes else {})
         shown = [cells(decision, plan) | {"Outcome": outcomes.get(decision.key, "")} for decision in decisions[:left]]
         rows = [[found[title] for title in columns.values()] for found in shown]
-        yield f"### {escape_markup(where(target)[:1].upper() + where(target)[1:])}"
+        yield f"### {escape_markup(str(target)[:1].upper() + str(target)[1:])}"
         if rows:
             yield _table(list(columns), rows)
         if len(rows) < len(decisions):

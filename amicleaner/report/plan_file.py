@@ -24,7 +24,7 @@ from ..result import Result
 from ..settings import RULE_KEYS, converted
 from .document import PLAN_OPTIONS, VERSION, digest, document, to_json
 from .sanitize import cut, escape_control
-from .sentences import listing, where
+from .sentences import listing
 
 _MAX_BYTES = 1 << 29
 """Far beyond the plan of the largest account, and short of a device without an end."""
@@ -71,7 +71,7 @@ class SavedPlan:
         nothing: there the plan changes nothing."""
         today = set(targets)
         if missing := set(self.targets) - today:
-            created, covered = (listing([where(target) for target in sorted(found)]) for found in (missing, today))
+            created, covered = (listing(list(map(str, sorted(found)))) for found in (missing, today))
             raise self._elsewhere(created, f"this run covers {covered or 'no Region'}")
 
     def _elsewhere(self, created: str, run: str) -> UsageError:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from ..actions import DELETE, ORDER, QUARANTINE
 from ..config import Config
 from ..decisions import Decision
-from ..models import BlockSnapshot, Reason, Target, number
+from ..models import BlockSnapshot, Reason, number
 from ..plan import Allowed, Plan
 from ..result import Orphan
 
@@ -58,11 +58,6 @@ ARCHIVED_PRICE = 0.0125
 def listing(names: Sequence[str]) -> str:
     """`a, b, c`, or the first two and how many more."""
     return ", ".join(names if len(names) <= 3 else [*names[:2], f"{len(names) - 2} more"])
-
-
-def where(target: Target) -> str:
-    """`account 123456789012, Region eu-west-1`."""
-    return f"account {target.account}, Region {target.region}" if target.account else f"Region {target.region}"
 
 
 def age_days(created: datetime | None, now: datetime) -> int | None:
@@ -150,10 +145,10 @@ def plan_notes(plan: Plan) -> list[str]:
             said = "was not created with its AMI, which was registered from it"
         notes.append(f"{plan.registered} of the snapshots {said}.")
     if plan.shared_unasked:
-        notes.append("Shared AMIs will be kept: launch permissions are checked during the deletion.")
+        notes.append("Launch permissions are checked during the deletion; AMIs that turn out to be shared will be kept.")
     if plan.accounts_unasked:
         notes.append(
-            "AMIs named by other accounts' SSM parameters or recipes will be kept: those are checked after the prompt."
+            "SSM parameters and recipes of other accounts are checked after the prompt; AMIs that they name will be kept."
         )
     return [note for note in notes if note]
 
@@ -179,7 +174,7 @@ def restorable(count: int, total: int, until: datetime, known: bool) -> str:
 def unknown_ids(plan: Plan) -> list[str]:
     """A sentence for each id of `--explain` that none of the targets has: each makes the exit status 1."""
     known = {decision.ami.id for decision in plan.decisions}
-    place = where(plan.targets[0]) if len(plan.targets) == 1 else f"any of the {number(len(plan.targets), 'target')}"
+    place = plan.targets[0] if len(plan.targets) == 1 else f"any of the {number(len(plan.targets), 'target')}"
     return [f"--explain: {id} was not found in {place}." for id in plan.config.explain or () if id not in known]
 
 
@@ -187,7 +182,7 @@ def refusals(plan: Plan, allowed: Allowed | None) -> list[str]:
     """A sentence for each AMI that was requested, by id or by a saved plan, and is kept or does not exist: each makes the
     exit status 1."""
     if allowed is None:
-        places = ", ".join(map(where, plan.targets))
+        places = ", ".join(map(str, plan.targets))
         missing = [f"{id} does not exist in {places}." for id in plan.missing]
         refused = [decision for decision in plan.decisions if plan.config.from_ids and not decision.candidate]
     else:
@@ -207,7 +202,8 @@ def idle_groups(plan: Plan) -> str:
     """How many groups have no row in the summary; nothing where all have one."""
     groups = {(d.target, d.rule, label) for d in plan.decisions for label in d.groups}
     count = len(groups - {(group.target, group.rule, group.label) for group in plan.groups})
-    return f"{number(count, 'more group')} with nothing to delete." if count else ""
+    now = " in this run" if any(decision.reason == "over-limit" for decision in plan.decisions) else ""
+    return f"{number(count, 'more group')} with nothing to delete{now}." if count else ""
 
 
 def prompt(plan: Plan) -> str:
@@ -272,10 +268,10 @@ def _unreferenced(plan: Plan) -> list[str]:
     targets = sorted({decision.target for decision in plan.candidates} - in_use)
     if not targets or plan.config.from_ids:
         return []
-    named = "; ".join(where(target) for target in targets[:3])
+    named = "; ".join(map(str, targets[:3]))
     more = f" and {len(targets) - 3} more" if len(targets) > 3 else ""
     return [
-        f"No AMI is in use in {named}{more}. If another account uses them, pass --used-by-profile or --used-by-role-arn."
+        f"No AMI is in use in {named}{more}. If other accounts use its AMIs, pass --used-by-profile or --used-by-role-arn."
     ]
 
 

@@ -13,7 +13,8 @@ from ..plan import GroupSummary, Plan, oldest_first
 from ..reducer import newest_first
 from ..result import Orphan
 from .layout import Column, table
-from .sentences import age, gib, where
+from .sanitize import safe_lines
+from .sentences import age, gib
 from .terminal import plain
 
 ALL_NAMED = 20
@@ -45,6 +46,9 @@ _EXPLAIN = (
 
 NO_GROUP = "(no group)"
 
+_VALUES = 20
+"""The column in which the facts about one AMI begin, after their names."""
+
 
 def summary(plan: Plan, width: int | None = None) -> str:
     """A row for each group out of which something would be deleted, and one for the untagged AMIs.  Empty without rows."""
@@ -75,6 +79,8 @@ def named(plan: Plan, action: Action, width: int | None = None, *, whole: bool =
     columns = [_NAME, _ID, _AGE, _GIB]
     if any(decision.groups for decision in shown) and (width is None or width >= WIDE + 25 * several):
         columns.append(_GROUP)
+    if plan.config.rules:
+        columns.append(_RULE)
     drawn = draw(columns, [cells(decision, plan) for decision in shown], several, width)
     more = len(ordered) - len(shown)
     return f"{drawn}\n… {more} more: --full-report" if more else drawn
@@ -133,6 +139,7 @@ def cells(decision: Decision, plan: Plan) -> dict[str, str]:
         "Age": age(ami.created, plan.created),
         "GiB": str(gib(plan, decision)),
         "Group": "; ".join(decision.groups),
+        "Rule": decision.rule,
         "Action": decision.action.verb,
         "Decision": decision.action.verb,
     }
@@ -169,7 +176,7 @@ def by_group(plan: Plan, width: int | None = None, style: Callable[[str], str] =
 def _heading(plan: Plan, label: str, rule: str, decisions: Sequence[Decision]) -> str:
     counts = Counter(decision.action.verb for decision in decisions)
     said = ", ".join(f"{verb} {count}" for verb, count in sorted(counts.items(), reverse=True))
-    target = f" in {where(decisions[0].target)}" if len(plan.targets) > 1 else ""
+    target = f" in {decisions[0].target}" if len(plan.targets) > 1 else ""
     return f"{label}{f' (rule {rule})' if rule else ''}{target}: {said}"
 
 
@@ -188,21 +195,23 @@ def _table(plan: Plan, decisions: Sequence[Decision], width: int | None, style: 
     return draw(_EXPLAIN, rows, False, width, cut=cut, style=style)
 
 
-def in_detail(plan: Plan, ids: Iterable[str]) -> list[str]:
-    """Everything that is known about these AMIs, in lines; every reference by name."""
+def in_detail(plan: Plan, ids: Iterable[str], width: int | None = None) -> list[str]:
+    """Everything that is known about these AMIs, in lines that are safe for a terminal; every reference by name."""
     wanted = set(ids)
     lines: list[str] = []
     for decision in plan.decisions:
         if decision.ami.id in wanted:
-            lines += [f"{decision.ami.id} {decision.ami.name}".rstrip()]
-            lines += [f"  {name + ':':<17} {value}" for name, value in _facts(plan, decision) if value]
+            lines += safe_lines(f"{decision.ami.id} {decision.ami.name}".rstrip(), width)
+            for name, value in _facts(plan, decision):
+                parts = safe_lines(value, width and max(width - _VALUES, _VALUES)) if value else []
+                lines += [f"{'' if more else f'  {name}:':<{_VALUES}}{part}" for more, part in enumerate(parts)]
             lines.append("")
     return lines
 
 
 def _facts(plan: Plan, decision: Decision) -> Iterable[tuple[str, str]]:
     ami = decision.ami
-    yield "Target", where(decision.target)
+    yield "Target", str(decision.target)
     yield "Decision", f"{decision.action.verb} ({decision.reason}): {decision.explanation}"
     yield "Rule", decision.rule
     yield "Groups", "; ".join(decision.groups)
@@ -221,7 +230,8 @@ def _facts(plan: Plan, decision: Decision) -> Iterable[tuple[str, str]]:
         size = plan.size_of(decision.target, snapshot)
         yield "Snapshot", f"{snapshot.id}, up to {size} GiB{', archived' if snapshot.archived else ''}"
     for use in decision.used_by:
-        yield "Used by", f"{use.label}, {', '.join(filter(None, (use.account, use.region)))}".rstrip(", ")
+        elsewhere = (use.account, use.region) != (decision.target.account, decision.target.region)
+        yield "Used by", ", ".join(filter(None, (use.label, *((use.account, use.region) if elsewhere else ()))))
 
 
 def dangling(references: Iterable[Reference], width: int | None = None) -> str:

@@ -330,7 +330,7 @@ def test_a_target_ends_where_its_first_ami_is_refused_for_lack_of_permission(sna
     (problem,) = scene.deleter.problems
     assert str(problem) == (
         f"AWS refused to delete {'the snapshots of ' if snapshots else ''}ami-0 for lack of permission. "
-        "Nothing more is changed in 123456789012 eu-west-1."
+        "Nothing more is changed in account 123456789012, Region eu-west-1."
     )
     assert problem.hint == "Grant the IAM actions ec2:DeleteSnapshot, ec2:DeregisterImage."
 

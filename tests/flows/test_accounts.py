@@ -356,7 +356,7 @@ class TestReadOnlyAccounts:
         flow.add()
         flow.region(OTHER).add_launch_template(versions=[{"ImageId": "resolve:ssm:/lost"}])
         [warning] = flow.clean(used_by_role_arn=(flow.role(OTHER),)).warnings
-        assert warning.endswith(f"({OTHER} {HOME})")
+        assert warning.endswith(f"(account {OTHER}, Region {HOME})")
 
     def test_they_are_read_in_the_regions_of_the_targets_that_are_enabled_there(self, flow: Flow) -> None:
         flow.world.account(OTHER).opt_in["eu-west-2"] = "not-opted-in"

@@ -121,7 +121,7 @@ def test_with_several_targets_a_warning_says_where(flow: Flow) -> None:
     flow.organization()
     flow.fake_aws.missing_actions.add("DescribeFleets")
     [warning] = flow.clean(organization_role="cleaner").warnings
-    assert f"({OWN} {HOME}, {OTHER} {HOME})" in warning
+    assert f"(account {OWN}, Region {HOME}; account {OTHER}, Region {HOME})" in warning
 
 
 def test_an_endpoint_without_snapshots_gives_a_warning_that_their_tags_were_not_checked(flow: Flow) -> None:

@@ -29,7 +29,8 @@ def test_a_plan_beyond_a_maximum_deletes_nothing(flow: Flow, options: dict[str, 
     assert len(set(flow.changes())) == (0 if status else number)
     if status:
         assert flow.view.prompts == []
-        assert f"The plan would delete {number} " in result.problems[0]
+        verb = "delete or quarantine" if "quarantine" in options else "delete"
+        assert f"The plan would {verb} {number} " in result.problems[0]
 
 
 @pytest.mark.parametrize("options", [{"max_deletions": 1}, {"max_percent": 10}], ids=str)
@@ -46,7 +47,7 @@ def test_max_percent_holds_for_each_target(flow: Flow) -> None:
     flow.several(2, region=flow.region(name=FAR))
     result = flow.clean(region=(HOME, FAR), max_percent=50)
     assert (flow.changes(), result.exit_status) == ([], 1)
-    assert f"2 of 2 AMIs in {OWN} {FAR}" in result.problems[0]
+    assert f"2 of 2 AMIs in account {OWN}, Region {FAR}" in result.problems[0]
 
 
 def test_limit_counts_over_all_targets_and_before_the_maxima(flow: Flow) -> None:

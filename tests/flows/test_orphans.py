@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from amicleaner.errors import InputEnded
 from amicleaner.result import Orphan
 from tests.fake_aws import Call, World
 from tests.flows.flow import FAR, OTHER, OWN, Flow, removed
@@ -276,3 +277,16 @@ def test_a_template_that_is_deleted_meanwhile_gives_a_warning(flow: Flow) -> Non
     )
     result = flow.clean(check_orphans=True)
     assert [(orphan.snapshot.id, made.template_id in result.warnings[0]) for orphan in result.orphans] == [(orphan, True)]
+
+
+def test_what_was_deleted_before_the_input_ended_is_not_denied(flow: Flow) -> None:
+    flow.orphan()
+    flow.add()
+
+    def end_at_the_second_prompt() -> None:
+        if len(flow.view.prompts) == 2:
+            raise InputEnded("No answer.")
+
+    result = flow.asks(end_at_the_second_prompt, check_orphans=True)
+    assert (result.orphans_deleted, result.exit_status) == (1, 1)
+    assert result.problems == ("No answer. No AMI was deleted. Use --force-delete to skip the prompt.",)

@@ -23,16 +23,17 @@ class TestAtThePrompt:
         assert (removed(result), kept(result)) == ({free}, {held})
         assert flow.view.of("kept")[0].used_by[0].account == OTHER
 
-    @pytest.mark.parametrize(("midway", "empty"), [(False, True), (True, False)])
-    def test_a_copy_into_another_region_keeps_the_ami(self, flow: Flow, midway: bool, empty: bool) -> None:
+    @pytest.mark.parametrize(("midway", "empty", "account"), [(False, True, OWN), (True, False, OWN), (False, True, OTHER)])
+    def test_a_copy_into_another_region_keeps_the_ami(self, flow: Flow, midway: bool, empty: bool, account: str) -> None:
         held, *free = [flow.add(days=days).image_id for days in (10, 20, 30, 40)]
         if not empty:
             flow.add(region=flow.region(name=FAR), tags={})
 
         def copy() -> None:
-            flow.add(region=flow.region(name=FAR), state="pending", source_image=(held, HOME))
+            flow.add(region=flow.region(account, FAR), state="pending", source_image=(held, HOME))
 
-        result = flow.asks(lambda: flow.midway(copy) if midway else copy(), region=(HOME, FAR))
+        reader = (flow.profile("reader", OTHER),) if account == OTHER else ()
+        result = flow.asks(lambda: flow.midway(copy) if midway else copy(), region=(HOME, FAR), used_by_profile=reader)
         assert (removed(result), kept(result)) == ({*free}, {held})
         assert flow.view.of("kept")[0].used_by[0].kind == "image-copy"
 
@@ -172,6 +173,12 @@ class TestSharing:
         assert planned(result) == {*free, shared}
         [told] = flow.view.of("kept")
         assert (told.reason, THIRD in told.explanation, result.exit_status) == ("shared", True, 0)
+
+    def test_listed_amis_that_turn_out_to_be_shared_are_problems(self, flow: Flow) -> None:
+        free, shared = self.several(flow, 4)
+        result = flow.clean(from_ids=(*free, shared))
+        assert (removed(result), result.exit_status) == (free, 1)
+        assert result.problems == (f"{shared} kept: shared with account {THIRD}.",)
 
     def test_a_read_only_account_is_inside_the_run(self, flow: Flow) -> None:
         free, shared = self.several(flow, 4)

@@ -68,10 +68,11 @@ def test_a_copy_under_way_keeps_its_source(flow: Flow) -> None:
     assert removed(flow.clean()) == {source}
 
 
-def test_a_copy_of_an_ami_in_another_region_keeps_that(flow: Flow) -> None:
+@pytest.mark.parametrize("account, region", [(OWN, FAR), (OTHER, HOME), (OTHER, FAR)])
+def test_a_copy_in_another_region_or_in_a_read_only_account_keeps_its_source(flow: Flow, account: str, region: str) -> None:
     source, free = flow.several(2)
-    flow.add(region=flow.region(name=FAR), state="pending", source_image=(source, HOME))
-    result = flow.clean(region=(HOME, FAR))
+    flow.add(region=flow.region(account, region), state="pending", source_image=(source, HOME))
+    result = flow.clean(region=(HOME, FAR), used_by_profile=(flow.profile("reader", OTHER),))
     assert (removed(result), reasons(result)[source]) == ({free}, "in-use")
 
 

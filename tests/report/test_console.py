@@ -148,7 +148,7 @@ def test_explanation_of_one_ami() -> None:
     screen.console.plan(plan_of(article(), config))
     assert screen.lines[1] == f"{article()[0].id} front-0000001"
     assert "To be deleted, oldest first:" in screen.lines
-    screen.console.finished(Result(dangling=(Reference("ami-1", instance()),)))
+    screen.console.dangling([Reference("ami-1", instance())])
     assert "Missing AMI" in screen.lines[-4]
 
 

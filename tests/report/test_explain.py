@@ -109,10 +109,10 @@ def test_everything_is_known_about_an_ami() -> None:
         "  Tag:              environment=dev",
         "  Tag:              role=front",
         "  Snapshot:         snap-00000000000000001, up to 8 GiB",
-        "  Used by:          instance i-0 (running), 123456789012, eu-west-1",
-        "  Used by:          instance i-1 (running), 123456789012, eu-west-1",
-        "  Used by:          instance i-2 (running), 123456789012, eu-west-1",
-        '  Used by:          launch template lt-1 "web" version 3 (default), 123456789012, eu-west-1',
+        "  Used by:          instance i-0 (running)",
+        "  Used by:          instance i-1 (running)",
+        "  Used by:          instance i-2 (running)",
+        '  Used by:          launch template lt-1 "web" version 3 (default)',
         "",
     ]
 

@@ -44,7 +44,7 @@ def test_members_and_their_order() -> None:
     whole = made(Result(plan_of(article()), orphans=(orphan,), warnings=("careful",), dangling=(dangling,)))
     assert list(whole) == [
         "version", "amicleaner", "created", "dry_run", "status", "exit_status", "options", "sha256", "targets", "warnings",
-        "problems", "amis", "orphan_snapshots", "dangling_references", "totals",
+        "problems", "amis", "orphan_snapshots", "dangling_references", "restored", "totals",
     ]  # fmt: skip
     assert list(whole) == list(SCHEMA["properties"])
     assert list(whole["amis"][0]) == list(SCHEMA["properties"]["amis"]["items"]["properties"])
@@ -275,5 +275,8 @@ def test_a_run_that_ended_before_its_plan_has_a_document_too() -> None:
     VALID.validate(whole)
     assert whole["targets"] == [{"account": "", "region": "eu-west-1"}]
     assert (whole["status"], whole["exit_status"]) == ("interrupted", 130)
+    assert whole["restored"] == [
+        {"account": HERE.account, "region": HERE.region, "id": "ami-1", "outcome": "failed", "reason": "It is gone."}
+    ]
     assert whole["problems"] == ["no", "ami-1 cannot be restored: It is gone."]
     assert to_csv(whole) == ",".join(COLUMNS) + "\n"

@@ -132,8 +132,8 @@ def test_the_earliest_date_counts_and_unread_rules_are_not_denied() -> None:
 def test_notes_on_snapshots_of_others_sharing_other_accounts_and_quarantine() -> None:
     assert sentences.plan_notes(replace(plan_of(article()), registered=1, shared_unasked=True, accounts_unasked=True)) == [
         "1 of the snapshots was not created with its AMI, which was registered from it.",
-        "Shared AMIs will be kept: launch permissions are checked during the deletion.",
-        "AMIs named by other accounts' SSM parameters or recipes will be kept: those are checked after the prompt.",
+        "Launch permissions are checked during the deletion; AMIs that turn out to be shared will be kept.",
+        "SSM parameters and recipes of other accounts are checked after the prompt; AMIs that they name will be kept.",
     ]
     assert sentences.plan_notes(changing(quarantine=1)) == [
         "Quarantined AMIs can't be launched; --restore enables them again."
@@ -303,6 +303,11 @@ def test_interruption() -> None:
     assert result_sentences.interrupted_sentence(Result(plan)) == "Deleted 0 of 11 AMIs; nothing is in progress."
     assert result_sentences.interrupted_sentence(Result(plan, done(plan, "removed", "failed"))) == (
         "Deleted 1 of 11 AMIs; 1 failed or got no response."
+    )
+    found = Snapshot("s", "", NOW, "completed", 1)
+    tried = tuple(Orphan(HERE, found, result=SnapshotResult(HERE, "s", outcome)) for outcome in ("removed", "failed"))
+    assert result_sentences.interrupted_sentence(Result(orphans=(*tried, Orphan(HERE, found)))) == (
+        "Deleted 1 of 3 orphaned snapshots; 1 failed or got no response."
     )
     assert result_sentences.interrupted_sentence(Result()) == "Nothing was deleted; nothing is in progress."
     both = changing(release=1, quarantine=2)
