@@ -199,6 +199,12 @@ def test_a_wrong_event_or_function_is_refused(allowed: str, event: dict[str, Any
         configure({"dry_run": True, **event}, {"AMICLEANER_ALLOW": allowed}, LogView())
 
 
+@pytest.mark.parametrize("event", [None, [], "dry_run"])
+def test_an_event_that_is_no_object_is_refused(event: Any) -> None:
+    with pytest.raises(UsageError, match="The event is not a JSON object"):
+        configure(event, {}, LogView())
+
+
 def end_at(invoke: Invocation, action: str, nth: int) -> None:
     """Lets the time of the function end at the nth call of an action: what `Interrupts.deadline` sends."""
 

@@ -216,6 +216,7 @@ def test_second_signal_ends_the_run_at_once(large: Account) -> None:
         finished = running.finish(timeout=SOON)
     assert finished.status == 143
     assert finished.untroubled
+    assert finished.errors[-1] == "Interrupted. Calls in progress may still take effect."
     assert len(large.images) == COUNT - 2
 
 

@@ -111,6 +111,7 @@ def test_the_policy_is_enough_to_restore_and_each_action_is_needed(flow: Flow) -
     assert run.clean(Config(**options), view=flow.view, clock=flow.time.clock).exit_status == 0
     assert {image.state for image in flow.home.images.values()} == {"available"}
     assert called(flow) == allowed(options)
+    assert "ec2:DescribeRegions" in allowed({"restore": ("audit.jsonl",)}), "the log names Regions"
 
 
 def test_the_policy_is_enough_to_save_and_apply_a_plan(flow: Flow) -> None:

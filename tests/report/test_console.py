@@ -350,6 +350,13 @@ def test_quiet_tells_the_plan_where_nothing_follows_or_a_prompt(config: Config, 
     assert screen.lines == [said]
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_quiet_tells_before_a_prompt_that_the_deletion_cannot_be_undone(dry_run: bool) -> None:
+    screen = Screen(config := Config(quiet=True, dry_run=dry_run))
+    screen.console.plan(replace(plan_of(article(), config), bins_read=True))
+    assert screen.lines[1:] == ([] if dry_run else ["No Recycle Bin rule covers these AMIs: deletion cannot be undone."])
+
+
 @pytest.mark.parametrize("output", ["json", "csv", "markdown"])
 @pytest.mark.parametrize("interrupted", [None, 130])
 def test_machine_readable_output_is_alone_on_standard_output(output: str, interrupted: int | None) -> None:

@@ -117,6 +117,17 @@ def test_everything_is_known_about_an_ami() -> None:
     ]
 
 
+def test_facts_about_an_ami_are_wrapped_below_their_beginning() -> None:
+    uses = [(article()[0].id, replace(TEMPLATE, account="210987654321"))]
+    lines = tables.in_detail(plan_of(article(), uses=uses), [article()[0].id], 60)
+    assert max(map(len, lines)) <= 60
+    assert lines[-3:] == [
+        '  Used by:          launch template lt-1 "web" version 3',
+        "                    (default), 210987654321, eu-west-1",
+        "",
+    ]
+
+
 def test_dates_of_undoing_are_known_about_an_ami() -> None:
     plan = plan_of(article())
     first = plan.removals[0]

@@ -34,9 +34,12 @@ def test_summary_of_the_article() -> None:
     ]
 
 
-def test_summary_names_the_rule() -> None:
+def test_summary_and_amis_name_the_rule() -> None:
     rules = (Rule("dev", (("only_tag", ("environment=dev",)),)), Rule("rest", (("keep_previous", 3),)))
-    rows = cells(tables.summary(plan_of(article(), Config(rules=rules))))
+    plan = plan_of(article(), Config(rules=rules))
+    rules_named = [row[-1] for row in cells(tables.named(plan, DELETE))]
+    assert rules_named == ["Rule", "dev", "rest", "dev", "rest", "rest", "rest"]
+    rows = cells(tables.summary(plan))
     assert rows[0] == [*HEAD, "Rule"]
     assert [(row[0], row[1], row[-1]) for row in rows[1:]] == [
         ("back.dev", "1", "dev"),
