@@ -45,7 +45,7 @@ class LogView(View):
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """Does one run and returns its summary (`summarize`).
 
-    `context` is Lambda's: 30 seconds before the function would be cut off, the run ends in order.  Raises UsageError for a
+    `context` is Lambda's: 30 seconds before the function would be cut off, the run ends cleanly.  Raises UsageError for a
     wrong event, AwsError where AWS could not be read, and RunFailed where something was refused or the time ended before
     anything was changed; Lambda counts each as an error of the function.
     """

@@ -63,12 +63,12 @@ class Decision:
 
     @property
     def key(self) -> tuple[Target, str]:
-        """What tells it from others: the order of everything that is printed."""
+        """Its identity, and the order of everything that is printed."""
         return self.target, self.ami.id
 
     @property
     def candidate(self) -> bool:
-        """Whether it is on its way out: to be deleted, or quarantined first."""
+        """Whether it is to be deleted or quarantined."""
         return self.action in (DELETE, QUARANTINE)
 
     def keep(self, reason: Reason, explanation: str) -> "Decision":
@@ -156,7 +156,7 @@ def _grouped(
     labels = labels_of({group for ctx in contexts for group in ctx.groups})
     for group in sorted(members, key=lambda group: labels[group]):
         for id, reason in kept_in_group(members[group], config, labels[group], now).items():
-            # One group that keeps an AMI is enough; of several reasons the first by their order is told, then by label.
+            # One group that keeps an AMI is enough; of several reasons the first by their order is reported, then by label.
             if id not in kept or _ORDER[reason[0]] < _ORDER[kept[id][0]]:
                 kept[id] = reason
     shown = {groups: tuple(sorted(labels[group] for group in groups)) for groups in {ctx.groups for ctx in contexts}}

@@ -1,4 +1,4 @@
-"""Filter: why an AMI is kept for itself, before its group is counted.  Pure.
+"""Filter: why an AMI is kept regardless of its group.  Pure.
 
 Each rule returns one sentence for people, or None.  The order of `RULES` is the order of the reasons: the first that applies
 is shown.  More references, snapshot tags or options to keep AMIs never delete more.

@@ -206,7 +206,7 @@ def limits_exceeded(plan: Plan, orphans: int = 0) -> list[str]:
 def _snapshots_deleted(
     inventories: Sequence[Inventory], deleted: Collection[tuple[Target, str]], facts: Facts
 ) -> dict[tuple[Target, str], BlockSnapshot]:
-    """The snapshots of the deleted AMIs, less those that a kept AMI uses too; each once, with its size as far as known."""
+    """The snapshots of the deleted AMIs, less those that a kept AMI uses too; each once, with its size if known."""
     found: dict[tuple[Target, str], BlockSnapshot] = {}
     for inventory in inventories:
         target = inventory.target

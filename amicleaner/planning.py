@@ -23,12 +23,12 @@ from .suggest import suggest_config
 from .uses import Uses, dangling_references, merge_uses, uses_by_copies, uses_by_snapshot
 
 ASK_SHARED_FIRST = 200
-"""Up to this many AMIs, launch permissions are read before the prompt, one call per AMI; of more, while they are
-deleted."""
+"""Up to this many AMIs, launch permissions are read before the prompt, one call per AMI; beyond that, during the
+deletion."""
 
 ASK_ACCOUNTS_FIRST = 1_000
-"""Up to this many calls, every account is asked before the prompt what refers to the AMIs of the others; if it takes more,
-after it, when everything is read again anyway."""
+"""Up to this many calls, every account is asked before the prompt what refers to the AMIs of the others; beyond that,
+after the prompt, when everything is read again anyway."""
 
 Warnings = tuple[tuple[Target, str], ...]
 """Each with its target."""

@@ -41,11 +41,11 @@ def clean(
 ) -> Result:
     """Does a whole run and returns what happened; `Result.exit_status` is the command's exit status.
 
-    `view` is told everything as it happens and answers the prompts; without one nothing is asked, and nothing is deleted
+    `view` is notified of everything as it happens and answers the prompts; without one nothing is confirmed, and nothing is deleted
     unless the config says `force_delete` or `from_ids`.  `sessions` makes boto3 sessions by profile name (None: the
     environment's).  Raises UsageError for files and values that are wrong, another AmicleanerError where AWS could not be
-    read: then nothing was changed.  Failures after that are in the result.  An OSError of the view's ends the run in order,
-    and is raised once `finished` was told.
+    read: then nothing was changed.  Failures after that are in the result.  An OSError of the view's ends the run cleanly,
+    and is raised once `finished` was called.
     """
     run = Run(config, view or View(), clock, interrupts or Interrupts())
     with ExitStack() as stack:

@@ -20,7 +20,7 @@ class Operation(NamedTuple):
 
     `items` is the member that holds the response's list.  `size` goes into `size_member`; 0 leaves the size of a page to
     AWS.  `next_page` is the member with the token of the next page, in request and response alike; empty where AWS answers
-    on one page.  `many`: it is made for an AMI or a few at a time, thousands of times in a large account.
+    on one page.  `many`: it is called for one AMI or a few at a time, thousands of times in a large account.
     """
 
     action: str
@@ -60,7 +60,7 @@ class UsageSource(NamedTuple):
     skipped.  `kinds` are the kinds of reference that it reports.  `calls` are those that its reader makes, in their
     order, `via` the IAM actions that AWS uses behind them on the caller's behalf.  `things` names it in a message, `words`
     and `cost` are for the documentation.  `when` is at each reading (`always`), once something would be deleted (`late`), or
-    then and only if it was asked for (`on request`).  `reader` names the module and the function in `aws/usage/` that read
+    only then and if `--also-check` names it (`on request`).  `reader` names the module and the function in `aws/usage/` that read
     it for a whole Region; it is empty for a source that is read in a way of its own.  `required`: an endpoint without the
     call is an error, as it is for every source on request.
     """

@@ -32,8 +32,8 @@ AWS_SUFFIXES = tuple(
 )
 
 EVERYWHERE = frozenset({"autoscaling", "ec2", "organizations", "rbin", "ssm", "sts"})
-"""Services that every Region has: a host that is not found is a failure of the network.  Of a service that the Region is not
-known to have it says that the Region lacks it."""
+"""Services in every Region: an unknown host is a failure of the network.  Of another service it may mean that the Region lacks
+it."""
 
 
 @dataclass(eq=False)

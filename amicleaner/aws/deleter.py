@@ -20,7 +20,7 @@ from .snapshots import MISSING_PERMISSIONS, SnapshotReferences, classify_snapsho
 from .usage_monitor import Job, Recheck, Round, UsageMonitor, Verdict
 
 _End = Literal["tried", "untouched", "again"]
-"""How a job ended: AWS was asked and answered, or nobody asked, or what is known of it became too old first."""
+"""How a job ended: tried, not started, or to be checked again because what is known of it became too old."""
 
 Shared = Callable[[Target, str], Sequence[str]]
 """Whom outside the run an AMI is shared with.  Runs in a thread; raises AwsError."""
@@ -77,7 +77,7 @@ class Deleter:
                 self.changer.tell(self.report, settled)
 
     async def _target(self, monitor: UsageMonitor, target: Target) -> None:
-        """The first job goes alone: a missing permission shows there, and not in AMIs whose snapshots are left behind."""
+        """Runs the first job alone, so that a missing permission shows before more AMIs leave their snapshots behind."""
         while (taken := await monitor.take(target)) is not None:
             job = taken[0]
             if await self._carry_out(monitor, *taken) == "tried":
@@ -186,7 +186,7 @@ class Deleter:
         return self._done(job, self._snapshot_result(job, job.subject.id, changed))
 
     def _not_made(self, changed: Changed) -> _End | None:
-        """What follows where the call was not made: another check, or nothing, because the run ends."""
+        """What follows a call that was not made: another check, or nothing if the run is ending."""
         if changed.end == "expired" and not self.changer.stopping.is_set():
             return "again"
         return "untouched" if changed.end in ("expired", "stopped") and not changed.lost else None
@@ -229,7 +229,7 @@ class Deleter:
             return self._done(job, SnapshotResult(job.target, job.subject.id, "removed"))
         why = f"{job.subject.id} was deregistered by somebody else"
         self.references.deregistered(job.target, job.ami)
-        # One that another AMI of this run uses goes, or went, with that one.
+        # A snapshot that another AMI of this run uses is deleted with that AMI.
         own = [id for id in job.subject.snapshots if not self.references.is_deleted(job.target, id)]
         left = [id for id in own if self.references.left_to_another(job.target, id)]
         self._left += [(job, id) for id in left]

@@ -25,7 +25,7 @@ SLOWEST = 0.2
 """The share of the rate below which throttles don't push it: a try a second, so that a storm's end is noticed soon."""
 
 SETTLING = 1.0
-"""Seconds: the throttles of calls that were under way together are one piece of news, not eight."""
+"""Seconds: the throttles of calls that were under way together count as one."""
 
 RECOVERY = 120.0
 """Seconds that the rate takes from nothing to whole, in a straight line, when throttles stay away."""
@@ -38,7 +38,7 @@ _SHORTEST = 0.001
 
 @dataclass(eq=False)
 class TokenBucket:
-    """One bucket, full at first.  Safe to use from several threads; it never sleeps: it says how long to wait.
+    """One bucket, full at first.  Safe to use from several threads; it never sleeps: `wait` returns how long to wait.
 
     `capacity` is in tokens, `rate` in tokens a second, when it was last asked for one.
     """
@@ -93,7 +93,7 @@ class TokenBucket:
     def _fill(self) -> float:
         now = self.clock.monotonic()
         passed = max(0.0, now - self._seen)
-        # At the rate that held when the wait was told, so that a token is there when `wait` said it would be.
+        # At the rate that held when the wait was computed, so that a token is there when `wait` said it would be.
         self._level = min(self.capacity, self._level + passed * self.rate)
         self.rate = min(self._whole, self.rate + self._whole * passed / RECOVERY)
         self._seen = max(now, self._seen)

@@ -3,7 +3,7 @@
 A page of 1,000 images takes botocore longer to parse than AWS to send.  `parse_list` does the same for the one list of a
 page, by the same service model; everything else is left to botocore.
 
-botocore hands on a `null` in a list of JSON, a number in the place of a text, and of a member of XML that stands there twice
+botocore hands on a `null` in a list of JSON, a number in the place of a text, and of an XML member that occurs twice
 a list of both elements, in which nobody would find an id again.  `validate_response` refuses them.
 """
 

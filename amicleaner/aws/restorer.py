@@ -39,7 +39,7 @@ def fetch_holdings(api: Api, wanted: Sequence[Wanted]) -> Holdings:
 
 @dataclass(eq=False)
 class Restorer:
-    """Carries out steps; `results` are told once they are true."""
+    """Carries out steps; `results` are reported once they are true."""
 
     changer: Changer
     report: Callable[[RestoreResult], None]
@@ -144,7 +144,7 @@ class Restorer:
         return await self.changer.look(fetch_ami, self.changer.apis[step.target], step.ami)
 
     def _done(self, step: Step, reason: str) -> None:
-        if step.ami or reason:  # a snapshot that came back was told already
+        if step.ami or reason:  # a snapshot that came back was reported already
             self._tell(RestoreResult(step.target, step.id, "failed" if reason else "restored", reason))
 
     def _tell(self, result: RestoreResult) -> None:

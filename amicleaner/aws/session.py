@@ -149,7 +149,7 @@ def known_profiles() -> list[str]:
 
 def resolve_credentials(session: boto3.Session, target: Target, timeout: float) -> None:
     """Finds the session's credentials once, before calls in many threads ask for them: botocore's providers may run a
-    process or ask for an MFA code each time that they are asked.  What hangs is given up after `timeout` seconds, unless a
+    process or ask for an MFA code each time that they are asked.  What hangs is abandoned after `timeout` seconds, unless a
     person may be typing a code.  Raises CredentialsError; no credentials at all are the first call's error."""
     failed: list[Exception] = []
 

@@ -1,4 +1,4 @@
-"""No change rests on old knowledge: each Region is read again while its AMIs are deleted.
+"""No change relies on stale data: each Region is read again while its AMIs are deleted.
 
 A *round* reads one Region in every account of the run, and decides anew about the AMIs whose turn comes next.  No change is
 made on a round that was begun more than 60 seconds ago.  Where one reading of the Region takes longer than that, its answers
@@ -18,7 +18,7 @@ from ..models import Ami, Reason, Target, Use
 from .changes import Attempts, Changer
 
 MAX_AGE = 60.0
-"""Seconds from the begin of a reading, after which nothing may rest on it."""
+"""Seconds from the start of a reading, after which nothing may rest on it."""
 
 LATE_WINDOW = 10.0
 """Seconds for which a reading that took longer than `MAX_AGE` may be used after its end."""
@@ -66,7 +66,7 @@ class Round:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One AMI, or one orphaned snapshot (no `ami`), on its way."""
+    """One AMI, or one orphaned snapshot (no `ami`), in progress."""
 
     subject: Subject
     action: Action
@@ -167,7 +167,7 @@ class UsageMonitor:
             queue.tell()
 
     def settle(self, job: Job) -> None:
-        """The job is done, for better or worse."""
+        """The job is done, whatever its outcome."""
         self._confirmed_at = self._monotonic()
         self._release(job)
 
@@ -200,7 +200,7 @@ class UsageMonitor:
 
     async def _round(self, region: str, batch: Sequence[Job]) -> Round:
         """One round.  Raises AmicleanerError where nothing could be confirmed for too long."""
-        if self._unconfirmed_since <= self._confirmed_at:  # else earlier rounds were in vain too
+        if self._unconfirmed_since <= self._confirmed_at:  # else earlier rounds confirmed nothing either
             self._unconfirmed_since = self._monotonic()
         queues = [self._queues[job.target] for job in batch]
         for queue in queues:

@@ -63,7 +63,7 @@ class Progress:
             self._next = now + _INTERVAL
 
     def clear(self) -> None:
-        """Takes the line away."""
+        """Clears the line."""
         with self.lock:
             if self._drawn:
                 self._write("\r" + " " * self._drawn + "\r")
