@@ -41,8 +41,8 @@ def clean(
 ) -> Result:
     """Does a whole run and returns what happened; `Result.exit_status` is the command's exit status.
 
-    `view` is notified of everything as it happens and answers the prompts; without one nothing is confirmed, and nothing is deleted
-    unless the config says `force_delete` or `from_ids`.  `sessions` makes boto3 sessions by profile name (None: the
+    `view` is notified of everything as it happens and answers the prompts; without one nothing is confirmed, and nothing is
+    deleted unless the config says `force_delete` or `from_ids`.  `sessions` makes boto3 sessions by profile name (None: the
     environment's).  Raises UsageError for files and values that are wrong, another AmicleanerError where AWS could not be
     read: then nothing was changed.  Failures after that are in the result.  An OSError of the view's ends the run cleanly,
     and is raised once `finished` was called.

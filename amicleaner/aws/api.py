@@ -32,8 +32,8 @@ AWS_SUFFIXES = tuple(
 )
 
 EVERYWHERE = frozenset({"autoscaling", "ec2", "organizations", "rbin", "ssm", "sts"})
-"""Services in every Region: an unknown host is a failure of the network.  Of another service it may mean that the Region lacks
-it."""
+"""Services in every Region: an unknown host is a failure of the network.  For other services it may mean that the Region
+lacks the service."""
 
 
 @dataclass(eq=False)
