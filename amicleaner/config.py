@@ -297,8 +297,7 @@ def check_combination(config: Config, given: Iterable[str]) -> None:
             "--quarantine cannot be combined with --include-shared: disabling an AMI removes its launch permissions, and "
             "nothing restores them."
         )
-    others = (config.apply_plan, config.save_plan, config.config, *config.restore)
-    if config.audit_log is not None and config.audit_log in others:
+    if config.audit_log is not None and config.audit_log in (config.apply_plan, config.save_plan, config.config):
         raise UsageError(f"--audit-log: {config.audit_log} is the file of another option.")
     if config.save_plan is not None and config.check_orphans:
         raise UsageError("--save-plan cannot be combined with --check-orphans: a plan contains AMIs only.")

@@ -61,8 +61,8 @@ class UsageSource(NamedTuple):
     order, `via` the IAM actions that AWS uses behind them on the caller's behalf.  `things` names it in a message, `words`
     and `cost` are for the documentation.  `when` is at each reading (`always`), once something would be deleted (`late`), or
     only then and if `--also-check` names it (`on request`).  `reader` names the module and the function in `aws/usage/`
-    that read it for a whole Region; it is empty for a source that is read in a way of its own.  `required`: an endpoint without the
-    call is an error, as it is for every source on request.
+    that read it for a whole Region; it is empty for a source that is read in a way of its own.  `required`: an endpoint
+    without the call is an error, as it is for every source on request.
     """
 
     check: str

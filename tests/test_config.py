@@ -174,7 +174,6 @@ def test_exclusive_option_refuses_each_excluded_one(base: dict[str, Any], exclud
     [
         ({"ignore_in_use": True}, "--ignore-in-use requires --from-ids."),
         *(({other: "p", "audit_log": "p"}, "p is the file of another option") for other in ("apply_plan", "save_plan")),
-        ({"restore": "p", "audit_log": "p"}, "--audit-log: p is the file of another option."),
         ({"config": "p", "audit_log": "p"}, "--audit-log: p is the file of another option."),
         ({"save_plan": "p", "check_orphans": True}, "--save-plan cannot be combined with --check-orphans"),
         ({"exit_code": True}, "--exit-code requires --dry-run."),

@@ -305,7 +305,7 @@ def test_faults(world: World, fake_aws: FakeAws, clients: Clients, kind: Any, ex
     assert [call.ids for call in fake_aws.calls.changing()] == [[image_id], [image_id]]
 
 
-def test_a_fault_chooses_its_calls(world: World, fake_aws: FakeAws, attached: Clients) -> None:
+def test_an_injected_failure_selects_its_calls(world: World, fake_aws: FakeAws, attached: Clients) -> None:
     for name in ("eu-west-1", "us-east-1"):
         for _ in range(12):
             world.region(name).add_image()

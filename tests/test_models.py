@@ -43,7 +43,7 @@ def test_times_are_utc_wherever_the_tool_runs(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", "lately", "2017-13-45", 1497563742, "0001-01-01T00:00:00+14:00"])
-def test_a_time_that_is_none_is_none(value: Any) -> None:
+def test_an_invalid_time_is_none(value: Any) -> None:
     assert parse_time(value) is None
 
 

@@ -56,7 +56,7 @@ def test_the_sentence_names_the_group() -> None:
 
 @pytest.mark.parametrize("state", ["failed", "error", "invalid"])
 @pytest.mark.parametrize("options", [{"keep_previous": 1}, {"keep_daily": 1}, {"keep_yearly": 1}])
-def test_a_failed_ami_takes_no_place_however_new(state: str, options: dict[str, Any]) -> None:
+def test_a_failed_ami_never_counts_among_the_newest(state: str, options: dict[str, Any]) -> None:
     amis = [image(1, days=1, state=state), image(2, days=2), image(3, days=3)]
     assert list(kept(amis, **options)) == [2]
 

@@ -49,7 +49,7 @@ READ: dict[str, frozenset[str]] = {
 
 SERVICES = frozenset(operation.service for operation in OPERATIONS.values())
 
-SLIM = SERVICES - {"organizations", "ssm", "sts"}
+TRIMMED = SERVICES - {"organizations", "ssm", "sts"}
 """The services whose models are cut down: those of which only this tool makes clients.  boto3's own credential providers
 use `sts` and others."""
 
@@ -60,13 +60,13 @@ class TrimmedLoader(Loader):
     @instance_cache
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
         """As in botocore.  The whole model is not kept."""
-        if service_name not in SLIM or type_name != "service-2":
+        if service_name not in TRIMMED or type_name != "service-2":
             return super().load_service_model(service_name, type_name, api_version)
         whole = Loader(self.search_paths, include_default_search_paths=False)
-        return slim(service_name, whole.load_service_model(service_name, type_name, api_version))
+        return trim_model(service_name, whole.load_service_model(service_name, type_name, api_version))
 
 
-def slim(service: str, model: dict[str, Any]) -> dict[str, Any]:
+def trim_model(service: str, model: dict[str, Any]) -> dict[str, Any]:
     """A service model with only the calls of `OPERATIONS`, and only the members of their responses that `READ` names."""
     wanted = {operation.name for operation in OPERATIONS.values() if operation.service == service}
     operations = {action: operation for action, operation in model["operations"].items() if action in wanted}

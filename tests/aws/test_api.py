@@ -96,7 +96,7 @@ def test_all_pages_are_read_each_with_a_page_size() -> None:
         [{"Images": [1], "NextToken": "a"}, {"Images": [2], "NextToken": "a"}],
     ],
 )
-def test_an_answer_cut_short_is_no_short_answer(answers: list[Any]) -> None:
+def test_a_truncated_response_is_an_error(answers: list[Any]) -> None:
     with pytest.raises(AwsError, match=r"^ec2:DescribeImages failed in account 1{12} Region eu-west-1: MalformedResponse: "):
         list(Fake(*answers).api.pages("DescribeImages"))
 
@@ -328,7 +328,7 @@ def test_the_name_of_a_session_is_no_password() -> None:
     assert message in str(Fake(refused("AccessDenied", 403, message)).fails(DeniedError))
 
 
-def test_a_page_in_the_place_of_an_answer_is_told_as_one() -> None:
+def test_an_html_page_is_reported_as_such() -> None:
     """A proxy that wants a password, as botocore hands it on."""
     answer: Any = {"Error": {}, "ResponseMetadata": {"HTTPStatusCode": 407}}
     error = Fake(boto.ClientError(answer, "DescribeImages")).fails()
@@ -419,7 +419,7 @@ def test_what_has_answered_before_is_there_and_broken(fault: Callable[[], Except
 
 
 @pytest.mark.parametrize("fault", [refused("InvalidAction"), NotImplementedError()])
-def test_a_call_that_was_there_can_not_be_gone(fault: Exception) -> None:
+def test_a_call_that_succeeded_before_is_never_unsupported(fault: Exception) -> None:
     """Asked again during the deletion, it must protect what it protected before."""
     fake = Fake({"ImageReferences": []}, fault, endpoint=EMULATOR)
     fake.api.call("DescribeImageReferences")
@@ -427,7 +427,7 @@ def test_a_call_that_was_there_can_not_be_gone(fault: Exception) -> None:
     assert type(error) is AwsError
 
 
-def test_an_emulators_passing_fault_passes() -> None:
+def test_a_transient_emulator_failure_is_retried() -> None:
     fake = Fake(*[refused("x", 500)] * 3, {"Images": []}, endpoint=EMULATOR)
     assert fake.api.call("DescribeImages") == {"Images": []}
 

@@ -77,7 +77,7 @@ def test_a_failure_that_does_not_pass_is_final_after_its_attempts(error: Excepti
 
 
 @pytest.mark.parametrize("code", ["InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"])
-def test_an_ami_that_is_gone_is_so_already(code: str) -> None:
+def test_a_missing_ami_counts_as_already_deleted(code: str) -> None:
     changed = change(scene(aws_error(code)))
     assert (changed.end, changed.succeeded, changed.code, changed.lost) == ("already", True, code, False)
 

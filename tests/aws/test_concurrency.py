@@ -17,7 +17,7 @@ from amicleaner.aws.concurrency import result_of, run_concurrently, thread_pool
 from amicleaner.interrupts import Interrupted, Interrupts
 
 
-def test_results_stand_in_the_order_of_the_calls(threads: ThreadPoolExecutor) -> None:
+def test_results_follow_the_order_of_the_calls(threads: ThreadPoolExecutor) -> None:
     second_done = Event()
 
     def first() -> str:

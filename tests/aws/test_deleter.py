@@ -243,7 +243,7 @@ def test_a_lost_answer_never_takes_a_snapshot_that_another_ami_uses(acted: bool)
     assert scene.snapshot_outcomes() == {"snap-shared": ["kept"], "snap-1": ["removed"]}
 
 
-def test_an_ami_that_came_into_use_after_a_lost_answer_may_be_gone_and_is_said_to() -> None:
+def test_a_lost_response_reports_that_the_ami_may_be_deleted() -> None:
     scene = Scene()
     scene.home.faults["ami-1"] = [Fault(cut()), *(Fault(throttle()) for _ in range(200))]
     scene.keeps["ami-1"] = "i-1"

@@ -9,7 +9,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from amicleaner.aws.session import READ, SLIM, slim
+from amicleaner.aws.session import READ, TRIMMED, trim_model
 from amicleaner.sources import OPERATIONS, SOURCES
 
 PAGING = re.compile(r"token|marker", re.IGNORECASE)
@@ -78,10 +78,10 @@ def test_two_sources_never_share_a_call() -> None:
     assert len(set(calls)) == len(calls)
 
 
-@pytest.mark.parametrize("service", sorted(SLIM))
+@pytest.mark.parametrize("service", sorted(TRIMMED))
 def test_a_trimmed_model_has_what_is_called_and_read(service: str) -> None:
     whole = session().get_component("data_loader").load_service_model(service, "service-2")
-    trimmed = slim(service, whole)
+    trimmed = trim_model(service, whole)
     wanted = {operation.name for operation in OPERATIONS.values() if operation.service == service}
     assert trimmed["operations"].keys() == wanted
     if service == "ec2":

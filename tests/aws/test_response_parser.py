@@ -153,7 +153,7 @@ def test_what_the_model_says_passes(name: str) -> None:
     assert asked("ec2", "delete_snapshot", "<DeleteSnapshotResponse/>", SnapshotId="snap-1")["ResponseMetadata"]
 
 
-def test_a_member_that_stands_there_twice_is_no_text() -> None:
+def test_a_duplicate_xml_member_is_refused() -> None:
     """botocore would hand on both elements in a list, in the place of the text."""
     with pytest.raises(ResponseParserError, match="DescribeRegions is not what the service model says"):
         asked("ec2", "describe_regions", REGIONS.format("<item><regionName>a</regionName><regionName>b</regionName></item>"))
@@ -176,6 +176,6 @@ def test_json_of_other_types(answer: Any) -> None:
         asked("ssm", "get_parameters", answer, Names=["a"])
 
 
-def test_an_error_is_told_as_what_it_is() -> None:
+def test_an_error_is_reported_as_what_it_is() -> None:
     with pytest.raises(ClientError, match="AccessDeniedException"):
         asked("ssm", "get_parameters", {"__type": "AccessDeniedException", "Parameters": 5}, 400, Names=["a"])

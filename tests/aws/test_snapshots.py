@@ -39,7 +39,7 @@ def test_a_missing_permission_is_named() -> None:
 
 
 @pytest.mark.parametrize("codes", [{}, {"snap-1": "skipped"}, {"snap-1": "internal-error"}])
-def test_a_snapshot_whose_fate_is_open(codes: dict[str, str]) -> None:
+def test_a_snapshot_with_an_unknown_result(codes: dict[str, str]) -> None:
     other = make_ami("ami-2", "snap-1")
     assert classify(codes) == SnapshotPlan(singly=["snap-1"])
     assert classify(codes, other) == SnapshotPlan([SnapshotResult(HOME, "snap-1", "kept", used_by=("ami-2",))])

@@ -490,7 +490,7 @@ def test_the_credentials_of_a_role_are_renewed_in_a_long_run(flow: Flow) -> None
     assert flow.time.seconds > 7200
 
 
-def test_a_wrong_clock_is_told_as_that(flow: Flow) -> None:
+def test_a_wrong_clock_is_reported_as_that(flow: Flow) -> None:
     """botocore takes credentials that were made just now for expired ones."""
     flow.add()
     role = flow.role(OWN)
@@ -514,7 +514,7 @@ def test_outside_aws_a_role_that_cannot_be_renewed_is_no_unsupported_call(flow: 
 
 
 @pytest.mark.parametrize("expiration", ["lately", "1e300", None])
-def test_a_role_with_a_malformed_expiration_is_told_as_that(flow: Flow, expiration: str | None) -> None:
+def test_a_role_with_a_malformed_expiration_is_reported_as_that(flow: Flow, expiration: str | None) -> None:
     """It is no fault of the call that waits for the credentials."""
     flow.add()
     role = flow.role(OWN)

@@ -67,7 +67,7 @@ def test_a_terminal_that_is_lost_ends_the_run_by_its_signal(flow: Flow) -> None:
 @pytest.mark.parametrize(
     "threads, started", [("location", 0), ("call", 0), ("change", 0), ("change", 1), ("change", 3), ("recheck", 0)]
 )
-def test_a_system_without_threads_is_told_as_that(
+def test_a_system_without_threads_is_reported_as_that(
     flow: Flow, monkeypatch: pytest.MonkeyPatch, threads: str, started: int
 ) -> None:
     """Before anything is changed, however many threads there are."""

@@ -1,6 +1,6 @@
 """Whatever AWS answers: no traceback, nothing goes that must stay, and what is reported is what happened.
 
-An account (`gallery.py`) in which each AMI and each snapshot stays for one reason that is known; a whole run in it, in each
+An account (`account.py`) in which each AMI and each snapshot is kept for one known reason; a whole run in it, in each
 way in which a run deletes; one to three changes of what AWS answers (`wire.py`), to any call and at any depth.  The rules:
 
 1. The run ends in a `Result` with the exit status 0 or 1, or in an `AmicleanerError` with 1 or 2, and then nothing was
@@ -39,7 +39,7 @@ from tests.flows.flow import reused
 from tests.hostile import moves_no_cursor
 from tests.virtual_time import Time
 
-from .gallery import (
+from .account import (
     BATCH,
     FAST_LAUNCH,
     GROUPS,
@@ -54,8 +54,8 @@ from .gallery import (
     SPOT_FLEETS,
     VERSIONS,
     Chains,
-    Gallery,
-    gallery,
+    HostileAccount,
+    make_account,
 )
 from .wire import CALLS, CHANGE, Change, Hostile
 
@@ -232,11 +232,11 @@ class Runs:
 
     def __call__(self, case: Case, *, exact: bool = True, **more: Any) -> Result | None:
         """A run, and all that must hold after it; None where it was refused.  `more` are options, None takes one away;
-        `exact`: whether the options are those by which the gallery knows what may go."""
+        `exact`: whether the options are those by which the account knows what may be deleted."""
         self.time.seconds = 0.0
         self.stops.clear()
         self.session.take(self.aws)
-        made = gallery(
+        made = make_account(
             self.time.clock.now, organization=case.mode == "organization", keeps=case.keeps, named=case.mode == "named"
         )
         self.made = made
@@ -288,7 +288,7 @@ class Runs:
             assert told == {id: end.outcome for (_, id), end in result.amis.items()}
         return result
 
-    def check_deletions(self, made: Gallery, snapshots: dict[str, list[str]], before: set[str], case: Case) -> None:
+    def check_deletions(self, made: HostileAccount, snapshots: dict[str, list[str]], before: set[str], case: Case) -> None:
         """Nothing was even tried of what must stay."""
         lies = {call for call, kind, name in self.aws.made if plausible(call, kind, name)}
 
@@ -306,7 +306,7 @@ class Runs:
         assert {str(call.params["SnapshotId"]) for call in calls if call.action == "DeleteSnapshot"} <= allowed
         assert before - set(made.home.snapshots) <= allowed
 
-    def check_report(self, made: Gallery, result: Result) -> None:
+    def check_report(self, made: HostileAccount, result: Result) -> None:
         """What is said to be gone is gone, but for another snapshot that AWS itself says it deleted with an AMI.  What is
         gone is told, but where AWS acted and said that it refused: a stop may come before the next try finds out."""
         home = made.home
@@ -359,7 +359,7 @@ def test_each_member_of_each_answer(monkeypatch: pytest.MonkeyPatch, call: str) 
 
 
 @pytest.mark.parametrize("mode", ["plain", "organization", "named", "asks"])
-def test_everything_goes_that_may(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+def test_every_deletable_ami_is_deleted(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
     """Without a change the rules of the property are exact."""
     runs = Runs(monkeypatch)
     runs(Case(mode, "json", True, True, None, ()))

@@ -24,7 +24,7 @@ from tests.oracle.oracle import expect
 from tests.report.accounts import choose_hostile
 from tests.strategies import Choices, chosen
 
-from .gallery import HOME, NOW, OWN
+from .account import HOME, NOW, OWN
 from .test_answers import Runs
 
 pytestmark = pytest.mark.timeout(7200)

@@ -70,7 +70,7 @@ def test_a_denied_call_stops_the_run(account: Account, batch: int) -> None:
 
 
 @pytest.mark.parametrize("missing", IMAGE_REFERENCES.via)
-def test_a_right_that_lacks_behind_it_stops_the_run(account: Account, missing: str) -> None:
+def test_a_missing_dependent_permission_stops_the_run(account: Account, missing: str) -> None:
     source = IMAGE_REFERENCES
     account.fake_aws.allow = source.actions
     account.fake_aws.allow_via = source.via

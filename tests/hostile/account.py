@@ -1,4 +1,4 @@
-"""An account in which each AMI stays for exactly one reason, so that whoever loses that reason is known by its name."""
+"""An account in which each AMI is kept for exactly one reason, so that whoever loses that reason is known by its name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def chain(*calls: str) -> frozenset[str]:
 
 
 @dataclass
-class Gallery:
+class HostileAccount:
     """`amis` and `snapshots` are what stays, and why; an empty tuple: it may go."""
 
     world: World
@@ -72,9 +72,9 @@ class Gallery:
         return id
 
 
-def gallery(clock: Clock, *, organization: bool, keeps: bool, named: bool) -> Gallery:
+def make_account(clock: Clock, *, organization: bool, keeps: bool, named: bool) -> HostileAccount:
     """`organization`: the accounts of one take part; `keeps`: the newest stays; `named`: the AMIs are named by id."""
-    made = Gallery(World(clock))
+    made = HostileAccount(World(clock))
     home = made.home
     by_image = chain(IMAGES)
     made.ami("newest", *([by_image] if keeps and not named else []), days=5)
