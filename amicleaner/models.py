@@ -69,12 +69,14 @@ class Reference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One try of one call to AWS: `action` in IAM's form, `seconds` it took, `outcome` `ok` or AWS's code."""
+    """One try of one call to AWS: `action` in IAM's form, `seconds` it took, `outcome` `ok` or AWS's code, and whether AWS
+    `throttled` it."""
 
     action: str
     target: Target
     seconds: float
     outcome: str
+    throttled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

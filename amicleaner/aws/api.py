@@ -88,7 +88,7 @@ class Api:
                     answer[operation.items] = list(listed)
             except Exception as exception:
                 error = map_error(operation.action, exception, self.target)
-                self._record(action, started, error.code)
+                self._record(action, started, error)
                 exists = not self._answered.isdisjoint((action, operation.service))
                 if not exists and unknown_host(exception) and not self._has(operation.service, client.meta.partition):
                     error.code = NO_SUCH_HOST
@@ -113,7 +113,7 @@ class Api:
                 self._answered.add(action)
                 if operation.service not in EVERYWHERE:  # those have calls that not every Region has
                     self._answered.add(operation.service)
-                self._record(action, started, "ok")
+                self._record(action, started)
                 return answer
 
     def _has(self, service: str, partition: str) -> bool:
@@ -184,9 +184,10 @@ class Api:
     def _unsupported(self, error: AwsError) -> UnsupportedCallError:
         return UnsupportedCallError(error.action, error.code, error.message, self.target, hint=LACKS)
 
-    def _record(self, action: str, started: float, outcome: str) -> None:
-        seconds = self.clock.monotonic() - started
-        self.observe(CallRecord(OPERATIONS[action].action, self.target, seconds, outcome))
+    def _record(self, action: str, started: float, error: AwsError | None = None) -> None:
+        seconds, throttled = self.clock.monotonic() - started, isinstance(error, ThrottledError)
+        outcome = error.code if error else "ok"
+        self.observe(CallRecord(OPERATIONS[action].action, self.target, seconds, outcome, throttled))
 
 
 def _lacks(operation: Operation, error: AwsError, endpoint: str) -> bool:

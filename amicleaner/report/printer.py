@@ -18,9 +18,6 @@ _INTERVAL = 0.1
 _SHOWN = 5.0
 """Seconds for which a throttle is shown."""
 
-_THROTTLES = ("RequestLimitExceeded", "TooManyRequestsException", "SlowDown", "BandwidthLimitExceeded")
-"""Codes of AWS without `Throttl` in them."""
-
 
 class Progress:
     """Draws only on a terminal that says what it is: on others a carriage return may not go back.
@@ -46,7 +43,7 @@ class Progress:
 
     def called(self, record: CallRecord) -> None:
         """A call came back.  For some seconds the line says that AWS throttles."""
-        if "Throttl" in record.outcome or record.outcome in _THROTTLES:
+        if record.throttled:
             self._throttled_at = self._clock.monotonic()
         self.draw()
 

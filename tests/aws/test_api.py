@@ -166,11 +166,12 @@ def test_after_a_stop_nothing_is_tried_again() -> None:
 
 
 def test_each_try_is_seen() -> None:
-    fake = Fake(refused("Unavailable", 503), {"Images": []})
+    fake = Fake(refused("Unavailable", 503), refused("PriorRequestNotComplete"), {"Images": []})
     fake.api.call("DescribeImages")
-    assert [(record.action, record.target, record.outcome) for record in fake.records] == [
-        ("ec2:DescribeImages", TARGET, "Unavailable"),
-        ("ec2:DescribeImages", TARGET, "ok"),
+    assert [(record.action, record.target, record.outcome, record.throttled) for record in fake.records] == [
+        ("ec2:DescribeImages", TARGET, "Unavailable", False),
+        ("ec2:DescribeImages", TARGET, "PriorRequestNotComplete", True),
+        ("ec2:DescribeImages", TARGET, "ok", False),
     ]
 
 

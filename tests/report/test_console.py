@@ -499,7 +499,7 @@ def test_progress_of_scanning_checking_and_changing_leaves_no_trace() -> None:
     screen.console.scanned(HERE, 412)
     assert screen.err.getvalue().endswith("\rScanning… 1/2 Regions, 412 AMIs")
     screen.time.sleep(0.5)
-    screen.console.called(replace(OK, outcome="RequestLimitExceeded"))
+    screen.console.called(replace(OK, throttled=True))
     assert screen.err.getvalue().endswith("\rScanning… 1/2 Regions, 412 AMIs, throttled by AWS, retrying")
     plan = plan_of(article(), uses=USED, targets=(HERE,))
     screen.console.plan(plan)
