@@ -3,6 +3,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -80,7 +81,7 @@ def named(plan: Plan, action: Action, width: int | None = None, *, whole: bool =
     if any(decision.groups for decision in shown) and (width is None or width >= WIDE + 25 * several):
         columns.append(_GROUP)
     if plan.config.rules:
-        columns.append(_RULE)
+        columns.append(replace(_RULE, optional=True))
     drawn = draw(columns, [cells(decision, plan) for decision in shown], several, width)
     more = len(ordered) - len(shown)
     return f"{drawn}\n… {more} more: --full-report" if more else drawn
