@@ -14,7 +14,7 @@ from .aws.changes import CALLS_AT_ONCE, WORKERS, Changer
 from .aws.concurrency import thread_pool
 from .aws.deleter import Deleter
 from .aws.fetcher import fetch_bin, fetch_shared_with
-from .aws.scan import Scan
+from .aws.scan import CLIENTS_KEPT, Scan
 from .aws.snapshots import SnapshotReferences
 from .aws.usage_monitor import Job, Round, Verdict
 from .decisions import Decision
@@ -161,10 +161,13 @@ class Execution:
         return self._round(scans, verdicts, [text for _, text in warnings])
 
     def _pending_elsewhere(self, region: str, jobs: Sequence[Job]) -> list[Inventory]:
-        """What the accounts of these AMIs, and read-only ones, are copying into other Regions of the run."""
-        accounts = {"", *(job.target.account for job in jobs)}
-        copying = [scan for scan in self.scans if scan.target.account in accounts or scan.location.read_only]
-        return self.planner.scanner.pending([scan.location for scan in copying if scan.target.region != region])
+        """What is being copied into other Regions of the run: by any of its accounts, or, where these are too many to be
+        asked again and again, by those of these AMIs."""
+        others = [scan for scan in self.scans if scan.target.region != region]
+        if len(others) > CLIENTS_KEPT:
+            accounts = {"", *(job.target.account for job in jobs)}
+            others = [scan for scan in others if scan.target.account in accounts]
+        return self.planner.scanner.pending([scan.location for scan in others])
 
     def _round(self, scans: Sequence[Scan], verdicts: Mapping[tuple[Target, str], Verdict], warnings: list[str]) -> Round:
         started = min(scan.started for scan in scans)

@@ -2,7 +2,9 @@
 flight finish."""
 
 import os
+import select
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Timer, main_thread
@@ -58,8 +60,7 @@ class Interrupts:
 
         def handle(number: int, frame: FrameType | None) -> None:
             if self.status is not None:
-                with suppress(OSError):
-                    os.write(2, b"\nInterrupted. Calls in progress may still take effect.\n")
+                self._tell_of_end()
                 os._exit(STATUS[signal.Signals(number)])
             self.interrupt(STATUS[signal.Signals(number)])
 
@@ -71,6 +72,13 @@ class Interrupts:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def _tell_of_end(self) -> None:
+        """Says so where that takes no time: a pipe may be full, and without standard error descriptor 2 may be any file."""
+        with suppress(OSError, ValueError):
+            if sys.__stderr__ is not None and select.select((), (2,), (), 0)[1]:
+                more = " Calls in progress may still take effect." if self._finishing else ""
+                os.write(2, f"\nInterrupted.{more}\n".encode())
 
     @contextmanager
     def deadline(self, seconds: float) -> Iterator[None]:

@@ -146,10 +146,11 @@ class Option:
             raise UsageError(f"{label}: {value!r} is not {KIND_WORDS[self.kind]}.")
         if isinstance(value, float) and not math.isfinite(value):
             raise UsageError(f"{label}: {value} is not a finite number.")
+        shown = f"{value:.15g}" if isinstance(value, float) else value
         if self.minimum is not None and value < self.minimum:
-            raise UsageError(f"{label}: {value:.15g} is too small; the minimum is {self.minimum:g}.")
+            raise UsageError(f"{label}: {shown} is too small; the minimum is {self.minimum:g}.")
         if self.maximum is not None and value > self.maximum:
-            raise UsageError(f"{label}: {value:.15g} is too large; the maximum is {self.maximum:.0f}.")
+            raise UsageError(f"{label}: {shown} is too large; the maximum is {self.maximum:.0f}.")
 
     def _check_string(self, string: Any, label: str) -> None:
         if not isinstance(string, str) or not string:

@@ -181,9 +181,8 @@ def _delete_amis(
     with run.interrupts.finishing():
         results = execution.amis(plan, None if asks else known)
         run.result = replace(run.result, amis=results, seconds=run.clock.monotonic() - began)
-    if plan.shared_unasked and (saved or config.from_ids):
-        for text in late_refusals(run.result):
-            run.problem(text)
+    for text in late_refusals(run.result, plan) if saved or config.from_ids else ():
+        run.problem(text)
     restorable = sorted({decision.target for decision in plan.removals if decision.restorable_until is not None})
     if restorable and run.interrupts.status is None:
         in_bin = execution.in_bin(restorable)  # may warn, and so replace the result

@@ -177,11 +177,12 @@ def _rules(tables: Any, where: str, *, has_values: bool) -> tuple[Rule, ...]:
 
 
 def suspicious(config: Config) -> list[str]:
-    """Warnings about values with a comma: these options accept it, but several values are separated by spaces."""
+    """Warnings about values that look like several ones with commas between them, which are separated by spaces."""
     return [
         f"{option.flag}: {value!r} contains a comma; separate values with spaces."
         for option in OPTIONS
         if option.kind == "strings" and not (option.choices or option.file)
         for value in getattr(config, option.name) or ()
         if "," in value and config.mapping_key != "pattern"
+        if option.form is None or all(map(option.form.pattern.fullmatch, value.split(",")))
     ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -51,6 +53,21 @@ def test_a_second_signal_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> No
         signal.raise_signal(signal.SIGINT)
     assert ended == [130]
     assert interrupts.status == 143
+
+
+@pytest.mark.parametrize("stderr, writable", [(None, True), (sys.stderr, False), (sys.stderr, True)])
+def test_the_end_of_the_process_waits_for_no_reader(monkeypatch: pytest.MonkeyPatch, stderr: object, writable: bool) -> None:
+    interrupts = Interrupts()
+    written: list[tuple[int, bytes]] = []
+    monkeypatch.setattr(sys, "__stderr__", stderr)
+    monkeypatch.setattr(select, "select", lambda *_: ([], [2] if writable else [], []))
+    monkeypatch.setattr(os, "write", lambda file, data: written.append((file, data)))
+    monkeypatch.setattr(os, "_exit", lambda status: None)
+    for _ in range(2):
+        with interrupts.signals(), pytest.raises(Interrupted):
+            signal.raise_signal(signal.SIGINT)
+    assert (written == []) is not (stderr is not None and writable)
+    assert all(entry == (2, b"\nInterrupted.\n") for entry in written)
 
 
 def test_after_a_deletion_nobody_is_told_of_a_stop_any_longer() -> None:

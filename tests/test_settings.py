@@ -397,5 +397,6 @@ def test_comma_in_a_free_value_is_suspicious() -> None:
         "--only-tag: 'a=b,c=d' contains a comma; separate values with spaces.",
         "--keep-tag: 'golden,hold' contains a comma; separate values with spaces.",
     ]
+    assert suspicious(Config(only_tag=("k=a,b",), role_arn=("arn:aws:iam::123456789012:role/a,b",))) == []
     assert suspicious(Config(mapping_key="pattern", mapping_values=("a{1,2}",))) == []
     assert suspicious(Config()) == []

@@ -43,7 +43,7 @@ def to_markdown(result: Result, price_per_gib: float) -> str:
             rows = [(REASON_WORDS[reason], reason, str(count)) for reason, count in plan.kept_by_reason]
             parts.append("Kept:\n\n" + _table(("kept because", "reason", "AMIs"), rows))
     if result.orphans:
-        deleted = f" Deleted {result.orphans_deleted} of them." if result.orphans_deleted else ""
+        deleted = f" Deleted: {result.orphans_deleted}." if result.orphans_deleted else ""
         parts.append(escape_markup(f"{orphans_sentence(result.orphans, price_per_gib)}{deleted}"))
     if result.restored:
         lines = map(result_sentences.restore_line, result.restored)

@@ -5,6 +5,7 @@ from collections import Counter
 
 from ..actions import DELETE, DELETE_SNAPSHOT, DEREGISTER, ORDER, QUARANTINE
 from ..models import AmiResult, BlockSnapshot, Failure, RestoreResult, SnapshotResult, number
+from ..plan import Plan
 from ..result import Result
 from ..uses import condensed
 from .sentences import listing, restorable, series, uncapitalized, upper_bound
@@ -117,11 +118,13 @@ def interrupted_sentence(result: Result) -> str:
     return f"{said[0].upper()}{said[1:]}; {rest}."
 
 
-def late_refusals(result: Result) -> list[str]:
-    """A sentence for each AMI that was requested, by id or by a saved plan, and turned out to be shared when its turn came:
-    of many AMIs sharing is read only then.  As in `refusals`, each makes the exit status 1."""
+def late_refusals(result: Result, plan: Plan) -> list[str]:
+    """A sentence for each AMI that was requested, by id or by a saved plan, and turned out to be shared or in use by what is
+    read only after the prompt if there is much of it.  As in `refusals`, each makes the exit status 1."""
+    late = {"shared"} if plan.shared_unasked else set()
+    late |= {"in-use"} if plan.accounts_unasked else set()
     found = sorted(result.amis.values(), key=lambda ami: (ami.target, ami.id))
-    return [ami_line(ami) for ami in found if ami.outcome == "kept" and ami.reason == "shared"]
+    return [ami_line(ami) for ami in found if ami.outcome == "kept" and ami.reason in late]
 
 
 def failure_errors(result: Result, debug: bool = False) -> list[str]:

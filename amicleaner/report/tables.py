@@ -50,6 +50,9 @@ NO_GROUP = "(no group)"
 _VALUES = 20
 """The column in which the facts about one AMI begin, after their names."""
 
+_LONGEST_ID = 24
+"""Columns of a fact, at least: an id, with a comma, is never cut."""
+
 
 def summary(plan: Plan, width: int | None = None) -> str:
     """A row for each group out of which something would be deleted, and one for the untagged AMIs.  Empty without rows."""
@@ -204,7 +207,7 @@ def in_detail(plan: Plan, ids: Iterable[str], width: int | None = None) -> list[
         if decision.ami.id in wanted:
             lines += safe_lines(f"{decision.ami.id} {decision.ami.name}".rstrip(), width)
             for name, value in _facts(plan, decision):
-                parts = safe_lines(value, width and max(width - _VALUES, _VALUES)) if value else []
+                parts = safe_lines(value, width and max(width - _VALUES, _LONGEST_ID)) if value else []
                 lines += [f"{'' if more else f'  {name}:':<{_VALUES}}{part}" for more, part in enumerate(parts)]
             lines.append("")
     return lines

@@ -32,8 +32,8 @@ class TestAtThePrompt:
         def copy() -> None:
             flow.add(region=flow.region(account, FAR), state="pending", source_image=(held, HOME))
 
-        reader = (flow.profile("reader", OTHER),) if account == OTHER else ()
-        result = flow.asks(lambda: flow.midway(copy) if midway else copy(), region=(HOME, FAR), used_by_profile=reader)
+        profiles = (flow.profile("own", OWN), flow.profile("other", OTHER)) if account == OTHER else ()
+        result = flow.asks(lambda: flow.midway(copy) if midway else copy(), region=(HOME, FAR), profile=profiles)
         assert (removed(result), kept(result)) == ({*free}, {held})
         assert flow.view.of("kept")[0].used_by[0].kind == "image-copy"
 
