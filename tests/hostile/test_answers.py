@@ -125,16 +125,19 @@ PLAUSIBLE: dict[str, dict[str, str]] = {
         "text": "parentImage",
     },
     "ListImagePipelines": {"drop": "item", "empty": "imagePipelineList", "text": "arn"},
-    # An image need not be finished, or have an AMI in this Region.
+    # An image need not be finished, or have an AMI in this Region.  botocore drops members that it does not know, so an odd
+    # structure comes out as an empty one.
     "ListImagePipelineImages": {
         "drop": "item state status outputResources amis image",
         "empty": "imageSummaryList item state status outputResources amis image",
+        "odd": "item state outputResources",
         "text": "status region image dateCreated",
         "date": "dateCreated",
     },
     "GetImage": {
         "drop": "item outputResources amis image",
         "empty": "item outputResources amis image",
+        "odd": "item outputResources",
         "text": "region image",
     },
     PERMISSIONS: {"drop": "item", "empty": "launchPermission"},

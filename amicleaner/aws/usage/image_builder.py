@@ -79,8 +79,9 @@ def _last_output(pipeline: str, report: UsageReport) -> None:
 
 
 def _add_output(report: UsageReport, image: dict[str, Any], use: Use) -> None:
+    here = report.api.target.region
     for ami in (image.get("outputResources") or {}).get("amis") or ():
-        if ami.get("region") in (None, report.api.target.region):
+        if (ami.get("region") or here) == here:
             report.add_image(ami.get("image"), use)
 
 

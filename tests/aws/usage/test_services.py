@@ -46,6 +46,13 @@ def test_a_build_that_is_not_available_is_no_latest_image(account: Account) -> N
     assert found(account).keys() == {image}
 
 
+def test_an_output_without_a_region_may_be_in_this_one(account: Account) -> None:
+    images = [account.image(), account.image()]
+    outputs = [{"region": "", "image": images[0]}, {"image": images[1]}]
+    account.region.add_recipe(built_image(account.region, "", outputResources={"amis": outputs}))
+    assert found(account).keys() == set(images)
+
+
 def test_the_latest_version_that_a_recipe_matches_protects(account: Account) -> None:
     images = {version: account.image() for version in ("1.0.0", "1.2.0", "1.10.0", "2.0.0")}
     for version, image in images.items():
