@@ -60,7 +60,7 @@ def document(result: Result, config: Config, created: datetime) -> dict[str, Any
         "exit_status": result.exit_status,
         "options": _options(options),
         "sha256": "",  # near the top, where a reader of a long plan sees it
-        "targets": list(map(_target, plan.targets if plan else sorted({orphan.target for orphan in result.orphans}))),
+        "targets": list(map(_target, plan.targets if plan else _targets(result))),
         "warnings": list(dict.fromkeys((*result.warnings, *(cautions(plan) if plan else ())))),
         "problems": [*result.problems, *failed],
         "amis": [_ami(decision, plan, result) for decision in plan.decisions] if plan else [],
@@ -151,6 +151,12 @@ def _orphan(orphan: Orphan, now: datetime) -> dict[str, Any]:
         "outcome": result.outcome if result else None,
         "error": _error(result.error) if result and result.error else None,
     }
+
+
+def _targets(result: Result) -> list[Target]:
+    """Where a run without a plan found something."""
+    orphans = {orphan.target for orphan in result.orphans}
+    return sorted(orphans | {restored.target for restored in result.restored})
 
 
 def _target(target: Target) -> dict[str, str]:

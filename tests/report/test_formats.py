@@ -273,7 +273,7 @@ def test_a_run_that_ended_before_its_plan_has_a_document_too() -> None:
     restored = RestoreResult(HERE, "ami-1", "failed", "It is gone.")
     whole = made(Result(orphans=(orphan,), interrupted=130, problems=("no",), restored=(restored,)))
     VALID.validate(whole)
-    assert whole["targets"] == [{"account": "", "region": "eu-west-1"}]
+    assert whole["targets"] == [{"account": account, "region": "eu-west-1"} for account in ("", HERE.account)]
     assert (whole["status"], whole["exit_status"]) == ("interrupted", 130)
     assert whole["restored"] == [
         {"account": HERE.account, "region": HERE.region, "id": "ami-1", "outcome": "failed", "reason": "It is gone."}
