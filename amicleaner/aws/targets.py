@@ -61,12 +61,20 @@ def make_session(profile: str | None) -> boto3.Session:
 
 
 def check_sessions(config: Config, sessions: SessionMaker) -> None:
-    """Raises UsageError for what can be found without a call: an unknown profile, a missing Region."""
+    """Raises UsageError for what can be found without a call: an unknown profile, a missing Region, all of them excluded."""
     made = [sessions(profile) for profile in config.profile or (None,)]
     for profile in config.used_by_profile:
         sessions(profile)
     if not config.region and config.apply_plan is None and not any(session.region_name for session in made):
         raise _no_region()
+    wanted = config.region or [session.region_name for session in made if session.region_name]
+    named = config.apply_plan is None and not any({*name} & {*"*?["} for name in wanted)
+    if named and all(any(fnmatchcase(name, pattern) for pattern in config.exclude_region) for name in wanted):
+        raise _none_left()
+
+
+def _none_left() -> UsageError:
+    return UsageError("--exclude-region excludes every Region.")
 
 
 def _no_region() -> UsageError:
@@ -123,7 +131,7 @@ class Finder:
             cleaned = {account.id: set(found) for account, found in zip(owners, regions, strict=True)}
             wanted = set().union(*regions)
             if not wanted:
-                raise UsageError("--exclude-region excludes every Region.")
+                raise _none_left()
             # Patterns mean the same in every account: what one of them leaves out is not enabled there.
             same = bool(self.config.region) and targets is None
             more = [account for account in accounts if account.read_only or not (same or cleaned[account.id] == wanted)]

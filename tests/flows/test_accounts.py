@@ -92,9 +92,18 @@ class TestRegions:
     def test_invalid_credentials_may_mean_that_the_region_is_not_enabled(self, flow: Flow) -> None:
         assert "a Region that is not enabled for the account" in flow.fails(region=("af-south-1",)).hint
 
-    def test_excluding_every_region_is_an_error(self, flow: Flow) -> None:
+    @pytest.mark.parametrize(
+        "options, calls",
+        [
+            ({"exclude_region": ("eu-west-1",)}, 0),
+            ({"region": ("eu-west-1", "eu-west-2"), "exclude_region": ("eu-*",)}, 0),
+            ({"region": ("eu-*",), "exclude_region": ("eu-*",)}, 1),
+        ],
+    )
+    def test_excluding_every_region_is_an_error(self, flow: Flow, options: dict[str, Any], calls: int) -> None:
         with pytest.raises(UsageError, match="excludes every Region"):
-            flow.clean(exclude_region=("eu-west-1",))
+            flow.clean(**options)
+        assert len(flow.fake_aws.calls.records) == calls
 
     def test_each_account_has_the_regions_that_are_enabled_in_it(self, flow: Flow) -> None:
         flow.world.account(OTHER).opt_in["eu-west-2"] = "not-opted-in"
