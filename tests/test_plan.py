@@ -11,7 +11,7 @@ from amicleaner.actions import DELETE, KEEP, QUARANTINE_TAG
 from amicleaner.config import Config
 from amicleaner.decisions import Facts
 from amicleaner.models import Ami, BlockSnapshot, Inventory
-from amicleaner.plan import make_plan, to_resolve
+from amicleaner.plan import limits_exceeded, make_plan, to_resolve
 from amicleaner.quarantine import format_time
 from amicleaner.recycle_bin import BinRules, RetentionRule
 from tests.strategies import (
@@ -269,6 +269,7 @@ def test_sizes_are_the_smaller_of_volume_and_full_size() -> None:
     assert [(snapshot.size_gib, snapshot.archived) for snapshot in plan.snapshots.values()] == [
         (2, False), (8, True), (8, False), (8, False), (0, False)
     ]  # fmt: skip
+    assert [plan.size_of(HERE, BlockSnapshot(id, 5)) for id in ("snap-0", "snap-9")] == [2, 5]
 
 
 # The limit and the Recycle Bin
@@ -402,3 +403,42 @@ def test_references_are_resolved_of_what_the_confirmed_plan_changes_in_another_w
     assert actions(plan) == ["keep", "keep", "keep"]
     assert to_resolve(plan) == {}
     assert to_resolve(plan, {(HERE, ami_id(3)): "release"}) == {HERE: tuple(sorted(ids(1, 2, 3)))}
+
+
+# Limits
+
+
+@pytest.mark.parametrize(
+    "options, orphans, sentences",
+    [
+        ({}, 9, []),
+        ({"max_deletions": 5}, 5, []),
+        ({"max_deletions": 4}, 0, ["The plan would delete 5 AMIs, more than --max-deletions 4 allows."]),
+        (
+            {"max_deletions": 4, "quarantine": 7},
+            5,
+            [
+                "The plan would delete or quarantine 5 AMIs, more than --max-deletions 4 allows.",
+                "The plan would delete 5 orphaned snapshots, more than --max-deletions 4 allows.",
+            ],
+        ),
+        ({"max_percent": 100}, 9, []),
+        (
+            {"max_percent": 33.5},
+            0,
+            [f"The plan would delete 4 of 4 AMIs in {HERE}, more than --max-percent 33.5 allows."],
+        ),
+        (
+            {"max_percent": 33},
+            0,
+            [
+                f"The plan would delete {count} AMIs in {target}, more than --max-percent 33 allows."
+                for count, target in (("4 of 4", HERE), ("1 of 3", THERE))
+            ],
+        ),
+    ],
+)
+def test_limits_say_what_exceeds_them(options: dict[str, Any], orphans: int, sentences: list[str]) -> None:
+    inventories = [Inventory(THERE, (*row(1), *row(2, 2, tags={}))), Inventory(HERE, tuple(row(4)))]
+    plan = make_plan(inventories, Facts(), Config(keep_previous=0, **options), NOW)
+    assert limits_exceeded(plan, orphans) == sentences

@@ -14,6 +14,7 @@ from amicleaner.uses import (
     merge_uses,
     uses_by_copies,
     uses_by_snapshot,
+    uses_of,
 )
 
 HERE = Target("111111111111", "eu-west-1")
@@ -35,6 +36,11 @@ def test_a_reference_that_two_readers_report_counts_once_with_its_fuller_label()
 def test_resources_whose_labels_begin_alike_are_two() -> None:
     other = replace(INSTANCE, id="i-11", label="instance i-1 (running) again")
     assert merge_uses([{"ami-1": [INSTANCE, other]}]) == {"ami-1": (INSTANCE, other)}
+
+
+def test_references_are_collected_by_what_they_name() -> None:
+    references = [Reference("ami-1", INSTANCE), Reference("ami-2", TEMPLATE), Reference("ami-1", TEMPLATE)]
+    assert uses_of(references) == {"ami-1": (INSTANCE, TEMPLATE), "ami-2": (TEMPLATE,)}
 
 
 def test_no_reference_is_no_entry() -> None:
