@@ -152,6 +152,12 @@ def test_explanation_of_one_ami() -> None:
     assert "Missing AMI" in screen.lines[-4]
 
 
+def test_a_log_that_names_nothing_restores_nothing_and_says_so() -> None:
+    screen = Screen(Config(restore=("audit.jsonl",)))
+    screen.console.finished(Result())
+    assert screen.lines == ["Nothing was restored."]
+
+
 def test_choices_that_look_like_mistakes_are_warnings() -> None:
     screen = Screen()
     screen.console.plan(plan_of(article()))

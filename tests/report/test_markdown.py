@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from markdown_it import MarkdownIt
 
 from amicleaner.config import Config
-from amicleaner.models import AmiResult, RestoreResult, Snapshot
+from amicleaner.models import AmiResult, RestoreResult, Snapshot, SnapshotResult
 from amicleaner.plan import Plan
 from amicleaner.report.markdown import ROWS, escape_markup, to_markdown
 from amicleaner.report.sanitize import escape_control
@@ -85,6 +87,8 @@ def test_headlines(result: Result, headline: str) -> None:
 
 def test_orphans_and_restored() -> None:
     orphan = Orphan(HERE, Snapshot("snap-1", "", NOW, "completed", 8))
+    gone = replace(orphan, result=SnapshotResult(HERE, orphan.snapshot.id, "removed"))
+    assert "Deleted: 1." in to_markdown(Result(orphans=(orphan, gone)), 0.05)
     result = Result(orphans=(orphan,), restored=(RestoreResult(HERE, "ami-1", "restored"),))
     assert inline(to_markdown(result, 0.05)) == [
         "Restored 1 AMI.",

@@ -160,6 +160,8 @@ def test_account_line(plan: Plan, line: str) -> None:
 def test_idle_groups() -> None:
     assert sentences.idle_groups(plan_of(article())) == ""
     assert sentences.idle_groups(plan_of(article()[:9])) == "1 more group with nothing to delete."
+    limited = plan_of(article(), Config(limit=1))
+    assert sentences.idle_groups(limited) == "3 more groups with nothing to delete in this run."
 
 
 def test_an_unknown_id_is_a_problem() -> None:
@@ -314,6 +316,20 @@ def test_interruption() -> None:
     assert result_sentences.interrupted_sentence(Result(both)) == (
         "Released 0 of 1 AMI and quarantined 0 of 2 AMIs; nothing is in progress."
     )
+
+
+def test_what_is_read_late_refuses_what_was_requested() -> None:
+    plan = changing(delete=3)
+    reasons: list[Reason | None] = ["shared", "in-use", "too-young"]
+    kept = {
+        (HERE, decision.ami.id): AmiResult(HERE, decision.ami.id, "kept", reason=reason, explanation=f"{reason}.")
+        for decision, reason in zip(plan.changes, reasons, strict=True)
+    }
+    first, second, _ = (decision.ami.id for decision in plan.changes)
+    assert result_sentences.late_refusals(Result(plan, kept), plan) == []
+    shared, accounts = replace(plan, shared_unasked=True), replace(plan, accounts_unasked=True)
+    assert result_sentences.late_refusals(Result(plan, kept), shared) == [f"{first} kept: shared."]
+    assert result_sentences.late_refusals(Result(plan, kept), accounts) == [f"{second} kept: in-use."]
 
 
 def test_equal_failures_are_one_sentence_with_one_hint() -> None:
