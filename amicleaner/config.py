@@ -38,7 +38,7 @@ _ROLE = Form(ROLE_ARN, "the ARN of a role", "arn:aws:iam::123456789012:role/clea
 _ROLE_NAME = Form(re.compile(r"[^:]+"), "the name of a role", "cleaner, which has the same name in every account")
 _REGION = Form(re.compile(r"[^,]+"), "a Region or a pattern", "eu-west-1, or 'eu-*'")
 _TAG = Form(re.compile(r".+=.*", re.DOTALL), "a tag with its value", "environment=dev")
-_KEY = Form(re.compile(r"[^=].*", re.DOTALL), "a tag key, or a tag with its value", "golden, or hold=yes")
+_KEY = Form(re.compile(r"[^=].*", re.DOTALL), "a tag key or KEY=VALUE", "golden or hold=yes")
 
 _CHOICE: Mapping[str, Any] = {"selects": True, "in_rule": True, "in_plan": True}
 _LIMIT: Mapping[str, Any] = {"minimum": 0, "in_plan": True, "with_apply_plan": True}

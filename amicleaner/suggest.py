@@ -98,7 +98,7 @@ def _rest(decisions: Sequence[Decision]) -> list[str]:
     more = f", and {len(families) - _EXAMPLES} more" if len(families) > _EXAMPLES else ""
     return [
         "",
-        f"# AMIs that no rule matches, which are kept: {len(decisions)}. By family:",
+        f"# Kept because no rule matches: {number(len(decisions), 'AMI')}. By family:",
         f"# {', '.join(map(_toml, families[:_EXAMPLES]))}{more}",
     ]
 

@@ -99,7 +99,7 @@ def test_path_may_contain_any_bytes() -> None:
         ({"skip_check": "instance"}, f"--skip-check: 'instance' is not one of {CHECKS[0]},"),
         ({"only_tag": "role"}, "--only-tag: 'role' is not a tag with its value. Example: environment=dev"),
         ({"only_tag": "=front"}, "--only-tag"),
-        ({"keep_tag": "=front"}, "--keep-tag: '=front' is not a tag key, or a tag with its value."),
+        ({"keep_tag": "=front"}, "--keep-tag: '=front' is not a tag key or KEY=VALUE."),
         ({"exclude_account": "123"}, "--exclude-account: '123' is not an account id, which has twelve digits."),
         ({"expect_account": "prod"}, "--expect-account: 'prod' is not an account id"),
         ({"role_arn": "cleaner"}, "--role-arn: 'cleaner' is not the ARN of a role. Example: arn:aws:iam::"),

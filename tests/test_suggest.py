@@ -69,7 +69,7 @@ only_name = ["web-api-*"]
 name = "web"
 only_name = ["web-*"]
 
-# AMIs that no rule matches, which are kept: 2. By family:
+# Kept because no rule matches: 2 AMIs. By family:
 # "golden", "odd \\"name\\"\\U0000000a\\U0000202e"
 """
     )
@@ -102,7 +102,7 @@ def test_only_the_largest_families_get_a_rule() -> None:
 
 def test_many_families_without_a_rule_are_counted() -> None:
     text = suggested([*(image(n, name=f"x{chr(97 + n)}") for n in range(13)), *series(20, 2, "web-{}")])
-    assert "which are kept: 13." in text
+    assert "no rule matches: 13 AMIs." in text
     assert text.endswith('"xj", and 3 more\n')
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
-from amicleaner import planning
+from amicleaner import execution, planning
 from amicleaner.aws import rate_limits, scan, usage_monitor
+from amicleaner.execution import Execution
 from tests.catalogue import batch, batch_template
 from tests.fake_aws import Call, World
 from tests.flows.flow import FAR, HOME, OTHER, OWN, THIRD, Flow, kept, planned, removed
@@ -37,10 +39,29 @@ class TestAtThePrompt:
         assert (removed(result), kept(result)) == ({*free}, {held})
         assert flow.view.of("kept")[0].used_by[0].kind == "image-copy"
 
-    def test_each_region_is_read_again_by_itself(self, flow: Flow) -> None:
+    def test_where_there_are_too_many_regions_only_own_copies_are_seen(self, flow: Flow) -> None:
+        flow.patch.setattr(execution, "CLIENTS_KEPT", 2)
+        seen, unseen = flow.several(2)
+
+        def copy() -> None:
+            flow.add(region=flow.region(OWN, FAR), state="pending", source_image=(seen, HOME), tags={})
+            flow.add(region=flow.region(OTHER, FAR), state="pending", source_image=(unseen, HOME), tags={})
+
+        profiles = (flow.profile("own", OWN), flow.profile("other", OTHER))
+        result = flow.asks(copy, region=(HOME, FAR, "eu-west-2"), profile=profiles)
+        assert (removed(result), kept(result)) == ({unseen}, {seen})
+
+    def test_regions_are_read_again_each_by_itself_and_side_by_side(self, flow: Flow) -> None:
         for name in (HOME, FAR):
             flow.add(region=flow.region(name=name))
-        flow.asks(flow.fake_aws.calls.clear, region=(HOME, FAR))
+        together, recheck = threading.Barrier(2), Execution._recheck
+
+        def meet(execution: Execution, *arguments: Any) -> Any:
+            together.wait(10)
+            return recheck(execution, *arguments)
+
+        flow.patch.setattr(Execution, "_recheck", meet)
+        assert len(removed(flow.asks(flow.fake_aws.calls.clear, region=(HOME, FAR)))) == 2
         assert len(flow.calls("DescribeInstances")) == 2
 
     def test_nothing_is_read_after_a_no(self, flow: Flow) -> None:
